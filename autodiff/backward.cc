@@ -1,0 +1,103 @@
+#include "wengert/autodiff/backward.h"
+
+#include <algorithm>
+
+#include "wengert/autodiff/engine.h"
+#include "wengert/graph/text.h"
+
+namespace wengert {
+namespace {
+
+Tape& live_tape(const char* caller, std::source_location where) {
+  Tape* tape = Tape::current();
+  if (tape == nullptr) {
+    throw Error(ErrorKind::kGraph, caller, "no tape is live on this thread",
+                "construct a Tape before the computation and differentiate before it ends", where);
+  }
+  return *tape;
+}
+
+}  // namespace
+
+Var Gradients::operator[](const Var& leaf) const {
+  for (const Entry& entry : entries_) {
+    if (entry.leaf.get() == leaf.get()) return entry.gradient;
+  }
+  if (!leaf || !leaf.requires_grad() || !leaf.get()->has(detail::Value::kLeaf)) {
+    throw Error(ErrorKind::kGraph, "Gradients",
+                leaf ? "not a variable or parameter" : "an empty Var",
+                "make it with variable(…), or ask grad(y, x) for gradients of intermediate values");
+  }
+  return Tensor::zeros(leaf.dtype(), leaf.shape());
+}
+
+const Var& Gradients::at(std::string_view name) const {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries_) {
+    if (entry.parameter == nullptr) continue;
+    if (entry.parameter->name() == name) return entry.gradient;
+    names.push_back(entry.parameter->name());
+  }
+  const std::string close = closest(name, names);
+  throw Error(ErrorKind::kParameter, "Gradients",
+              "no gradient of a parameter '" + std::string(name) + "'",
+              close.empty() ? "the loss depends on " + std::to_string(names.size()) + " parameters"
+                            : "did you mean '" + close + "'?");
+}
+
+const Var* Gradients::find(const Parameter& parameter) const {
+  for (const Entry& entry : entries_) {
+    if (entry.parameter == &parameter) return &entry.gradient;
+  }
+  return nullptr;
+}
+
+Gradients backward(const Var& loss, const BackwardOptions& options, std::source_location where) {
+  Engine engine(live_tape("backward", where), options, where);
+  engine.seed(loss, {}, "backward");
+  engine.sweep(0);
+  return engine.collect();
+}
+
+std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
+                      std::span<const Var> cotangents, const BackwardOptions& options,
+                      std::source_location where) {
+  Tape& tape = live_tape("grad", where);
+  if (!cotangents.empty() && cotangents.size() != ys.size()) {
+    throw Error(ErrorKind::kValue, "grad",
+                std::to_string(cotangents.size()) + " cotangents for " + std::to_string(ys.size()) +
+                    " values",
+                "give one for each, an empty Var means 1", where);
+  }
+  std::vector<std::uint32_t> targets;
+  for (const Var& x : xs) {
+    targets.push_back(tape.id_of(x, "grad"));
+    if (!x.requires_grad()) {
+      throw Error(ErrorKind::kGraph, "grad",
+                  to_string(x.dtype(), x.shape()) + " to differentiate by is a constant",
+                  "make it with variable(…), or compute it from one", where);
+    }
+  }
+  Engine engine(tape, options, where);
+  for (std::size_t i = 0; i < ys.size(); ++i) {
+    engine.seed(ys[i], cotangents.empty() ? Var() : cotangents[i], "grad");
+  }
+  std::vector<Var> result;
+  if (ys.empty()) {
+    for (const Var& x : xs) result.push_back(Tensor::zeros(x.dtype(), x.shape()));
+    return result;
+  }
+  engine.restrict_to(targets);
+  engine.sweep(targets.empty() ? 0 : *std::min_element(targets.begin(), targets.end()));
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    Var gradient = engine.take(targets[i]);
+    result.push_back(gradient ? gradient : Var(Tensor::zeros(xs[i].dtype(), xs[i].shape())));
+  }
+  return result;
+}
+
+Var grad(const Var& y, const Var& x, const BackwardOptions& options, std::source_location where) {
+  return grad({&y, 1}, {&x, 1}, {}, options, where)[0];
+}
+
+}  // namespace wengert

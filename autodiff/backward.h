@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/parameter.h"
+#include "wengert/graph/var.h"
+
+namespace wengert {
+
+class Tape;
+
+/// Watches gradients as they are computed; see BackwardOptions::observer.
+class WENGERT_API GradientObserver {
+ public:
+  virtual ~GradientObserver() = default;
+  /// What `consumer` sends back to its input `input`, before it is added to what others send.
+  virtual void on_edge(const Tape& tape, std::uint32_t consumer, int input,
+                       const Tensor& cotangent) {
+    (void)tape, (void)consumer, (void)input, (void)cotangent;
+  }
+  /// The whole cotangent of a node, all consumers added.
+  virtual void on_node(const Tape& tape, std::uint32_t node, const Tensor& cotangent) {
+    (void)tape, (void)node, (void)cotangent;
+  }
+};
+
+struct BackwardOptions {
+  /// Record the gradient computation, so that it can be differentiated again. Implies retain.
+  bool create_graph = false;
+  /// Keep the saved values, so that backward can run again; otherwise each is given back as soon
+  /// as it was used.
+  bool retain = false;
+  GradientObserver* observer = nullptr;
+};
+
+/// Gradients of one scalar with respect to the leaves it depends on.
+class WENGERT_API Gradients {
+ public:
+  struct Entry {
+    Var leaf;
+    Parameter* parameter;  ///< null for variables
+    Var gradient;
+  };
+
+  /// The gradient with respect to a variable; zeros when the scalar does not depend on it.
+  /// Throws Error(kGraph) for what is not a variable or parameter.
+  Var operator[](const Var& leaf) const;
+  /// By parameter name. Throws Error(kParameter) when no gradient of that name is here.
+  const Var& at(std::string_view parameter_name) const;
+  /// Null when no gradient of that parameter is here.
+  const Var* find(const Parameter& parameter) const;
+  /// Variables and parameters reached, in the order of the tape.
+  std::span<const Entry> entries() const { return entries_; }
+  std::span<Entry> entries() { return entries_; }
+
+ private:
+  friend class Engine;
+  std::vector<Entry> entries_;
+};
+
+/// Gradients of `loss` with respect to every variable and parameter it depends on.
+/// Throws Error(kGraph): not recorded on the live tape, nothing to differentiate, values given
+/// back by an earlier backward, a saved value overwritten; Error(kShape): not a scalar (use grad
+/// with a cotangent); Error(kDType): not floating.
+WENGERT_API Gradients backward(const Var& loss, const BackwardOptions& options = {},
+                               std::source_location where = std::source_location::current());
+
+/// Vector-Jacobian product: for each x the sum over ys of cotangentᵀ · ∂y/∂x, of x's shape; zeros
+/// where no y depends on x. `xs` may be any values on the tape that require gradients, also
+/// intermediate ones. A missing cotangent means 1, for scalar ys only.
+/// Throws as backward does, and Error(kShape, kDType) when a cotangent does not fit its y.
+WENGERT_API std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
+                                  std::span<const Var> cotangents = {},
+                                  const BackwardOptions& options = {},
+                                  std::source_location where = std::source_location::current());
+WENGERT_API Var grad(const Var& y, const Var& x, const BackwardOptions& options = {},
+                     std::source_location where = std::source_location::current());
+
+/// Observes the gradient of the named value (Tape::name, or a parameter's name) whenever backward
+/// on the live tape reaches it; lasts until the tape ends.
+/// Throws Error(kGraph) when no tape is live, Error(kParameter) when the name is unknown.
+WENGERT_API void on_gradient(std::string_view name, void (*observe)(void* context, const Tensor&),
+                             void* context);
+
+}  // namespace wengert

@@ -1,0 +1,389 @@
+#include "wengert/autodiff/engine.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "wengert/autodiff/hooks.h"
+#include "wengert/autodiff/rules.h"
+#include "wengert/graph/thread_state.h"
+#include "wengert/graph/value_pool.h"
+#include "wengert/ops/ops.h"
+
+namespace wengert {
+
+using detail::Node;
+using detail::t_state;
+using detail::Value;
+
+namespace {
+
+/// Cotangents by node, kept for the next pass: entries are null between passes. A pass inside
+/// another (a hook that differentiates) gets a table of its own.
+struct Tables {
+  std::vector<std::vector<Value*>*> spare;
+  ~Tables() {
+    for (auto* table : spare) delete table;
+  }
+};
+thread_local Tables t_tables;
+
+std::vector<Value*>& take_table(std::uint32_t nodes) {
+  std::vector<Value*>* table;
+  if (t_tables.spare.empty()) {
+    table = new std::vector<Value*>;
+  } else {
+    table = t_tables.spare.back();
+    t_tables.spare.pop_back();
+  }
+  if (table->size() < nodes) table->resize(nodes, nullptr);
+  return *table;
+}
+
+bool sole_owner(const Value* value) {
+  return value->counts == Value::kHandle && value->serial == 0 &&
+         (value->has(Value::kInline) ||
+          value->storage->refs.load(std::memory_order_acquire) == 1);
+}
+
+bool dense(const Value* value) { return !value->has(Value::kStrided); }
+
+bool same_sizes(const Value* a, const Value* b) {
+  return a->rank == b->rank && std::equal(a->sizes(), a->sizes() + a->rank, b->sizes());
+}
+
+}  // namespace
+
+Engine::Engine(Tape& tape, const BackwardOptions& options, std::source_location where)
+    : tape_(tape), options_(options), where_(where), table_(take_table(tape.size())) {
+  if (options_.create_graph) options_.retain = true;
+}
+
+Engine::~Engine() {
+  for (std::uint32_t id = 0; id <= top_ && id < table_.size(); ++id) {
+    if (table_[id] != nullptr) detail::drop(std::exchange(table_[id], nullptr));
+  }
+  constexpr std::size_t kKept = std::size_t{1} << 20;
+  if (table_.capacity() > kKept) {
+    delete &table_;
+  } else {
+    t_tables.spare.push_back(&table_);
+  }
+}
+
+void Engine::fail(ErrorKind kind, std::string message, std::string fix, std::string op) const {
+  throw Error({.kind = kind,
+               .op = op.empty() ? "backward" : std::move(op),
+               .message = std::move(message),
+               .scope = Scope::path(),
+               .file = where_.file_name(),
+               .line = where_.line(),
+               .fix = std::move(fix)});
+}
+
+void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
+  if (!y) fail(ErrorKind::kGraph, "the value to differentiate is an empty Var", "", caller);
+  if (!is_floating(y.dtype())) {
+    fail(ErrorKind::kDType, "cannot differentiate " + to_string(y.dtype(), y.shape()),
+         "only float32 and float64 values have gradients", caller);
+  }
+  const std::uint32_t id = tape_.id_of(y, caller);
+  if (!y.requires_grad()) {
+    fail(ErrorKind::kGraph,
+         to_string(y.dtype(), y.shape()) + " depends on no variable or parameter",
+         "make an input with variable(…), or look for stop_gradient, value() and NoGrad on the way",
+         caller);
+  }
+  Var seed = cotangent;
+  if (!seed) {
+    if (y.element_count() != 1) {
+      fail(ErrorKind::kShape,
+           "needs a scalar, got " + to_string(y.dtype(), y.shape()),
+           "reduce it with sum or mean, or call grad(ys, xs, cotangents)", caller);
+    }
+    seed = Tensor::full(y.dtype(), y.shape(), 1.0);
+  } else if (seed.dtype() != y.dtype() || !(seed.shape() == y.shape())) {
+    fail(seed.dtype() != y.dtype() ? ErrorKind::kDType : ErrorKind::kShape,
+         "the cotangent is " + to_string(seed.dtype(), seed.shape()) + " for a value " +
+             to_string(y.dtype(), y.shape()),
+         "", caller);
+  }
+  top_ = std::max(top_, id);
+  accumulate(id, seed.release());
+}
+
+void Engine::restrict_to(std::span<const std::uint32_t> xs) {
+  restricted_ = true;
+  targets_.assign(xs.begin(), xs.end());
+  wanted_.assign(static_cast<std::size_t>(top_) + 1, false);
+  std::uint32_t first = top_;
+  for (std::uint32_t x : xs) {
+    if (x <= top_) wanted_[x] = true;
+    first = std::min(first, x);
+  }
+  for (std::uint32_t id = first; id <= top_; ++id) {
+    if (wanted_[id]) continue;
+    // A later output of an op depends on what its first output depends on.
+    const Node& node = tape_.node(id - tape_.node(id).output);
+    const std::uint32_t* inputs = node.inputs();
+    for (int i = 0; i < node.input_count; ++i) {
+      if (wanted_[inputs[i]] && node.op->is_differentiable(i)) {
+        wanted_[id] = true;
+        break;
+      }
+    }
+  }
+}
+
+bool Engine::restricted_needs(std::uint32_t id) const { return id <= top_ && wanted_[id]; }
+
+bool Engine::needs(std::uint32_t id) const {
+  return tape_.node(id).value->has(Value::kRequiresGrad) &&
+         (!restricted_ || restricted_needs(id));
+}
+
+void Engine::sweep(std::uint32_t last) {
+  for (std::uint32_t id = top_ + 1; id-- > last;) {
+    if (table_[id] == nullptr) continue;
+    Node& node = tape_.node(id);
+    if (node.input_count == 0 && node.output == 0) {  // a leaf: its cotangent stays
+      if (options_.observer != nullptr || has_hooks(tape_)) observe_node(id);
+      continue;
+    }
+    if (options_.observer != nullptr || has_hooks(tape_)) observe_node(id);
+    if (node.output > 0) continue;  // waits for the op's first output, further down
+    if (!run_small(id, node)) {
+      if (options_.create_graph || node.op->backward == nullptr) {
+        run_recorded(id, node);
+      } else {
+        run_fused(id, node);
+      }
+    }
+    finish_node(id, node);
+  }
+}
+
+void Engine::finish_node(std::uint32_t id, Node& node) {
+  for (std::uint32_t k = id; k <= top_ && (k == id || tape_.node(k).output > 0); ++k) {
+    if (table_[k] == nullptr) continue;
+    if (restricted_ && std::find(targets_.begin(), targets_.end(), k) != targets_.end()) continue;
+    detail::drop(std::exchange(table_[k], nullptr));
+  }
+  if (!options_.retain && node.saved != 0) tape_.release_saved(id);
+}
+
+void Engine::fail_overwritten(std::uint32_t consumer, std::uint32_t id) const {
+  const Value* value = tape_.node(id).value;
+  const Node& reader = tape_.node(consumer);
+  const detail::Storage* storage = value->storage;
+  std::string what(tape_.name(id));
+  what = what.empty() ? to_string(value->dtype, tape_.shape(id)) : "'" + what + "'";
+  std::string writer = storage->writer != nullptr ? storage->writer : "a write guard";
+  writer += " at " + std::string(base_name(storage->written_at.file_name())) + ":" +
+            std::to_string(storage->written_at.line());
+  throw Error({.kind = ErrorKind::kGraph,
+               .op = std::string(reader.op->name),
+               .message = "the value " + what + " that it saved for backward was overwritten by " +
+                          writer,
+               .scope = detail::scope_path(reader.scope),
+               .file = reader.where.file_name(),
+               .line = reader.where.line(),
+               .fix = "differentiate before writing, or give the op a clone()"});
+}
+
+Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) const {
+  Value* value = tape_.node(id).value;
+  const Node& node = tape_.node(consumer);
+  const bool saved = input < 0 ? (node.saved & detail::kSavedOutputs) != 0
+                     : (node.saved & detail::kSavedAllInputs) != 0
+                         ? true
+                         : input < 6 && (node.saved >> input & 1) != 0;
+  if (!saved) {
+    if (node.saved != 0 || node.op->reads[0] == 0) {
+      fail(ErrorKind::kInternal,
+           "the derivative reads " + std::string(input < 0 ? "an output" : "input ") +
+               (input < 0 ? "" : std::to_string(input)) + " that its record does not name in reads",
+           "", std::string(node.op->name));
+    }
+    throw Error({.kind = ErrorKind::kGraph,
+                 .op = std::string(node.op->name),
+                 .message = "its saved values were given back by an earlier backward",
+                 .scope = detail::scope_path(node.scope),
+                 .file = node.where.file_name(),
+                 .line = node.where.line(),
+                 .fix = "pass {.retain = true} to the earlier backward or grad"});
+  }
+  if (!value->has(Value::kInline) && value->storage != nullptr &&
+      value->version != value->storage->version.load(std::memory_order_acquire)) {
+    fail_overwritten(consumer, id);
+  }
+  return value;
+}
+
+bool Engine::run_small(std::uint32_t id, Node& node) {
+  const ElementwiseOp* elementwise = node.op->elementwise;
+  if (elementwise == nullptr || options_.create_graph || options_.observer != nullptr) {
+    return false;
+  }
+  Value* g = table_[id];
+  if (!dense(g)) return false;
+  constexpr std::int64_t kSmall = 4096;
+  const std::int64_t count = g->count();
+  if (count > kSmall) return false;
+  const std::uint32_t* inputs = node.inputs();
+  for (int i = 0; i < node.input_count; ++i) {
+    const Value* x = tape_.node(inputs[i]).value;
+    if (!same_sizes(g, x) || !dense(x)) return false;
+  }
+  const bool keep = restricted_ && std::find(targets_.begin(), targets_.end(), id) !=
+                                       targets_.end();
+  int last = -1;
+  for (int i = 0; i < node.input_count; ++i) {
+    if (needs(inputs[i])) last = i;
+  }
+  for (int i = 0; i <= last; ++i) {
+    if (!needs(inputs[i])) continue;
+    if (elementwise->passes[i]) {
+      detail::hold(g);
+      accumulate(inputs[i], g);
+      continue;
+    }
+    const std::uint16_t reads = node.op->reads_for(i);
+    const void* data[2] = {};
+    for (int k = 0; k < node.input_count; ++k) {
+      if (reads & reads_input(k)) data[k] = saved_value(id, inputs[k], k)->data;
+    }
+    const void* y = (reads & kReadsOutputs) ? saved_value(id, id, -1)->data : nullptr;
+    const auto kernel = elementwise->kernels->backward[i][static_cast<int>(g->dtype)];
+    Value*& slot = table_[inputs[i]];
+    if (slot != nullptr && sole_owner(slot) && dense(slot)) {
+      kernel(g->data, data, y, slot->data, count, node.attributes, true);
+      continue;
+    }
+    Value* to;
+    if (i == last && !keep && sole_owner(g)) {  // g dies here: its memory serves the result
+      to = g;
+      detail::hold(to);
+    } else {
+      to = detail::take_header(g->dtype, g->rank, false);
+      for (int d = 0; d < g->rank; ++d) to->sizes()[d] = g->sizes()[d];
+      detail::attach_data(to, count);
+      to->counts = Value::kHandle;
+    }
+    kernel(g->data, data, y, to->data, count, node.attributes, false);
+    accumulate(inputs[i], to);
+  }
+  return true;
+}
+
+void Engine::run_fused(std::uint32_t id, Node& node) {
+  FusedRule rule(*this, id, node);
+  node.op->backward(rule);
+  rule.deliver();
+}
+
+void Engine::run_recorded(std::uint32_t id, Node& node) {
+  if (node.op->vjp == nullptr) return;
+  const std::uint32_t scope = std::exchange(t_state.scope, std::uint32_t{node.scope});
+  const std::source_location where = node.where;
+  const auto* outer = std::exchange(t_state.location_override, &where);
+  struct Restore {
+    std::uint32_t scope;
+    const std::source_location* where;
+    bool recorded;
+    ~Restore() {
+      t_state.scope = scope;
+      t_state.location_override = where;
+      if (!recorded) --t_state.recording_off;
+    }
+  } restore{scope, outer, options_.create_graph};
+  if (!options_.create_graph) ++t_state.recording_off;
+  RecordedRule rule(*this, id);
+  node.op->vjp(rule);
+  rule.deliver();
+}
+
+Var Engine::fit(std::uint32_t id, Var contribution) {
+  const Value* target = tape_.node(id).value;
+  const Value* given = contribution.get();
+  if (given->dtype != target->dtype) {
+    fail(ErrorKind::kInternal, "a gradient of dtype " + std::string(name_of(given->dtype)) +
+                                   " for a value of " + std::string(name_of(target->dtype)), "");
+  }
+  if (same_sizes(given, target)) return contribution;
+  const Shape shape = tape_.shape(id), from = contribution.shape();
+  const int lead = from.size() - shape.size();
+  Axes axes;
+  bool fits = lead >= 0;
+  for (int d = 0; fits && d < from.size(); ++d) {
+    if (d < lead) {
+      axes.push_back(d);
+    } else if (shape[d - lead] != from[d]) {
+      if (shape[d - lead] == 1) axes.push_back(d);
+      // A scalar (or size-1) cotangent product may be smaller than the value it belongs to.
+      fits = shape[d - lead] == 1;
+    }
+  }
+  if (!fits) {
+    if (from.size() <= shape.size()) return broadcast_to(contribution, shape);
+    fail(ErrorKind::kInternal,
+         "a gradient of shape " + from.str() + " for a value of shape " + shape.str(), "");
+  }
+  return reshape(sum(contribution, axes, true), shape);
+}
+
+void Engine::accumulate(std::uint32_t id, Value* contribution) {
+  Value*& slot = table_[id];
+  if (slot == nullptr) {
+    slot = contribution;
+    return;
+  }
+  Var given = Var::take(contribution);
+  if (!options_.create_graph && dense(contribution)) {
+    if (sole_owner(slot) && dense(slot)) {
+      // slot = slot + given, elementwise on dense memory of one shape.
+      add_in_place(slot, contribution);
+      return;
+    }
+  }
+  Var known = Var::take(std::exchange(slot, nullptr));
+  if (options_.create_graph) {
+    slot = add(known, given).release();
+  } else {
+    NoGrad off;
+    slot = add(known, given).release();
+  }
+}
+
+void Engine::observe_edge(std::uint32_t consumer, int input, const Var& contribution) {
+  if (options_.observer != nullptr) {
+    options_.observer->on_edge(tape_, consumer, input, contribution.value());
+  }
+}
+
+void Engine::observe_node(std::uint32_t id) {
+  const Var cotangent = Var::share(table_[id]);
+  if (options_.observer != nullptr) {
+    options_.observer->on_node(tape_, id, cotangent.value());
+  }
+  run_hooks(tape_, id, cotangent);
+}
+
+Var Engine::take(std::uint32_t id) {
+  if (id > top_ || table_[id] == nullptr) return {};
+  return Var::share(table_[id]);
+}
+
+Gradients Engine::collect() {
+  Gradients result;
+  for (std::uint32_t id = 0; id <= top_; ++id) {
+    const Node& node = tape_.node(id);
+    if (table_[id] == nullptr || node.input_count > 0 || node.output > 0) continue;
+    if (!node.value->has(Value::kRequiresGrad)) continue;
+    result.entries_.push_back({Var::share(node.value),
+                               const_cast<Parameter*>(tape_.parameter(id)),
+                               Var::take(std::exchange(table_[id], nullptr))});
+  }
+  return result;
+}
+
+}  // namespace wengert

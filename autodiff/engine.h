@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/tape.h"
+
+// The reverse sweep. Private to the library.
+namespace wengert {
+
+/// One backward pass over the live tape.
+class Engine {
+ public:
+  Engine(Tape& tape, const BackwardOptions& options, std::source_location where);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Checks a root and puts its cotangent on the table (ones when `cotangent` is empty).
+  void seed(const Var& y, const Var& cotangent, const char* caller);
+  /// Restricts the sweep to nodes between `xs` and the roots.
+  void restrict_to(std::span<const std::uint32_t> xs);
+  /// Propagates from the latest root down to node `last`.
+  void sweep(std::uint32_t last);
+  /// The finished cotangent of a node, or an empty Var.
+  Var take(std::uint32_t id);
+  /// All leaves reached that require gradients.
+  Gradients collect();
+
+ private:
+  friend class RecordedRule;
+  friend class FusedRule;
+
+  bool needs(std::uint32_t id) const;
+  bool restricted_needs(std::uint32_t id) const;
+  bool run_small(std::uint32_t id, detail::Node& node);
+  void run_fused(std::uint32_t id, detail::Node& node);
+  void run_recorded(std::uint32_t id, detail::Node& node);
+  void finish_node(std::uint32_t id, detail::Node& node);
+  /// Adds what a consumer sends back; takes over the handle.
+  void accumulate(std::uint32_t id, detail::Value* contribution);
+  /// Sums a contribution of a broadcast shape down to node id's shape.
+  Var fit(std::uint32_t id, Var contribution);
+  detail::Value* saved_value(std::uint32_t consumer, std::uint32_t id, int input) const;
+  [[noreturn]] void fail_overwritten(std::uint32_t consumer, std::uint32_t id) const;
+  [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix,
+                         std::string op = {}) const;
+  void observe_edge(std::uint32_t consumer, int input, const Var& contribution);
+  void observe_node(std::uint32_t id);
+
+  Tape& tape_;
+  BackwardOptions options_;
+  std::source_location where_;
+  std::vector<detail::Value*>& table_;   ///< cotangents by node
+  std::vector<bool> wanted_;             ///< non-empty when restricted
+  std::vector<std::uint32_t> targets_;   ///< nodes whose cotangent is kept
+  std::uint32_t top_ = 0;
+  bool restricted_ = false;
+};
+
+}  // namespace wengert

@@ -1,0 +1,61 @@
+#include "wengert/autodiff/hooks.h"
+
+#include <string>
+#include <vector>
+
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/error.h"
+
+namespace wengert {
+namespace {
+
+struct Hook {
+  std::uint32_t serial;
+  std::uint32_t node;
+  void (*observe)(void*, const Tensor&);
+  void* context;
+};
+
+thread_local std::vector<Hook> t_hooks;
+
+}  // namespace
+
+bool has_hooks(const Tape& tape) {
+  if (t_hooks.empty()) return false;
+  for (const Hook& hook : t_hooks) {
+    if (hook.serial == tape.serial()) return true;
+  }
+  return false;
+}
+
+void run_hooks(const Tape& tape, std::uint32_t id, const Var& cotangent) {
+  for (std::size_t i = 0; i < t_hooks.size(); ++i) {  // a hook may add hooks
+    const Hook hook = t_hooks[i];
+    if (hook.serial == tape.serial() && hook.node == id) {
+      hook.observe(hook.context, cotangent.value());
+    }
+  }
+}
+
+void on_gradient(std::string_view name, void (*observe)(void* context, const Tensor&),
+                 void* context) {
+  const Tape* tape = Tape::current();
+  if (tape == nullptr) {
+    throw Error(ErrorKind::kGraph, "on_gradient", "no tape is live",
+                "call it between the tape's construction and backward");
+  }
+  const std::uint32_t node = tape->find(name);
+  if (node == detail::kNoNode) {
+    throw Error(ErrorKind::kParameter, "on_gradient",
+                "no value named '" + std::string(name) + "' on this tape",
+                "name it with Tape::name, or use the parameter first");
+  }
+  // Hooks of tapes that ended go at this occasion: serial numbers grow.
+  std::erase_if(t_hooks, [](const Hook& hook) {
+    const Tape* live = Tape::current();
+    return hook.serial > live->serial();
+  });
+  t_hooks.push_back({tape->serial(), node, observe, context});
+}
+
+}  // namespace wengert

@@ -1,0 +1,114 @@
+#include "wengert/autodiff/rules.h"
+
+#include "wengert/graph/value_pool.h"
+#include "wengert/ops/ops.h"
+#include "wengert/ops/records.h"
+
+namespace wengert {
+
+using detail::Value;
+
+namespace {
+
+TensorView view_of(Value* v) { return {v->dtype, v->rank, v->sizes(), v->strides(), v->data}; }
+
+}  // namespace
+
+RecordedRule::RecordedRule(Engine& engine, std::uint32_t id)
+    : engine_(engine), id_(id), node_(engine.tape_.node(id)), gradients_(node_.input_count) {}
+
+Var RecordedRule::input(int i) const {
+  return Var::share(engine_.saved_value(id_, node_.inputs()[i], i));
+}
+
+Var RecordedRule::output(int k) const {
+  return Var::share(engine_.saved_value(id_, id_ + static_cast<std::uint32_t>(k), -1));
+}
+
+Var RecordedRule::cotangent(int k) const {
+  Value* value = engine_.table_[id_ + static_cast<std::uint32_t>(k)];
+  return value == nullptr ? Var() : Var::share(value);
+}
+
+bool RecordedRule::needs(int i) const {
+  return node_.op->is_differentiable(i) && engine_.needs(node_.inputs()[i]);
+}
+
+void RecordedRule::set(int i, Var gradient) { gradients_[i] = std::move(gradient); }
+
+Shape RecordedRule::shape(int i) const { return engine_.tape_.shape(node_.inputs()[i]); }
+
+Shape RecordedRule::output_shape(int k) const {
+  return engine_.tape_.shape(id_ + static_cast<std::uint32_t>(k));
+}
+
+DType RecordedRule::dtype(int i) const { return engine_.tape_.dtype(node_.inputs()[i]); }
+
+void RecordedRule::deliver() {
+  for (int i = 0; i < node_.input_count; ++i) {
+    if (!gradients_[i] || !needs(i)) continue;
+    const std::uint32_t id = node_.inputs()[i];
+    Var fitted = engine_.fit(id, std::move(gradients_[i]));
+    engine_.observe_edge(id_, i, fitted);
+    engine_.accumulate(id, fitted.release());
+  }
+}
+
+FusedRule::FusedRule(Engine& engine, std::uint32_t id, const detail::Node& node)
+    : engine_(engine), id_(id), node_(node), fresh_(node.input_count) {
+  for (std::uint32_t k = id; k <= engine.top_ && (k == id || engine.tape_.node(k).output > 0);
+       ++k) {
+    Var cotangent = engine.table_[k] == nullptr ? Var() : Var::share(engine.table_[k]);
+    // Elementwise loops walk any strides; other kernels are promised a dense cotangent.
+    if (cotangent && node.op->elementwise == nullptr) {
+      NoGrad off;
+      cotangent = contiguous(cotangent);
+    }
+    cotangents_.push_back(std::move(cotangent));
+  }
+}
+
+TensorView FusedRule::input(int i) const {
+  return view_of(engine_.saved_value(id_, node_.inputs()[i], i));
+}
+
+TensorView FusedRule::output(int k) const {
+  return view_of(engine_.saved_value(id_, id_ + static_cast<std::uint32_t>(k), -1));
+}
+
+TensorView FusedRule::cotangent(int k) const {
+  return cotangents_[k] ? view_of(cotangents_[k].get()) : TensorView{};
+}
+
+bool FusedRule::needs(int i) const {
+  return node_.op->is_differentiable(i) && engine_.needs(node_.inputs()[i]);
+}
+
+BackwardContext::Destination FusedRule::gradient(int i) {
+  const std::uint32_t id = node_.inputs()[i];
+  Value* slot = engine_.table_[id];
+  const bool writable = slot != nullptr && slot->counts == Value::kHandle && slot->serial == 0 &&
+                        !slot->has(Value::kStrided) &&
+                        (slot->has(Value::kInline) || slot->storage->refs.load() == 1);
+  if (writable && engine_.options_.observer == nullptr) return {view_of(slot), true};
+  const Value* like = engine_.tape_.node(id).value;
+  fresh_[i] = Var::take(detail::new_dense(like->dtype, like->rank, like->sizes()));
+  return {view_of(fresh_[i].get()), false};
+}
+
+void FusedRule::deliver() {
+  for (int i = 0; i < node_.input_count; ++i) {
+    if (!fresh_[i]) continue;
+    engine_.observe_edge(id_, i, fresh_[i]);
+    engine_.accumulate(node_.inputs()[i], fresh_[i].release());
+  }
+}
+
+void add_in_place(Value* slot, const Value* given) {
+  const auto kernel =
+      ops::add_op.elementwise->kernels->forward[static_cast<int>(slot->dtype)];
+  const void* in[] = {slot->data, given->data};
+  kernel(in, slot->data, slot->count(), nullptr);
+}
+
+}  // namespace wengert

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <vector>
+
+#include "wengert/autodiff/engine.h"
+#include "wengert/graph/op.h"
+
+// What a derivative rule sees of the engine. Private to the library.
+namespace wengert {
+
+/// A derivative stated in ops.
+class RecordedRule final : public VjpContext {
+ public:
+  RecordedRule(Engine& engine, std::uint32_t id);
+  int input_count() const override { return node_.input_count; }
+  Var input(int i) const override;
+  Var output(int k) const override;
+  Var cotangent(int k) const override;
+  bool needs(int i) const override;
+  void set(int i, Var gradient) override;
+  Shape shape(int i) const override;
+  Shape output_shape(int k) const override;
+  DType dtype(int i) const override;
+  const void* raw_attributes() const override { return node_.attributes; }
+  /// Hands the gradients to the engine.
+  void deliver();
+
+ private:
+  Engine& engine_;
+  std::uint32_t id_;
+  detail::Node node_;  ///< a copy: recording may move the tape's chunk table
+  std::vector<Var> gradients_;
+};
+
+/// A derivative computed on memory.
+class FusedRule final : public BackwardContext {
+ public:
+  FusedRule(Engine& engine, std::uint32_t id, const detail::Node& node);
+  const OpDef& op() const override { return *node_.op; }
+  int input_count() const override { return node_.input_count; }
+  TensorView input(int i) const override;
+  TensorView output(int k) const override;
+  TensorView cotangent(int k) const override;
+  bool needs(int i) const override;
+  Destination gradient(int i) override;
+  const void* raw_attributes() const override { return node_.attributes; }
+  void deliver();
+
+ private:
+  Engine& engine_;
+  std::uint32_t id_;
+  const detail::Node& node_;
+  std::vector<Var> fresh_;      ///< by input: gradients not yet on the table
+  std::vector<Var> cotangents_; ///< by output, dense where the op is not elementwise
+};
+
+/// slot += given on dense memory of one shape and dtype.
+void add_in_place(detail::Value* slot, const detail::Value* given);
+
+}  // namespace wengert

@@ -1,0 +1,311 @@
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "wengert/graph/op.h"
+#include "wengert/graph/tape.h"
+#include "wengert/graph/thread_state.h"
+#include "wengert/graph/value_pool.h"
+
+namespace wengert {
+namespace {
+
+using detail::t_state;
+using detail::Value;
+
+constexpr std::int64_t kSmall = 4096;  // elements up to which an elementwise call skips the driver
+
+/// The values that one call works on; small calls stay off the heap.
+struct Operands {
+  static constexpr int kFew = 8;
+  Value* few[kFew];
+  std::vector<Value*> many;
+  Var owned[4];  ///< numbers in the dtype of their partners
+  std::vector<Var> more_owned;
+  std::span<Value*> values;
+  bool requires_grad = false;
+
+  explicit Operands(std::size_t count) {
+    if (count <= kFew) {
+      values = {few, count};
+    } else {
+      many.resize(count);
+      values = many;
+    }
+  }
+  void own(std::size_t i, Var var) {
+    values[i] = var.get();
+    if (i < 4) {
+      owned[i] = std::move(var);
+    } else {
+      more_owned.push_back(std::move(var));
+    }
+  }
+};
+
+std::source_location resolve(std::source_location where) {
+  return t_state.location_override != nullptr ? *t_state.location_override : where;
+}
+
+[[noreturn]] void fail_call(const OpDef& op, ErrorKind kind, std::string message, std::string fix,
+                            std::source_location where) {
+  where = resolve(where);
+  throw Error({.kind = kind,
+               .op = std::string(op.name),
+               .message = std::move(message),
+               .scope = Scope::path(),
+               .file = where.file_name(),
+               .line = where.line(),
+               .fix = std::move(fix)});
+}
+
+/// A number as a scalar of `dtype`; fails where the dtype cannot hold it.
+Var number_as(const Value& number, DType dtype, const OpDef& op, std::source_location where) {
+  double real;
+  std::int64_t integer = 0;
+  if (number.dtype == DType::kInt64) {
+    std::memcpy(&integer, number.scalar, sizeof integer);
+    real = static_cast<double>(integer);
+  } else {
+    std::memcpy(&real, number.scalar, sizeof real);
+  }
+  Value* value = detail::take_header(dtype, 0, false);
+  Var result = Var::take(value);
+  value->counts = Value::kHandle;
+  value->flags |= Value::kInline | Value::kLeaf;
+  value->data = value->scalar;
+  const auto fail = [&](const char* why) {
+    fail_call(op, ErrorKind::kDType,
+              "the number " + std::to_string(real) + " " + why + " " +
+                  std::string(name_of(dtype)) + " tensor",
+              "cast the tensor first: cast(x, DType::kFloat32)", where);
+  };
+  dispatch(dtype, [&]<class T>(T) {
+    T stored;
+    if constexpr (std::is_floating_point_v<T>) {
+      stored = number.dtype == DType::kInt64 ? static_cast<T>(integer) : static_cast<T>(real);
+    } else {
+      if (number.dtype != DType::kInt64) {
+        if (std::trunc(real) != real || std::fabs(real) > 9e15) fail("does not fit into an");
+        integer = static_cast<std::int64_t>(real);
+      }
+      if constexpr (std::is_same_v<T, bool>) {
+        if (integer != 0 && integer != 1) fail("does not fit into a");
+      } else if (integer < static_cast<std::int64_t>(std::numeric_limits<T>::min()) ||
+                 integer > static_cast<std::int64_t>(std::numeric_limits<T>::max())) {
+        fail("does not fit into an");
+      }
+      stored = static_cast<T>(integer);
+    }
+    std::memcpy(value->scalar, &stored, sizeof stored);
+  });
+  return result;
+}
+
+/// Gives numbers the dtype of the first tensor beside them (a bool one only if there is no other).
+void settle_numbers(Operands& operands, const OpDef& op, std::source_location where) {
+  const Value* partner = nullptr;
+  bool fractional = false;
+  for (const Value* value : operands.values) {
+    if (value->has(Value::kWeak)) {
+      fractional |= value->dtype != DType::kInt64;
+    } else if (partner == nullptr || partner->dtype == DType::kBool) {
+      partner = value;
+    }
+  }
+  DType dtype = fractional ? DType::kFloat32 : DType::kInt64;
+  if (partner != nullptr && (partner->dtype != DType::kBool || op.max_inputs <= 2)) {
+    dtype = partner->dtype;
+  }
+  for (std::size_t i = 0; i < operands.values.size(); ++i) {
+    if (operands.values[i]->has(Value::kWeak)) {
+      operands.own(i, number_as(*operands.values[i], dtype, op, where));
+    }
+  }
+}
+
+void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs, Tape* tape,
+            std::source_location where) {
+  const int count = static_cast<int>(inputs.size());
+  if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
+    fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs", "", where);
+  }
+  std::uint8_t flags = 0;
+  for (int i = 0; i < count; ++i) {
+    Value* value = inputs[i]->get();
+    if (value == nullptr) [[unlikely]] {
+      fail_call(op, ErrorKind::kGraph, "input " + std::to_string(i) + " is an empty Var",
+                "assign the result of an op to it first", where);
+    }
+    operands.values[i] = value;
+    flags |= value->flags;
+  }
+  if (flags & Value::kWeak) [[unlikely]] settle_numbers(operands, op, where);
+  if (tape == nullptr) return;
+  for (int i = 0; i < count; ++i) {
+    Value*& value = operands.values[i];
+    if (value->serial != tape->serial()) [[unlikely]] {
+      value = tape->adopt(value, op, resolve(where));
+    }
+    operands.requires_grad |=
+        (value->flags & Value::kRequiresGrad) != 0 && op.is_differentiable(i);
+  }
+}
+
+/// Which values the derivative will want, as bits of Node::saved.
+std::uint8_t saved_mask(const OpDef& op, const Operands& operands) {
+  std::uint16_t reads = 0;
+  for (std::size_t i = 0; i < operands.values.size(); ++i) {
+    if (operands.values[i]->has(Value::kRequiresGrad) &&
+        op.is_differentiable(static_cast<int>(i))) {
+      reads |= op.reads_for(static_cast<int>(i));
+    }
+  }
+  std::uint8_t mask = reads & 0x3f;
+  if (reads & kReadsAllInputs) mask = detail::kSavedAllInputs;
+  if (reads & kReadsOutputs) mask |= detail::kSavedOutputs;
+  return mask;
+}
+
+/// Elementwise on small dense operands of one dtype and shape: straight to the kernel.
+Value* apply_small(const OpDef& op, const Operands& operands, const void* attributes) {
+  const Value* first = operands.values[0];
+  const auto kernel = op.elementwise->kernels->forward[static_cast<int>(first->dtype)];
+  if (kernel == nullptr || first->has(Value::kStrided)) return nullptr;
+  const int rank = first->rank;
+  const void* data[4] = {first->data};
+  for (std::size_t i = 1; i < operands.values.size(); ++i) {
+    const Value* other = operands.values[i];
+    if (other->dtype != first->dtype || other->rank != rank || other->has(Value::kStrided)) {
+      return nullptr;
+    }
+    for (int d = 0; d < rank; ++d) {
+      if (other->sizes()[d] != first->sizes()[d]) return nullptr;
+    }
+    data[i] = other->data;
+  }
+  const std::int64_t count = first->count();
+  if (count > kSmall) return nullptr;
+  const DType dtype = op.elementwise->predicate ? DType::kBool : first->dtype;
+  Value* value = detail::take_header(dtype, rank, false);
+  for (int d = 0; d < rank; ++d) value->sizes()[d] = first->sizes()[d];
+  detail::attach_data(value, count);
+  value->counts = Value::kHandle;
+  kernel(data, value->data, count, attributes);
+  return value;
+}
+
+/// A header that shares `viewed`'s memory (a copy of it, when that lies inside the header).
+Value* make_view(Value* viewed, const InferContext::Output& spec) {
+  const int rank = spec.shape.size();
+  const bool dense = element_count(spec.shape) <= 1 || spec.strides == dense_strides(spec.shape);
+  Value* value = detail::take_header(spec.dtype, rank, !dense);
+  for (int d = 0; d < rank; ++d) {
+    value->sizes()[d] = spec.shape[d];
+    if (!dense) value->strides()[d] = spec.strides[d];
+  }
+  value->counts = Value::kHandle;
+  const std::int64_t offset = spec.offset * static_cast<std::int64_t>(size_of(spec.dtype));
+  if (viewed->has(Value::kInline)) {
+    value->flags |= Value::kInline;
+    std::memcpy(value->scalar, viewed->scalar, sizeof value->scalar);
+    value->data = value->scalar + (viewed->data - viewed->scalar) + offset;
+  } else {
+    detail::retain(viewed->storage);
+    value->storage = viewed->storage;
+    value->data = viewed->data + offset;
+    value->version = viewed->version;
+  }
+  return value;
+}
+
+void compute(const OpDef& op, const Operands& operands, const void* attributes,
+             std::source_location where, std::vector<Var>& outputs) {
+  InferContext inferred(op, operands.values, attributes, where);
+  op.infer(inferred);
+  bool computed = false;
+  std::vector<Value*> raw;
+  for (const InferContext::Output& spec : inferred.outputs()) {
+    if (spec.viewed_input >= 0) {
+      outputs.push_back(Var::take(make_view(operands.values[spec.viewed_input], spec)));
+    } else {
+      computed = true;
+      outputs.push_back(
+          Var::take(detail::new_dense(spec.dtype, spec.shape.size(), spec.shape.data())));
+    }
+    raw.push_back(outputs.back().get());
+  }
+  if (!computed) return;
+  EvalContext context(op, operands.values, attributes, where, raw);
+  op.evaluate(context);
+}
+
+void record(Tape& tape, const OpDef& op, const Operands& operands, const void* attributes,
+            std::span<Value* const> outputs, std::source_location where) {
+  std::uint8_t saved = 0;
+  if (operands.requires_grad) {
+    saved = saved_mask(op, operands);
+    for (Value* output : outputs) {
+      if (is_floating(output->dtype)) output->flags |= Value::kRequiresGrad;
+    }
+  }
+  const std::uint32_t id =
+      tape.append(op, operands.values, attributes, outputs, saved, resolve(where));
+  if (tape.detects_non_finite()) [[unlikely]] {
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      tape.inspect(id + static_cast<std::uint32_t>(k));
+    }
+  }
+}
+
+Tape* recording_tape() { return t_state.recording_off > 0 ? nullptr : t_state.tape; }
+
+}  // namespace
+
+Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
+          std::source_location where) {
+  Tape* tape = recording_tape();
+  Operands operands(inputs.size());
+  gather(operands, op, inputs, tape, where);
+  Value* value = nullptr;
+  if (op.elementwise != nullptr) value = apply_small(op, operands, attributes);
+  Var result;
+  if (value != nullptr) {
+    result = Var::take(value);
+  } else {
+    std::vector<Var> outputs;
+    compute(op, operands, attributes, resolve(where), outputs);
+    result = std::move(outputs[0]);
+  }
+  if (tape != nullptr) {
+    Value* outputs[] = {result.get()};
+    record(*tape, op, operands, attributes, outputs, where);
+  }
+  return result;
+}
+
+std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
+                                const void* attributes, std::source_location where) {
+  Tape* tape = recording_tape();
+  Operands operands(inputs.size());
+  gather(operands, op, inputs, tape, where);
+  std::vector<Var> results;
+  compute(op, operands, attributes, resolve(where), results);
+  if (tape != nullptr && !results.empty()) {
+    std::vector<Value*> outputs;
+    for (const Var& result : results) outputs.push_back(result.get());
+    record(*tape, op, operands, attributes, outputs, where);
+  }
+  return results;
+}
+
+std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* const> inputs,
+                                        const void* attributes, std::source_location where) {
+  Operands operands(inputs.size());
+  gather(operands, op, inputs, nullptr, where);
+  InferContext inferred(op, operands.values, attributes, resolve(where));
+  op.infer(inferred);
+  return {inferred.outputs().begin(), inferred.outputs().end()};
+}
+
+}  // namespace wengert

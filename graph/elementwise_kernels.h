@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+// Included by code that is compiled for one CPU level: nothing with an inline function here.
+
+namespace wengert {
+
+/// Kernels of an elementwise op at one CPU level, by dtype (the order of DType); null where the op
+/// has none. All operands are dense runs of n elements; `out` and `gx` may be the same as an input.
+struct ElementwiseKernels {
+  using Forward = void (*)(const void* const* in, void* out, std::int64_t n, const void* attrs);
+  /// gx (+)= g · ∂y/∂in[argument], and exactly 0 where g is 0. Inputs and y that the partial does
+  /// not read may be null.
+  using Backward = void (*)(const void* g, const void* const* in, const void* y, void* gx,
+                            std::int64_t n, const void* attrs, bool accumulate);
+  Forward forward[6] = {};
+  Backward backward[2][6] = {};
+};
+
+/// The kernels in force: the best level that the CPU has, chosen once when the library is loaded.
+struct ElementwiseOp {
+  const ElementwiseKernels* kernels;
+  bool predicate = false;   ///< the result is bool
+  bool passes[2] = {};      ///< input i's gradient is the cotangent itself
+};
+
+}  // namespace wengert

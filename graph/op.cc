@@ -1,0 +1,70 @@
+#include "wengert/graph/op.h"
+
+#include "wengert/graph/tape.h"
+
+namespace wengert {
+
+bool TensorView::is_dense() const {
+  if (strides == nullptr) return true;
+  std::int64_t step = 1;
+  for (int i = rank - 1; i >= 0; --i) {
+    if (sizes[i] != 1 && strides[i] != step) return count() == 0;
+    step *= sizes[i];
+  }
+  return true;
+}
+
+void OpCall::fail(ErrorKind kind, std::string message, std::string fix) const {
+  throw Error({.kind = kind,
+               .op = std::string(op_->name),
+               .message = std::move(message),
+               .scope = Scope::path(),
+               .file = where_.file_name(),
+               .line = where_.line(),
+               .fix = std::move(fix)});
+}
+
+int OpCall::resolve_axis(std::int64_t axis, int rank) const {
+  const std::int64_t resolved = axis < 0 ? axis + rank : axis;
+  if (resolved < 0 || resolved >= rank) {
+    fail(ErrorKind::kAxis,
+         "axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank),
+         rank == 0 ? "a scalar has no axes"
+                   : "axes run from " + std::to_string(-rank) + " to " + std::to_string(rank - 1));
+  }
+  return static_cast<int>(resolved);
+}
+
+void OpCall::require_same_dtype(int first, int last) const {
+  for (int i = first + 1; i <= last; ++i) {
+    if (dtype(i) != dtype(first)) {
+      fail(ErrorKind::kDType, "mixed dtypes: " + describe(first) + " and " + describe(i),
+           "convert one with cast(x, DType)");
+    }
+  }
+}
+
+void OpCall::require_floating(int i) const {
+  if (!is_floating(dtype(i))) {
+    fail(ErrorKind::kDType, "needs float32 or float64, got " + describe(i),
+         "convert it with cast(x, DType::kFloat32)");
+  }
+}
+
+void InferContext::output(DType dtype, const Shape& shape) {
+  outputs_.push_back({dtype, -1, 0, shape, {}});
+}
+
+void InferContext::output_view(int i, const Shape& shape, const Strides& strides,
+                               std::int64_t offset) {
+  outputs_.push_back({dtype(i), i, offset, shape, strides});
+}
+
+Strides InferContext::strides(int i) const {
+  const detail::Value* value = inputs_[static_cast<std::size_t>(i)];
+  return value->has(detail::Value::kStrided)
+             ? Strides(std::span<const std::int64_t>(value->strides(), value->rank))
+             : dense_strides(shape(i));
+}
+
+}  // namespace wengert

@@ -1,0 +1,339 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/elementwise_kernels.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/shape.h"
+#include "wengert/graph/var.h"
+
+namespace wengert {
+
+class Tape;
+
+/// One operand or result as kernels see it: strided, not owned.
+struct TensorView {
+  DType dtype = DType::kFloat32;
+  int rank = 0;
+  const std::int64_t* sizes = nullptr;
+  const std::int64_t* strides = nullptr;  ///< null: dense row-major
+  std::byte* data = nullptr;
+
+  std::int64_t count() const {
+    std::int64_t n = 1;
+    for (int i = 0; i < rank; ++i) n *= sizes[i];
+    return n;
+  }
+  std::span<const std::int64_t> shape() const { return {sizes, static_cast<std::size_t>(rank)}; }
+  Strides resolved_strides() const {
+    return strides != nullptr ? Strides(std::span(strides, static_cast<std::size_t>(rank)))
+                              : dense_strides(shape());
+  }
+  /// Whether the elements lie row-major without gaps.
+  bool is_dense() const;
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
+};
+
+// ---------------------------------------------------------------------------- attributes
+
+/// Reads an op's attributes by name: for labels, JSON, hashing.
+class WENGERT_API AttributeVisitor {
+ public:
+  virtual ~AttributeVisitor() = default;
+  virtual void operator()(const char* name, std::int64_t value) = 0;
+  virtual void operator()(const char* name, double value) = 0;
+  virtual void operator()(const char* name, bool value) = 0;
+  virtual void operator()(const char* name, std::string_view value) = 0;
+  virtual void operator()(const char* name, std::span<const std::int64_t> value) = 0;
+  void operator()(const char* name, const Dims& value) { (*this)(name, value.span()); }
+  void operator()(const char* name, DType value) { (*this)(name, name_of(value)); }
+  void operator()(const char* name, int value) { (*this)(name, std::int64_t{value}); }
+};
+
+/// Memory that lives as long as the tape: attributes and long input lists lie there.
+class WENGERT_API Arena {
+ public:
+  virtual void* allocate(std::size_t bytes) = 0;
+
+ protected:
+  ~Arena() = default;
+};
+
+/// How the engine handles an op's attribute struct without knowing it. The struct is trivially
+/// copyable and has `template <class Self, class V> static void visit(Self& self, V&& v)` that
+/// calls v("name", self.member) for each member: int, int64_t, double, bool, DType, Dims,
+/// std::string_view or std::span<const int64_t>.
+struct AttributeType {
+  std::size_t size;
+  void (*visit)(const void* attributes, AttributeVisitor& visitor);
+  void (*relocate)(void* attributes, Arena& arena);
+};
+
+namespace detail {
+struct Relocator {
+  Arena& arena;
+  template <class T>
+  void operator()(const char*, T&) const {}
+  WENGERT_API void operator()(const char*, std::string_view& text) const;
+  WENGERT_API void operator()(const char*, std::span<const std::int64_t>& list) const;
+};
+}  // namespace detail
+
+template <class A>
+inline constexpr AttributeType attribute_type = {
+    sizeof(A),
+    [](const void* attributes, AttributeVisitor& visitor) {
+      A::visit(*static_cast<const A*>(attributes), visitor);
+    },
+    [](void* attributes, Arena& arena) {
+      static_assert(std::is_trivially_copyable_v<A>, "attributes are copied as bytes");
+      A::visit(*static_cast<A*>(attributes), detail::Relocator{arena});
+    }};
+
+// ---------------------------------------------------------------------------- contexts
+
+struct OpDef;
+
+/// What an op call looks like from inside: inputs' metadata, attributes, and the way to fail.
+class WENGERT_API OpCall {
+ public:
+  OpCall(const OpDef& op, std::span<detail::Value* const> inputs, const void* attributes,
+         std::source_location where)
+      : op_(&op), inputs_(inputs), attributes_(attributes), where_(where) {}
+
+  int input_count() const { return static_cast<int>(inputs_.size()); }
+  DType dtype(int i) const { return inputs_[i]->dtype; }
+  int rank(int i) const { return inputs_[i]->rank; }
+  Shape shape(int i) const {
+    return Shape(std::span<const std::int64_t>(inputs_[i]->sizes(), inputs_[i]->rank));
+  }
+  std::int64_t size(int i, int axis) const { return inputs_[i]->sizes()[axis]; }
+  TensorView input(int i) const {
+    detail::Value* v = inputs_[i];
+    return {v->dtype, v->rank, v->sizes(), v->strides(), v->data};
+  }
+  template <class A>
+  const A& attributes() const {
+    return *static_cast<const A*>(attributes_);
+  }
+  const void* raw_attributes() const { return attributes_; }
+  const OpDef& op() const { return *op_; }
+  std::source_location where() const { return where_; }
+
+  /// "f32[2,3]" of input i.
+  std::string describe(int i) const { return to_string(dtype(i), shape(i)); }
+
+  /// Throws an Error that carries the op's name, the scope and the user's line.
+  [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix = {}) const;
+
+  /// `axis` from [−rank, rank) to [0, rank); otherwise fails with ErrorKind::kAxis.
+  int resolve_axis(std::int64_t axis, int rank) const;
+  /// Fails with kDType unless inputs first…last have one dtype, naming cast.
+  void require_same_dtype(int first, int last) const;
+  void require_floating(int i) const;
+
+ protected:
+  const OpDef* op_;
+  std::span<detail::Value* const> inputs_;
+  const void* attributes_;
+  std::source_location where_;
+};
+
+/// Where an op says what it will produce, or why it cannot. No element is read here.
+class WENGERT_API InferContext : public OpCall {
+ public:
+  struct Output {
+    DType dtype;
+    int viewed_input = -1;    ///< ≥ 0: shares that input's memory
+    std::int64_t offset = 0;  ///< in elements, from the viewed input's first element
+    Shape shape;
+    Strides strides;          ///< of a view
+  };
+  using OpCall::OpCall;
+
+  /// The next output: dense memory of its own.
+  void output(DType dtype, const Shape& shape);
+  /// The next output shares input `i`'s memory under other sizes and strides.
+  void output_view(int i, const Shape& shape, const Strides& strides, std::int64_t offset = 0);
+  Strides strides(int i) const;
+
+  std::span<const Output> outputs() const { return {outputs_.data(), outputs_.size()}; }
+
+ private:
+  std::vector<Output> outputs_;
+};
+
+/// Where an op computes: reads inputs, fills outputs (dense, uninitialized).
+class WENGERT_API EvalContext : public OpCall {
+ public:
+  EvalContext(const OpDef& op, std::span<detail::Value* const> inputs, const void* attributes,
+              std::source_location where, std::span<detail::Value* const> outputs)
+      : OpCall(op, inputs, attributes, where), outputs_(outputs) {}
+  int output_count() const { return static_cast<int>(outputs_.size()); }
+  TensorView output(int k = 0) const {
+    detail::Value* v = outputs_[k];
+    return {v->dtype, v->rank, v->sizes(), v->strides(), v->data};
+  }
+
+ private:
+  std::span<detail::Value* const> outputs_;
+};
+
+/// Where an op states its derivative in terms of ops: for each input i with needs(i), exactly one
+/// set(i, g) with g of the input's shape, or of the broadcast output's shape (the engine sums), or
+/// none where the gradient is zero. Values named in the record's `reads` may be used.
+class WENGERT_API VjpContext {
+ public:
+  virtual ~VjpContext() = default;
+  virtual int input_count() const = 0;
+  virtual Var input(int i) const = 0;
+  virtual Var output(int k = 0) const = 0;
+  /// Gradient of the final scalar with respect to output k; an empty Var when none flows there.
+  virtual Var cotangent(int k = 0) const = 0;
+  virtual bool needs(int i) const = 0;
+  virtual void set(int i, Var gradient) = 0;
+  virtual Shape shape(int i) const = 0;
+  virtual Shape output_shape(int k = 0) const = 0;
+  virtual DType dtype(int i) const = 0;
+  virtual const void* raw_attributes() const = 0;
+  template <class A>
+  const A& attributes() const {
+    return *static_cast<const A*>(raw_attributes());
+  }
+};
+
+/// Where an op computes its derivative fused and unrecorded. Same contract as VjpContext, on
+/// memory: gradient(i) gives a dense destination of the input's shape to overwrite, or to add to
+/// when `accumulate` says so.
+class WENGERT_API BackwardContext {
+ public:
+  struct Destination {
+    TensorView view;
+    bool accumulate;
+  };
+  virtual ~BackwardContext() = default;
+  virtual const OpDef& op() const = 0;
+  virtual int input_count() const = 0;
+  virtual TensorView input(int i) const = 0;
+  virtual TensorView output(int k = 0) const = 0;
+  virtual TensorView cotangent(int k = 0) const = 0;
+  virtual bool needs(int i) const = 0;
+  virtual Destination gradient(int i) = 0;
+  virtual const void* raw_attributes() const = 0;
+  template <class A>
+  const A& attributes() const {
+    return *static_cast<const A*>(raw_attributes());
+  }
+};
+
+// ---------------------------------------------------------------------------- the record
+
+/// Which values a derivative reads, so that exactly these are kept: bits 0…13 inputs, and
+inline constexpr std::uint16_t kReadsNothing = 0;
+inline constexpr std::uint16_t kReadsOutputs = 1u << 14;
+inline constexpr std::uint16_t kReadsAllInputs = 1u << 15;
+constexpr std::uint16_t reads_input(int i) { return static_cast<std::uint16_t>(1u << i); }
+
+/// Estimated work of one call.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+};
+
+/// What people read about an op; a test holds that none is empty.
+struct Documentation {
+  std::string_view summary;    ///< one sentence
+  std::string_view formula;    ///< y = …
+  std::string_view arguments;  ///< "x: any floating tensor; axes: …"
+  std::string_view gradient;   ///< formula and the convention at special points, or why none
+  std::string_view source;     ///< paper, section, standard
+};
+
+/// Fan-in and fan-out that an op gives a weight argument, for initializers.
+struct Fans {
+  std::int64_t fan_in = 0;
+  std::int64_t fan_out = 0;
+};
+
+/// An op: everything the engine, the tests, the drawings and the reference page know about it.
+struct OpDef {
+  std::string_view name;
+  Documentation doc;
+  int min_inputs = 1;
+  int max_inputs = 1;  ///< −1: any number
+  std::uint32_t differentiable = 0;  ///< bit i: input i may need a gradient; all ones: every input
+  /// reads[i]: what the derivative for input i reads; inputs beyond the array use its last entry.
+  std::array<std::uint16_t, 4> reads{};
+  void (*infer)(InferContext&) = nullptr;
+  void (*evaluate)(EvalContext&) = nullptr;      ///< null for ops that only make views
+  void (*vjp)(VjpContext&) = nullptr;            ///< null: not differentiable
+  void (*backward)(BackwardContext&) = nullptr;  ///< optional fused form of vjp
+  const AttributeType* attributes = nullptr;
+  const ElementwiseOp* elementwise = nullptr;
+  Cost (*cost)(const OpCall&) = nullptr;         ///< null: one FLOP an output element
+  Fans (*fans)(const OpCall&, int input) = nullptr;
+  bool structural = false;                       ///< leaves of a graph: constant, variable, …
+
+  bool is_differentiable(int i) const {
+    return (differentiable >> (i < 31 ? i : 31) & 1u) != 0;
+  }
+  std::uint16_t reads_for(int i) const { return reads[i < 3 ? i : 3]; }
+};
+
+inline constexpr std::uint32_t kAllInputs = 0xffffffffu;
+
+// ---------------------------------------------------------------------------- calling
+
+/// Computes an op and, where a tape is live, records it. Checks arity, tapes and dtypes of
+/// numbers; shapes and dtypes are the op's own business. `attributes` is the op's struct or null.
+WENGERT_API Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
+                      std::source_location where);
+/// The same for an op with several outputs.
+WENGERT_API std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
+                                            const void* attributes, std::source_location where);
+
+inline Var apply(const OpDef& op, const Var& x, std::source_location where) {
+  const Var* inputs[] = {&x};
+  return apply(op, inputs, nullptr, where);
+}
+inline Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
+  const Var* inputs[] = {&a, &b};
+  return apply(op, inputs, nullptr, where);
+}
+template <class A>
+  requires std::is_trivially_copyable_v<A>
+Var apply(const OpDef& op, std::initializer_list<const Var*> inputs, const A& attributes,
+          std::source_location where) {
+  return apply(op, std::span(inputs.begin(), inputs.size()), &attributes, where);
+}
+
+/// What a call would produce, without computing it. Throws what the op's infer throws.
+WENGERT_API std::vector<InferContext::Output> infer(const OpDef& op,
+                                                    std::span<const Var* const> inputs,
+                                                    const void* attributes,
+                                                    std::source_location where);
+
+// ---------------------------------------------------------------------------- registry
+
+/// Adds an op of a program's own to the table, for the rest of the process: it is then listed,
+/// tested, gradchecked and drawn like every other. Throws Error(kValue) on a taken name or an
+/// incomplete record. `op` must outlive all use.
+WENGERT_API void register_op(const OpDef& op);
+/// The op of that name, or null.
+WENGERT_API const OpDef* find_op(std::string_view name);
+/// All ops in the order of the table, user ops last.
+WENGERT_API std::vector<const OpDef*> registered_ops();
+
+}  // namespace wengert

@@ -1,0 +1,50 @@
+#include <algorithm>
+
+#include "wengert/graph/tensor.h"
+#include "wengert/graph/text.h"
+
+namespace wengert {
+namespace {
+
+constexpr std::int64_t kEdge = 3;       // elements shown at each end of a long dimension
+constexpr std::int64_t kShownAll = 64;  // tensors up to this many elements are shown whole
+
+std::string element(const Tensor& tensor, std::int64_t i) {
+  if (tensor.dtype() == DType::kBool) return tensor.at(i) != 0 ? "true" : "false";
+  return format_number(tensor.at(i), is_floating(tensor.dtype()) ? 5 : 19);
+}
+
+void print_level(const Tensor& tensor, int axis, std::int64_t first, std::string& out) {
+  if (axis == tensor.rank()) {
+    out += element(tensor, first);
+    return;
+  }
+  std::int64_t step = 1;
+  for (int d = axis + 1; d < tensor.rank(); ++d) step *= tensor.shape()[d];
+  const std::int64_t size = tensor.shape()[axis];
+  const bool abbreviated = tensor.element_count() > kShownAll && size > 2 * kEdge;
+  const bool innermost = axis + 1 == tensor.rank();
+  out += "[";
+  for (std::int64_t i = 0; i < size; ++i) {
+    if (i > 0) {
+      out += innermost ? ", " : ",\n" + std::string(static_cast<std::size_t>(axis) + 1, ' ');
+    }
+    if (abbreviated && i == kEdge) {
+      out += "…";
+      i = size - kEdge - 1;
+      continue;
+    }
+    print_level(tensor, axis + 1, first + i * step, out);
+  }
+  out += "]";
+}
+
+}  // namespace
+
+std::string Tensor::str() const {
+  std::string out = to_string(dtype_, shape_) + (rank() > 1 ? "\n" : " ");
+  print_level(*this, 0, 0, out);
+  return out;
+}
+
+}  // namespace wengert

@@ -1,0 +1,91 @@
+#include "wengert/graph/shape.h"
+
+#include "wengert/graph/error.h"
+
+namespace wengert {
+namespace {
+
+[[noreturn]] void fail_rank() {
+  throw Error(ErrorKind::kShape, "shape",
+              "more than " + std::to_string(kMaxRank) + " dimensions",
+              "reshape to fewer dimensions first");
+}
+
+}  // namespace
+
+Dims::Dims(std::initializer_list<std::int64_t> values)
+    : Dims(std::span<const std::int64_t>(values.begin(), values.size())) {}
+
+Dims::Dims(std::span<const std::int64_t> values) {
+  if (values.size() > static_cast<std::size_t>(kMaxRank)) fail_rank();
+  for (std::int64_t value : values) values_[size_++] = value;
+}
+
+void Dims::push_back(std::int64_t value) {
+  if (size_ == kMaxRank) fail_rank();
+  values_[size_++] = value;
+}
+
+void Dims::resize(int size, std::int64_t fill) {
+  if (size < 0 || size > kMaxRank) fail_rank();
+  for (int i = size_; i < size; ++i) values_[i] = fill;
+  size_ = size;
+}
+
+void Dims::insert(int position, std::int64_t value) {
+  push_back(0);
+  for (int i = size_ - 1; i > position; --i) values_[i] = values_[i - 1];
+  values_[position] = value;
+}
+
+void Dims::erase(int position) {
+  for (int i = position; i + 1 < size_; ++i) values_[i] = values_[i + 1];
+  --size_;
+}
+
+std::string Dims::str() const { return to_string(span()); }
+
+std::int64_t element_count(std::span<const std::int64_t> sizes) {
+  std::int64_t count = 1;
+  bool zero = false;
+  for (std::int64_t size : sizes) {
+    if (size < 0) {
+      throw Error(ErrorKind::kShape, "shape", "negative size in " + to_string(sizes));
+    }
+    zero |= size == 0;
+  }
+  if (zero) return 0;
+  for (std::int64_t size : sizes) {
+    if (__builtin_mul_overflow(count, size, &count)) {
+      throw Error(ErrorKind::kShape, "shape",
+                  "the product of " + to_string(sizes) + " overflows 64 bits");
+    }
+  }
+  return count;
+}
+
+Strides dense_strides(std::span<const std::int64_t> sizes) {
+  Strides strides;
+  strides.resize(static_cast<int>(sizes.size()));
+  std::uint64_t step = 1;  // wraps only where another size is 0, and no element is addressed then
+  for (int i = strides.size() - 1; i >= 0; --i) {
+    strides[i] = static_cast<std::int64_t>(step);
+    step *= sizes[i] > 0 ? static_cast<std::uint64_t>(sizes[i]) : 1;
+  }
+  return strides;
+}
+
+std::string to_string(std::span<const std::int64_t> sizes) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (i > 0) text += ",";
+    text += std::to_string(sizes[i]);
+  }
+  return text + "]";
+}
+
+std::string to_string(DType dtype, std::span<const std::int64_t> sizes) {
+  return std::string(short_name(dtype)) + to_string(sizes);
+}
+
+}  // namespace wengert

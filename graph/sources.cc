@@ -1,0 +1,42 @@
+#include "wengert/graph/tape.h"
+
+// The leaves of every graph: records without inputs, made by the tape itself.
+namespace wengert::detail {
+namespace {
+
+void infer_source(InferContext& call) {
+  call.fail(ErrorKind::kInternal, "leaves are made by the tape, not applied");
+}
+
+constexpr OpDef source(std::string_view name, Documentation doc) {
+  OpDef op;
+  op.name = name;
+  op.doc = doc;
+  op.min_inputs = op.max_inputs = 0;
+  op.infer = infer_source;
+  op.structural = true;
+  return op;
+}
+
+}  // namespace
+
+constinit const OpDef constant_op = source(
+    "constant", {.summary = "A value without gradient, taken from a tensor or a number.",
+                 .formula = "y = value",
+                 .arguments = "value: a Tensor of any dtype and shape, or a C++ number",
+                 .gradient = "none: no gradient flows into a constant",
+                 .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+constinit const OpDef variable_op = source(
+    "variable", {.summary = "A differentiable input of the graph.",
+                 .formula = "y = value",
+                 .arguments = "value: a floating Tensor or number",
+                 .gradient = "collected here",
+                 .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+constinit const OpDef parameter_op = source(
+    "parameter", {.summary = "A named, trained tensor.",
+                  .formula = "y = value",
+                  .arguments = "a Parameter of a ParameterSet",
+                  .gradient = "collected here, by name",
+                  .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+
+}  // namespace wengert::detail

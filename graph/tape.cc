@@ -1,0 +1,314 @@
+#include "wengert/graph/tape.h"
+
+#include <atomic>
+#include <cstring>
+
+#ifdef __SSE2__
+#include <xmmintrin.h>
+#endif
+
+#include "wengert/graph/parameter.h"
+#include "wengert/graph/tape_memory.h"
+#include "wengert/graph/thread_state.h"
+#include "wengert/graph/value_pool.h"
+
+namespace wengert {
+namespace {
+
+using detail::kNoNode;
+using detail::Node;
+using detail::t_state;
+using detail::Value;
+
+std::uint32_t next_serial() {
+  static std::atomic<std::uint32_t> counter{0};
+  std::uint32_t serial = counter.fetch_add(1, std::memory_order_relaxed) + 1;
+  // 0 means "never recorded"; after 2³² tapes numbers come again, long after any Var of them.
+  return serial != 0 ? serial : next_serial();
+}
+
+std::uint32_t flush_denormals() {
+#ifdef __SSE2__
+  const std::uint32_t before = _mm_getcsr();
+  constexpr std::uint32_t kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  const std::uint32_t after = before | kFlushToZero | kDenormalsAreZero;
+  if (after != before) _mm_setcsr(after);
+  return before;
+#else
+  return 0;
+#endif
+}
+
+void restore_control(std::uint32_t control) {
+#ifdef __SSE2__
+  if (_mm_getcsr() != control) _mm_setcsr(control);
+#endif
+}
+
+}  // namespace
+
+Tape::Tape() : serial_(next_serial()), outer_(t_state.tape) {
+  if (t_state.spare_tape_memory != nullptr) {
+    memory_ = t_state.spare_tape_memory;
+    t_state.spare_tape_memory = nullptr;
+  } else {
+    detail::register_thread();
+    memory_ = new detail::TapeMemory;
+  }
+  chunks_ = memory_->chunks.data();
+  saved_control_ = flush_denormals();
+  t_state.tape = this;
+}
+
+Tape::~Tape() {
+  // Consumers first: a node drops what it saved while the producers' headers are still held.
+  for (std::uint32_t id = size_; id-- > 0;) {
+    if (node(id).saved != 0) release_saved(id);
+    detail::drop(node(id).value, Value::kHeader);
+  }
+  if (size_ > 1u << 18) detail::trim_values();
+  memory_->clear();
+  if (t_state.spare_tape_memory == nullptr) {
+    t_state.spare_tape_memory = memory_;
+  } else {
+    delete memory_;
+  }
+  for (Tape** link = &t_state.tape; *link != nullptr; link = &(*link)->outer_) {
+    if (*link == this) {
+      *link = outer_;
+      break;
+    }
+  }
+  restore_control(saved_control_);
+}
+
+Tape* Tape::current() { return t_state.tape; }
+
+Node& Tape::next_node() {
+  if (size_ == kNoNode - 1) {
+    throw Error(ErrorKind::kGraph, "Tape", "the tape holds 2^32 − 2 nodes, its limit",
+                "end the tape and carry values on with value()");
+  }
+  if ((size_ >> kChunkBits) >= memory_->chunks.size()) [[unlikely]] {
+    memory_->add_chunk();
+    chunks_ = memory_->chunks.data();
+  }
+  return chunks_[size_ >> kChunkBits][size_ & (kChunkNodes - 1)];
+}
+
+void* Tape::arena(std::size_t bytes) { return memory_->allocate(bytes); }
+
+std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
+                           std::span<Value* const> outputs, std::uint8_t saved,
+                           std::source_location where) {
+  void* kept = nullptr;
+  if (op.attributes != nullptr && attributes != nullptr) {
+    kept = arena(op.attributes->size);
+    std::memcpy(kept, attributes, op.attributes->size);
+    op.attributes->relocate(kept, *memory_);
+  }
+  std::uint32_t* many = nullptr;
+  if (inputs.size() > 4) {
+    if (inputs.size() > 0xffff) {
+      throw Error(ErrorKind::kValue, std::string(op.name), "more than 65535 inputs");
+    }
+    many = static_cast<std::uint32_t*>(arena(inputs.size() * sizeof(std::uint32_t)));
+  }
+  const std::uint32_t first = size_;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    Node& node = next_node();
+    node.op = &op;
+    node.where = where;
+    node.attributes = kept;
+    node.value = outputs[k];
+    node.scope = t_state.scope;
+    node.saved = k == 0 ? saved : 0;
+    node.output = static_cast<std::uint16_t>(k);
+    node.input_count = k == 0 ? static_cast<std::uint16_t>(inputs.size()) : 0;
+    if (k == 0) {
+      std::uint32_t* ids = inputs.size() <= 4 ? node.few_inputs : (node.many_inputs = many);
+      for (std::size_t i = 0; i < inputs.size(); ++i) ids[i] = inputs[i]->id;
+    }
+    detail::hold(outputs[k], Value::kHeader);
+    outputs[k]->id = size_++;
+    outputs[k]->serial = serial_;
+  }
+  if (saved != 0) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if ((saved & detail::kSavedAllInputs) || (i < 6 && (saved >> i & 1))) {
+        detail::hold(inputs[i], Value::kData);
+      }
+    }
+    if (saved & detail::kSavedOutputs) {
+      for (Value* output : outputs) detail::hold(output, Value::kData);
+    }
+  }
+  return first;
+}
+
+void Tape::release_saved(std::uint32_t id) {
+  Node& released = node(id);
+  const std::uint8_t saved = released.saved;
+  if (saved == 0) return;
+  released.saved = 0;
+  const std::uint32_t* ids = released.inputs();
+  for (int i = 0; i < released.input_count; ++i) {
+    if ((saved & detail::kSavedAllInputs) || (i < 6 && (saved >> i & 1))) {
+      detail::drop(node(ids[i]).value, Value::kData);
+    }
+  }
+  if (saved & detail::kSavedOutputs) {
+    for (std::uint32_t k = id; k < size_ && (k == id || node(k).output > 0); ++k) {
+      detail::drop(node(k).value, Value::kData);
+    }
+  }
+}
+
+Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location where) {
+  if (value->has(Value::kRequiresGrad) && !value->has(Value::kLeaf)) {
+    bool enclosing = false;
+    for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
+      enclosing |= tape->serial_ == value->serial;
+    }
+    throw Error(
+        {.kind = ErrorKind::kGraph,
+         .op = std::string(consumer.name),
+         .message = enclosing ? "an input was recorded on an enclosing tape, not on this one"
+                              : "an input's tape has ended or belongs to another thread",
+         .scope = Scope::path(),
+         .file = where.file_name(),
+         .line = where.line(),
+         .fix = "pass x.value() to carry the value on, which cuts the gradient"});
+  }
+  for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
+    if (tape->serial_ != value->serial) continue;
+    // The enclosing tape knows this leaf by its number there; here it gets a header of its own.
+    if (const auto it = memory_->alias_of.find(value); it != memory_->alias_of.end()) {
+      return node(it->second).value;
+    }
+    Var alias = Var(Var::share(value).value());
+    alias.get()->flags |= value->flags & Value::kRequiresGrad;
+    memory_->alias_of.emplace(value, size_);
+    adopt(alias.get(), consumer, where);
+    detail::hold(alias.get(), Value::kData);  // held by the tape: nobody else may
+    node(alias.get()->id).saved = detail::kSavedOutputs;
+    return alias.get();
+  }
+  const OpDef& leaf =
+      value->has(Value::kRequiresGrad) ? detail::variable_op : detail::constant_op;
+  Value* outputs[] = {value};
+  append(leaf, {}, nullptr, outputs, 0, where);
+  return value;
+}
+
+Var Tape::use(Parameter& parameter, std::source_location where) {
+  if (const auto it = memory_->leaf_of.find(&parameter); it != memory_->leaf_of.end()) {
+    Value* known = node(it->second).value;
+    // After an optimizer step on a live tape the leaf stands for the old value; make a new one.
+    if (!known->has(Value::kReleased) && known->version == known->storage->version.load()) {
+      return Var::share(known);
+    }
+  }
+  Var leaf = parameter.trainable() && is_floating(parameter.value().dtype())
+                 ? variable(parameter.value())
+                 : Var(parameter.value());
+  Value* outputs[] = {leaf.get()};
+  const std::uint32_t id = append(detail::parameter_op, {}, nullptr, outputs,
+                                  detail::kSavedOutputs, where);
+  memory_->leaf_of[&parameter] = id;
+  memory_->parameter_of[id] = &parameter;
+  return leaf;
+}
+
+const Parameter* Tape::parameter(std::uint32_t id) const {
+  const auto it = memory_->parameter_of.find(id);
+  return it == memory_->parameter_of.end() ? nullptr : it->second;
+}
+
+Var Tape::var(std::uint32_t id) const {
+  if (id >= size_) {
+    throw Error(ErrorKind::kGraph, "Tape::var",
+                "node " + std::to_string(id) + " of " + std::to_string(size_));
+  }
+  if (!has_value(id)) {
+    throw Error(ErrorKind::kGraph, "Tape::var",
+                "the value of " + describe(id) + " was given back",
+                "keep a Var of it, or pass {.retain = true} to backward");
+  }
+  return Var::share(node(id).value);
+}
+
+bool Tape::has_value(std::uint32_t id) const { return !node(id).value->has(Value::kReleased); }
+
+std::span<const std::uint32_t> Tape::inputs(std::uint32_t id) const {
+  return {node(id).inputs(), node(id).input_count};
+}
+
+Shape Tape::shape(std::uint32_t id) const {
+  const Value* value = node(id).value;
+  return Shape(std::span<const std::int64_t>(value->sizes(), value->rank));
+}
+
+std::string Tape::scope(std::uint32_t id) const { return detail::scope_path(node(id).scope); }
+
+void Tape::name(const Var& var, std::string_view name) {
+  if (name.empty()) throw Error(ErrorKind::kValue, "Tape::name", "the name is empty");
+  memory_->names[id_of(var, "Tape::name")] = std::string(name);
+}
+
+std::string_view Tape::name(std::uint32_t id) const {
+  if (const Parameter* known = parameter(id)) return known->name();
+  const auto it = memory_->names.find(id);
+  return it == memory_->names.end() ? std::string_view() : it->second;
+}
+
+std::uint32_t Tape::find(std::string_view name) const {
+  for (const auto& [id, known] : memory_->names) {
+    if (known == name) return id;
+  }
+  for (const auto& [known, id] : memory_->leaf_of) {
+    if (known->name() == name) return id;
+  }
+  return kNoNode;
+}
+
+std::uint32_t Tape::id_of(const Var& var, std::string_view asking) const {
+  const Value* value = var.get();
+  if (value != nullptr && value->serial == serial_) return value->id;
+  if (value != nullptr) {
+    const auto it = memory_->alias_of.find(value);
+    if (it != memory_->alias_of.end()) return it->second;
+  }
+  std::string message = "this Var is empty";
+  std::string fix = "assign the result of an op to it first";
+  if (value != nullptr && value->serial == 0) {
+    message = "this Var was not recorded on the tape";
+    fix = "compute it while the tape is live and outside NoGrad, from variables or parameters";
+  } else if (value != nullptr) {
+    message = "this Var's tape has ended or is another one";
+    fix = "ask while its own tape is the innermost live one";
+  }
+  throw Error(ErrorKind::kGraph, std::string(asking), message, fix);
+}
+
+Tape::Statistics Tape::statistics() const {
+  Statistics result;
+  result.nodes = size_;
+  result.bytes = memory_->chunks.size() * (std::size_t{kChunkNodes} * sizeof(Node)) +
+                 memory_->blocks.size() * detail::TapeMemory::kBlockBytes;
+  for (std::uint32_t id = 0; id < size_; ++id) {
+    const Value* value = node(id).value;
+    result.bytes += value->block * 16u;
+    if (value->has(Value::kReleased)) continue;
+    ++result.live_values;
+    if (!value->has(Value::kInline) && value->strides() == nullptr) {
+      result.bytes += static_cast<std::uint64_t>(value->count()) * size_of(value->dtype);
+    }
+  }
+  return result;
+}
+
+NoGrad::NoGrad() { ++t_state.recording_off; }
+NoGrad::~NoGrad() { --t_state.recording_off; }
+
+}  // namespace wengert

@@ -1,0 +1,171 @@
+#pragma once
+
+#include <cstdint>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/op.h"
+#include "wengert/graph/var.h"
+
+namespace wengert {
+
+class Parameter;
+
+namespace detail {
+
+/// One entry of the tape. An op with k outputs takes k consecutive entries; those after the first
+/// have output > 0 and no inputs of their own.
+struct Node {
+  const OpDef* op;
+  std::source_location where;
+  void* attributes;
+  Value* value;
+  std::uint32_t scope : 24;
+  std::uint32_t saved : 8;    ///< what backward still holds: bits 0–5 inputs, 6 all, 7 outputs
+  std::uint16_t input_count;
+  std::uint16_t output;
+  union {
+    std::uint32_t few_inputs[4];
+    std::uint32_t* many_inputs;
+  };
+  const std::uint32_t* inputs() const { return input_count <= 4 ? few_inputs : many_inputs; }
+};
+static_assert(sizeof(Node) == 56);
+inline constexpr std::uint8_t kSavedAllInputs = 1u << 6;
+inline constexpr std::uint8_t kSavedOutputs = 1u << 7;
+
+struct TapeMemory;
+
+}  // namespace detail
+
+/// The record of what was computed while it is alive: a flat array in creation order. It is a
+/// scope: the innermost live tape of a thread records that thread's ops, and leaving it frees
+/// everything at once. Tapes nest; each records only what is computed from its own values. While
+/// a tape lives its thread flushes denormals to zero (restored at the end).
+class WENGERT_API Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// The innermost live tape of this thread, or null.
+  static Tape* current();
+
+  /// Number of nodes; outputs beyond an op's first count as nodes.
+  std::uint32_t size() const { return size_; }
+  std::uint32_t serial() const { return serial_; }
+  const detail::Node& node(std::uint32_t id) const {
+    return chunks_[id >> kChunkBits][id & (kChunkNodes - 1)];
+  }
+  detail::Node& node(std::uint32_t id) { return chunks_[id >> kChunkBits][id & (kChunkNodes - 1)]; }
+
+  /// The node's value as a Var; throws Error(kGraph) when its data was given back.
+  Var var(std::uint32_t id) const;
+  /// Whether the node's data is still there.
+  bool has_value(std::uint32_t id) const;
+  std::span<const std::uint32_t> inputs(std::uint32_t id) const;
+  DType dtype(std::uint32_t id) const { return node(id).value->dtype; }
+  Shape shape(std::uint32_t id) const;
+  /// "encoder/fc1", empty at the top.
+  std::string scope(std::uint32_t id) const;
+
+  /// Gives a value a name of the user's: for hooks, pictures and messages.
+  void name(const Var& var, std::string_view name);
+  /// That name, a parameter's name, or empty.
+  std::string_view name(std::uint32_t id) const;
+  /// The node of that name, or detail::kNoNode.
+  std::uint32_t find(std::string_view name) const;
+  /// The parameter a leaf stands for, or null.
+  const Parameter* parameter(std::uint32_t id) const;
+  /// The leaf of a parameter on this tape, made at its first use.
+  Var use(Parameter& parameter, std::source_location where);
+
+  /// The id of a Var on this tape. Throws Error(kGraph): no node, another tape, tape ended.
+  std::uint32_t id_of(const Var& var, std::string_view asking) const;
+  bool owns(const Var& var) const { return var.get() != nullptr && var.get()->serial == serial_; }
+
+  /// While on, every recorded output is checked and the first NaN or infinity is remembered.
+  void detect_non_finite(bool on) { detect_non_finite_ = on; }
+  /// The first node whose output was not finite, or detail::kNoNode.
+  std::uint32_t first_non_finite() const { return first_non_finite_; }
+  /// One line on a node: op, name, shape, scope, user's line, ranges of its inputs.
+  std::string describe(std::uint32_t id) const;
+
+  /// Counts for reports and tests.
+  struct Statistics {
+    std::uint64_t nodes = 0;
+    std::uint64_t bytes = 0;        ///< tape, headers and data of the nodes
+    std::uint64_t live_values = 0;  ///< nodes whose data is still held
+  };
+  Statistics statistics() const;
+
+  /// For the library: appends nodes. `inputs` are on this tape.
+  std::uint32_t append(const OpDef& op, std::span<detail::Value* const> inputs,
+                       const void* attributes, std::span<detail::Value* const> outputs,
+                       std::uint8_t saved, std::source_location where);
+  /// For the library: makes `value` a node of this tape if it is a leaf or a mere value; throws
+  /// when it has history elsewhere.
+  /// Returns what stands for it here: `value` itself, or an alias of an enclosing tape's leaf.
+  detail::Value* adopt(detail::Value* value, const OpDef& consumer, std::source_location where);
+  /// For the library: gives back what node `id` holds for backward.
+  void release_saved(std::uint32_t id);
+  /// For the library: checks an output while detect_non_finite is on.
+  void inspect(std::uint32_t id);
+  bool detects_non_finite() const { return detect_non_finite_; }
+
+ private:
+  static constexpr int kChunkBits = 15;
+  static constexpr std::uint32_t kChunkNodes = 1u << kChunkBits;
+
+  detail::Node& next_node();
+  void* arena(std::size_t bytes);
+
+  detail::Node** chunks_ = nullptr;
+  detail::TapeMemory* memory_ = nullptr;
+  std::uint32_t size_ = 0;
+  std::uint32_t serial_ = 0;
+  Tape* outer_ = nullptr;
+  bool detect_non_finite_ = false;
+  std::uint32_t first_non_finite_ = detail::kNoNode;
+  std::uint32_t saved_control_ = 0;
+};
+
+/// Ops inside are computed but not recorded, even where a tape is live; their results carry no
+/// gradient.
+class WENGERT_API NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+};
+
+/// A named part of a model: nodes recorded inside carry its path, parameters are named by it.
+class WENGERT_API Scope {
+ public:
+  /// Throws Error(kValue) on an empty name or one with control characters.
+  explicit Scope(std::string_view name);
+  ~Scope();
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+  /// "encoder/fc1" where this thread stands, empty at the top.
+  static std::string path();
+
+ private:
+  std::uint32_t outer_;
+};
+
+namespace detail {
+/// Leaves of every graph.
+WENGERT_API extern const OpDef constant_op;
+WENGERT_API extern const OpDef variable_op;
+WENGERT_API extern const OpDef parameter_op;
+/// The path of a scope of this thread.
+std::string scope_path(std::uint32_t scope);
+}  // namespace detail
+
+}  // namespace wengert

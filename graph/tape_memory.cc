@@ -1,0 +1,90 @@
+#include "wengert/graph/tape_memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "wengert/graph/thread_state.h"
+
+namespace wengert::detail {
+namespace {
+
+constexpr std::size_t kChunkBytes = std::size_t{2} << 20;  // 32768 nodes of 56 bytes
+constexpr std::size_t kKeptChunks = 16;
+
+std::byte* system_block(std::size_t alignment, std::size_t bytes) {
+  auto* block = static_cast<std::byte*>(std::aligned_alloc(alignment, bytes));
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+
+}  // namespace
+
+TapeMemory::~TapeMemory() {
+  for (Node* chunk : chunks) std::free(chunk);
+  for (std::byte* memory : blocks) std::free(memory);
+  for (std::byte* memory : large_blocks) std::free(memory);
+}
+
+void* TapeMemory::allocate(std::size_t bytes) {
+  bytes = (bytes + 15) / 16 * 16;
+  if (bytes > kBlockBytes / 4) {
+    large_blocks.push_back(system_block(64, (bytes + 63) / 64 * 64));
+    return large_blocks.back();
+  }
+  if (blocks.empty() || used + bytes > kBlockBytes) {
+    if (!blocks.empty()) ++block;
+    if (block >= blocks.size()) blocks.push_back(system_block(64, kBlockBytes));
+    used = 0;
+  }
+  void* result = blocks[block] + used;
+  used += bytes;
+  return result;
+}
+
+void TapeMemory::add_chunk() {
+  std::byte* memory = system_block(kChunkBytes, kChunkBytes);
+  // Small programs touch a few pages of the first chunk; long tapes want huge pages.
+  if (!chunks.empty()) madvise(memory, kChunkBytes, MADV_HUGEPAGE);
+  chunks.push_back(reinterpret_cast<Node*>(memory));
+}
+
+void TapeMemory::clear() {
+  for (std::byte* memory : large_blocks) std::free(memory);
+  large_blocks.clear();
+  const bool large = chunks.size() > kKeptChunks;
+  while (chunks.size() > kKeptChunks) {
+    std::free(chunks.back());
+    chunks.pop_back();
+  }
+  while (large && blocks.size() > kKeptChunks) {
+    std::free(blocks.back());
+    blocks.pop_back();
+  }
+  block = 0;
+  used = 0;
+  names.erase(names.begin(), names.end());
+  leaf_of.erase(leaf_of.begin(), leaf_of.end());
+  parameter_of.erase(parameter_of.begin(), parameter_of.end());
+  alias_of.erase(alias_of.begin(), alias_of.end());
+}
+
+void retire_tape_memory() noexcept {
+  delete t_state.spare_tape_memory;
+  t_state.spare_tape_memory = nullptr;
+}
+
+void Relocator::operator()(const char*, std::string_view& text) const {
+  char* copy = static_cast<char*>(arena.allocate(text.size() + 1));
+  text.copy(copy, text.size());
+  text = {copy, text.size()};
+}
+
+void Relocator::operator()(const char*, std::span<const std::int64_t>& list) const {
+  auto* copy = static_cast<std::int64_t*>(arena.allocate(list.size_bytes() + 8));
+  for (std::size_t i = 0; i < list.size(); ++i) copy[i] = list[i];
+  list = {copy, list.size()};
+}
+
+}  // namespace wengert::detail

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "wengert/graph/tape.h"
+
+// What a tape's nodes lie in; reused by a thread's next tape. Private to the library.
+namespace wengert::detail {
+
+struct TapeMemory final : Arena {
+  static constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
+
+  std::vector<Node*> chunks;
+  std::vector<std::byte*> blocks;        ///< arena of attributes and long input lists
+  std::vector<std::byte*> large_blocks;  ///< single allocations above a block's size
+  std::size_t block = 0;                 ///< the block in use
+  std::size_t used = 0;                  ///< bytes used in it
+  absl::flat_hash_map<std::uint32_t, std::string> names;
+  absl::flat_hash_map<const Parameter*, std::uint32_t> leaf_of;
+  absl::flat_hash_map<std::uint32_t, const Parameter*> parameter_of;
+  /// Leaves that an enclosing tape holds too, by that tape's value.
+  absl::flat_hash_map<const Value*, std::uint32_t> alias_of;
+
+  ~TapeMemory();
+  void* allocate(std::size_t bytes) override;
+  void add_chunk();
+  /// Ready for the next tape; keeps a first chunk and block, gives the rest to the system when
+  /// the tape was large.
+  void clear();
+};
+
+}  // namespace wengert::detail

@@ -1,0 +1,286 @@
+#include "wengert/graph/tensor.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "wengert/graph/error.h"
+
+namespace wengert {
+namespace {
+
+template <class To, class From>
+To convert(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From(0);
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    // The language leaves out-of-range conversions undefined: NaN is 0, the rest saturates.
+    if (std::isnan(value)) return To(0);
+    const double v = static_cast<double>(value);
+    if (v <= static_cast<double>(std::numeric_limits<To>::min())) {
+      return std::numeric_limits<To>::min();
+    }
+    if (v >= static_cast<double>(std::numeric_limits<To>::max())) {
+      return std::numeric_limits<To>::max();
+    }
+    return static_cast<To>(value);
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+}  // namespace
+
+void copy_elements(DType from_dtype, const std::byte* from, const Strides& from_strides,
+                   DType to_dtype, std::byte* to, const Strides& to_strides, const Shape& shape) {
+  const std::int64_t count = element_count(shape);
+  if (count == 0) return;
+  const int rank = shape.size();
+  dispatch(from_dtype, [&]<class From>(From) {
+    dispatch(to_dtype, [&]<class To>(To) {
+      Dims index;
+      index.resize(rank);
+      std::int64_t source = 0, target = 0;
+      for (std::int64_t i = 0; i < count; ++i) {
+        reinterpret_cast<To*>(to)[target] =
+            convert<To>(reinterpret_cast<const From*>(from)[source]);
+        for (int d = rank - 1; d >= 0; --d) {
+          source += from_strides[d];
+          target += to_strides[d];
+          if (++index[d] < shape[d]) break;
+          source -= from_strides[d] * shape[d];
+          target -= to_strides[d] * shape[d];
+          index[d] = 0;
+        }
+      }
+    });
+  });
+}
+
+WriteGuard::WriteGuard(Tensor& tensor, const char* writer, std::source_location where)
+    : tensor_(&tensor), data_(tensor.data_), count_(tensor.count_) {
+  for (int d = 0; d < tensor.rank(); ++d) {
+    if (tensor.strides()[d] == 0 && tensor.shape()[d] > 1) {
+      throw Error(ErrorKind::kValue, "write", "elements of this broadcast view share memory",
+                  "write into clone() instead", where);
+    }
+  }
+  detail::Storage* storage = tensor.storage_;
+  storage->writer = writer;
+  storage->written_at = where;
+  storage->version.fetch_add(1, std::memory_order_acq_rel);
+}
+
+std::byte* WriteGuard::checked(DType dtype) const {
+  tensor_->checked(dtype);
+  return data_;
+}
+
+Tensor::Tensor() : Tensor(zeros(DType::kFloat32, {})) {}
+
+Tensor Tensor::empty(DType dtype, const Shape& shape) {
+  const std::int64_t count = wengert::element_count(shape);
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(count, static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
+    throw Error(ErrorKind::kShape, "tensor",
+                to_string(dtype, shape) + " needs more than 2^63 bytes");
+  }
+  detail::Storage* storage = detail::allocate_storage(static_cast<std::size_t>(bytes));
+  return from_storage(storage, storage->data, dtype, shape, dense_strides(shape));
+}
+
+Tensor Tensor::zeros(DType dtype, const Shape& shape) {
+  Tensor result = empty(dtype, shape);
+  std::memset(result.data_, 0, static_cast<std::size_t>(result.count_) * size_of(dtype));
+  return result;
+}
+
+Tensor Tensor::full(DType dtype, const Shape& shape, double value) {
+  Tensor result = empty(dtype, shape);
+  Strides none;
+  none.resize(shape.size());
+  copy_elements(DType::kFloat64, reinterpret_cast<const std::byte*>(&value), none, dtype,
+                result.data_, result.strides_, shape);
+  return result;
+}
+
+Tensor Tensor::copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape) {
+  Tensor result = empty(dtype, shape);
+  if (static_cast<std::size_t>(result.count_) != count) {
+    throw Error(ErrorKind::kShape, "tensor",
+                std::to_string(count) + " values for shape " + shape.str() + " of " +
+                    std::to_string(result.count_) + " elements");
+  }
+  if (count > 0) std::memcpy(result.data_, values, count * size_of(dtype));
+  return result;
+}
+
+Tensor Tensor::adopt(DType dtype, void* data, const Shape& shape, void (*release)(void*),
+                     void* context) {
+  const auto bytes = static_cast<std::size_t>(wengert::element_count(shape)) * size_of(dtype);
+  if (data == nullptr && bytes > 0) {
+    throw Error(ErrorKind::kValue, "tensor", "null data for shape " + shape.str());
+  }
+  detail::Storage* storage = detail::adopt_memory(data, bytes, release, context);
+  return from_storage(storage, storage->data, dtype, shape, dense_strides(shape));
+}
+
+Tensor Tensor::from_storage(detail::Storage* retained, std::byte* data, DType dtype,
+                            const Shape& shape, const Strides& strides) {
+  Tensor result{Uninitialized{}};
+  result.storage_ = retained;
+  result.data_ = data;
+  result.dtype_ = dtype;
+  result.shape_ = shape;
+  result.strides_ = strides;
+  result.count_ = wengert::element_count(shape);
+  return result;
+}
+
+Tensor::Tensor(const Tensor& other)
+    : storage_(other.storage_),
+      data_(other.data_),
+      count_(other.count_),
+      dtype_(other.dtype_),
+      shape_(other.shape_),
+      strides_(other.strides_) {
+  detail::retain(storage_);
+}
+
+// The source is left without storage: it may only be destroyed or assigned to.
+Tensor::Tensor(Tensor&& other) noexcept
+    : storage_(std::exchange(other.storage_, nullptr)),
+      data_(std::exchange(other.data_, nullptr)),
+      count_(std::exchange(other.count_, 0)),
+      dtype_(other.dtype_),
+      shape_(other.shape_),
+      strides_(other.strides_) {}
+
+Tensor& Tensor::operator=(const Tensor& other) { return *this = Tensor(other); }
+
+Tensor& Tensor::operator=(Tensor&& other) noexcept {
+  std::swap(storage_, other.storage_);
+  std::swap(data_, other.data_);
+  std::swap(count_, other.count_);
+  std::swap(dtype_, other.dtype_);
+  std::swap(shape_, other.shape_);
+  std::swap(strides_, other.strides_);
+  return *this;
+}
+
+std::int64_t Tensor::size(int axis) const {
+  const int resolved = axis < 0 ? axis + rank() : axis;
+  if (resolved < 0 || resolved >= rank()) {
+    throw Error(ErrorKind::kAxis, "tensor",
+                "axis " + std::to_string(axis) + " of " + to_string(dtype_, shape_));
+  }
+  return shape_[resolved];
+}
+
+bool Tensor::is_dense() const {
+  std::int64_t step = 1;
+  for (int i = rank() - 1; i >= 0; --i) {
+    if (shape_[i] != 1 && strides_[i] != step) return count_ == 0;
+    step *= shape_[i];
+  }
+  return true;
+}
+
+const std::byte* Tensor::checked(DType dtype) const {
+  if (dtype != dtype_) {
+    throw Error(ErrorKind::kDType, "tensor",
+                "asked for " + std::string(name_of(dtype)) + " elements of " +
+                    to_string(dtype_, shape_),
+                "convert with to(DType)");
+  }
+  if (!is_dense()) {
+    throw Error(ErrorKind::kValue, "tensor",
+                to_string(dtype_, shape_) + " is a strided view, its elements are not in a row",
+                "call contiguous() first");
+  }
+  return data_;
+}
+
+void Tensor::check_item(DType dtype) const {
+  if (count_ != 1) {
+    throw Error(ErrorKind::kShape, "item",
+                to_string(dtype_, shape_) + " has " + std::to_string(count_) + " elements, not 1");
+  }
+  if (dtype != dtype_) {
+    throw Error(ErrorKind::kDType, "item",
+                "asked for " + std::string(name_of(dtype)) + " of " + to_string(dtype_, shape_),
+                "scalar_value() converts any dtype to double");
+  }
+}
+
+double Tensor::scalar_value() const {
+  check_item(dtype_);
+  return at(0);
+}
+
+double Tensor::at(std::int64_t i) const {
+  if (i < 0 || i >= count_) {
+    throw Error(ErrorKind::kIndex, "tensor",
+                "element " + std::to_string(i) + " of " + to_string(dtype_, shape_));
+  }
+  std::int64_t offset = 0;
+  for (int d = rank() - 1; d >= 0; --d) {
+    offset += (i % shape_[d]) * strides_[d];
+    i /= shape_[d];
+  }
+  return dispatch(dtype_, [&]<class T>(T) {
+    return static_cast<double>(reinterpret_cast<const T*>(data_)[offset]);
+  });
+}
+
+void Tensor::copy_out(DType dtype, void* destination) const {
+  copy_elements(dtype_, data_, strides_, dtype, static_cast<std::byte*>(destination),
+                dense_strides(shape_), shape_);
+}
+
+Tensor Tensor::contiguous() const { return is_dense() ? *this : clone(); }
+
+Tensor Tensor::clone() const {
+  Tensor result = empty(dtype_, shape_);
+  if (is_dense()) {
+    if (count_ > 0) {
+      std::memcpy(result.data_, data_, static_cast<std::size_t>(count_) * size_of(dtype_));
+    }
+  } else {
+    copy_out(dtype_, result.data_);
+  }
+  return result;
+}
+
+Tensor Tensor::to(DType dtype) const {
+  if (dtype == dtype_) return clone();
+  Tensor result = empty(dtype, shape_);
+  copy_out(dtype, result.data_);
+  return result;
+}
+
+Tensor Tensor::reshaped(const Shape& shape) const {
+  if (wengert::element_count(shape) != count_) {
+    throw Error(ErrorKind::kShape, "reshaped",
+                to_string(dtype_, shape_) + " cannot become " + shape.str());
+  }
+  checked(dtype_);
+  detail::retain(storage_);
+  return from_storage(storage_, data_, dtype_, shape, dense_strides(shape));
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  if (rank() == 0 || begin < 0 || end < begin || end > shape_[0]) {
+    throw Error(ErrorKind::kIndex, "rows",
+                "rows " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
+                    to_string(dtype_, shape_));
+  }
+  Shape shape = shape_;
+  shape[0] = end - begin;
+  detail::retain(storage_);
+  return from_storage(storage_, data_ + begin * strides_[0] * static_cast<std::int64_t>(
+                                                                  size_of(dtype_)),
+                      dtype_, shape, strides_);
+}
+
+}  // namespace wengert

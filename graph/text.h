@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wengert/graph/api.h"
+
+namespace wengert {
+
+/// The candidate closest to `word` by edit distance, or empty when none is near; for messages.
+WENGERT_API std::string closest(std::string_view word, const std::vector<std::string>& candidates);
+
+/// A number as people read it: up to `digits` significant digits, "nan", "inf", "-inf".
+WENGERT_API std::string format_number(double value, int digits = 4);
+
+}  // namespace wengert

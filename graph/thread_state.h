@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+
+#include "wengert/graph/storage.h"
+
+namespace wengert {
+class Tape;
+}
+
+// What a thread keeps: its pools, its current tape and scope. Private to the library.
+namespace wengert::detail {
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+
+/// Free storage blocks by size class: (64 − 7) powers of two, eight classes each.
+struct BlockPool {
+  static constexpr int kClasses = 57 * 8 + 1;
+  FreeBlock* heads[kClasses] = {};
+  std::size_t cached_bytes = 0;
+  std::int64_t live_bytes = 0;
+  std::int64_t live_blocks = 0;
+  bool closed = false;
+};
+
+struct Slab;
+struct ScopeTable;
+struct TapeMemory;
+
+/// Headers of values by size in units of 16 bytes (see value_pool.cc).
+inline constexpr int kValueClasses = 12;
+
+struct ThreadState {
+  Tape* tape = nullptr;       ///< innermost live tape
+  std::uint32_t scope = 0;    ///< innermost named scope, an index into `scopes`
+  std::uint32_t recording_off = 0;  ///< depth of NoGrad scopes
+  const std::source_location* location_override = nullptr;  ///< while a derivative is recorded
+  ScopeTable* scopes = nullptr;
+  TapeMemory* spare_tape_memory = nullptr;
+  FreeBlock* free_values[kValueClasses] = {};
+  Slab* slabs[kValueClasses] = {};
+  bool registered = false;
+  bool ended = false;
+  BlockPool blocks;
+};
+
+// initial-exec: one instruction instead of a call per access; the block of a few KiB fits the
+// static TLS surplus even when the library is loaded by dlopen.
+extern constinit thread_local ThreadState t_state __attribute__((tls_model("initial-exec")));
+
+/// Makes sure that the pools are emptied when this thread ends, and that statistics see them.
+void register_thread_slow();
+inline void register_thread() {
+  if (!t_state.registered) [[unlikely]] register_thread_slow();
+}
+
+void add_live_blocks(StorageStatistics& total);
+void retire_block_pool() noexcept;
+void retire_value_pool() noexcept;
+void retire_tape_memory() noexcept;
+void retire_scopes() noexcept;
+
+}  // namespace wengert::detail

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/dtype.h"
+#include "wengert/graph/storage.h"
+
+namespace wengert::detail {
+
+inline constexpr std::uint32_t kNoNode = 0xffffffffu;
+
+/// A value as ops see it: a header with dtype and layout, followed in memory by `rank` sizes and,
+/// when kStrided, `rank` strides. It is counted twice in one word: handles of any kind (Vars and
+/// the node that made it) in the low half, and those of them that need the data (Vars and saves
+/// for backward) in the high half. When the high half reaches 0 the data goes back at once; the
+/// header stays while anybody holds it. Counts are plain: a value belongs to one thread.
+struct Value {
+  std::uint64_t counts;
+  DType dtype;
+  std::uint8_t rank;
+  std::uint8_t flags;
+  std::uint8_t block;      ///< size of this header in units of 16 bytes
+  std::uint32_t version;   ///< of the storage when this value was made
+  std::byte* data;         ///< first element; null when released or empty
+  union {
+    Storage* storage;      ///< unless kInline
+    std::byte scalar[8];   ///< the elements themselves, when kInline
+  };
+  std::uint32_t id;        ///< node on the tape `serial`, or kNoNode
+  std::uint32_t serial;    ///< 0: never recorded
+
+  enum Flag : std::uint8_t {
+    kRequiresGrad = 1,  ///< depends on a variable or parameter
+    kInline = 2,        ///< at most 8 bytes, kept in the header
+    kStrided = 4,       ///< strides follow the sizes
+    kWeak = 8,          ///< a C++ number that takes the dtype of what it meets
+    kLeaf = 16,         ///< has no history: may enter any tape
+    kReleased = 32,     ///< its data was given back
+  };
+
+  static constexpr std::uint64_t kHeader = 1;
+  static constexpr std::uint64_t kData = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t kHandle = kHeader | kData;
+
+  std::int64_t* sizes() { return reinterpret_cast<std::int64_t*>(this + 1); }
+  const std::int64_t* sizes() const { return reinterpret_cast<const std::int64_t*>(this + 1); }
+  std::int64_t* strides() { return (flags & kStrided) ? sizes() + rank : nullptr; }
+  const std::int64_t* strides() const { return (flags & kStrided) ? sizes() + rank : nullptr; }
+  bool has(Flag flag) const { return (flags & flag) != 0; }
+  std::int64_t count() const {
+    std::int64_t n = 1;
+    for (int i = 0; i < rank; ++i) n *= sizes()[i];
+    return n;
+  }
+};
+static_assert(sizeof(Value) == 40);
+
+/// Called when the data count or the handle count reached zero.
+WENGERT_API void settle(Value* value) noexcept;
+
+inline void hold(Value* value, std::uint64_t what = Value::kHandle) { value->counts += what; }
+inline void drop(Value* value, std::uint64_t what = Value::kHandle) noexcept {
+  value->counts -= what;
+  if (value->counts < Value::kData) [[unlikely]] settle(value);
+}
+
+}  // namespace wengert::detail

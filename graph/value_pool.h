@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+#include "wengert/graph/thread_state.h"
+#include "wengert/graph/value.h"
+
+// Where headers of values come from. Private to the library.
+namespace wengert::detail {
+
+/// A header for `rank` sizes (and strides), counts 0, no data, not recorded.
+Value* take_header_slow(int block);
+inline Value* take_header(DType dtype, int rank, bool strided) {
+  const int block = (40 + 8 * rank * (strided ? 2 : 1) + 15) / 16;
+  FreeBlock*& head = t_state.free_values[block];
+  Value* value;
+  if (head != nullptr) [[likely]] {
+    value = reinterpret_cast<Value*>(head);
+    head = head->next;
+  } else {
+    value = take_header_slow(block);
+  }
+  value->counts = 0;
+  value->dtype = dtype;
+  value->rank = static_cast<std::uint8_t>(rank);
+  value->flags = strided ? Value::kStrided : 0;
+  value->block = static_cast<std::uint8_t>(block);
+  value->version = 0;
+  value->data = nullptr;
+  value->storage = nullptr;
+  value->id = kNoNode;
+  value->serial = 0;
+  return value;
+}
+
+/// Gives a header back.
+void free_header(Value* value) noexcept;
+
+/// Memory for a header's elements: inline up to 8 bytes, else from the storage pool.
+inline void attach_data(Value* value, std::int64_t count) {
+  const auto bytes = static_cast<std::size_t>(count) * size_of(value->dtype);
+  if (bytes <= 8) [[likely]] {
+    value->flags |= Value::kInline;
+    value->data = value->scalar;
+    return;
+  }
+  value->storage = allocate_storage(bytes);
+  value->data = value->storage->data;
+}
+
+/// A dense value with uninitialized elements and one handle.
+Value* new_dense(DType dtype, int rank, const std::int64_t* sizes);
+
+/// Gives slabs without a live header back to the system, all but one a size; the calling thread's.
+void trim_values() noexcept;
+
+}  // namespace wengert::detail

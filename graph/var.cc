@@ -1,0 +1,119 @@
+#include "wengert/graph/var.h"
+
+#include <cstring>
+
+#include "wengert/graph/error.h"
+#include "wengert/graph/tape.h"
+#include "wengert/graph/value_pool.h"
+
+namespace wengert {
+namespace {
+
+detail::Value* wrap(const Tensor& tensor) {
+  const bool dense = tensor.is_dense();
+  detail::Value* value = detail::take_header(tensor.dtype(), tensor.rank(), !dense);
+  for (int i = 0; i < tensor.rank(); ++i) {
+    value->sizes()[i] = tensor.shape()[i];
+    if (!dense) value->strides()[i] = tensor.strides()[i];
+  }
+  value->counts = detail::Value::kHandle;
+  value->flags |= detail::Value::kLeaf;
+  // Shared even when tiny: a write through the tensor must be seen as one.
+  detail::retain(tensor.storage());
+  value->storage = tensor.storage();
+  value->data = const_cast<std::byte*>(tensor.data());
+  value->version = tensor.version();
+  return value;
+}
+
+}  // namespace
+
+Var::Var(const Tensor& tensor) : value_(wrap(tensor)) {}
+
+Var::Var(bool fractional, double real, std::int64_t integer) {
+  using detail::Value;
+  value_ = detail::take_header(fractional ? DType::kFloat64 : DType::kInt64, 0, false);
+  value_->counts = Value::kHandle;
+  value_->flags = Value::kInline | Value::kWeak | Value::kLeaf;
+  value_->data = value_->scalar;
+  if (fractional) {
+    std::memcpy(value_->scalar, &real, sizeof real);
+  } else {
+    std::memcpy(value_->scalar, &integer, sizeof integer);
+  }
+}
+
+Var variable(const Tensor& tensor) {
+  if (!is_floating(tensor.dtype())) {
+    throw Error(ErrorKind::kDType, "variable",
+                "gradients exist for float32 and float64, not for " +
+                    to_string(tensor.dtype(), tensor.shape()),
+                "use the tensor itself as a constant, or convert it with to(DType)");
+  }
+  Var result(tensor);
+  result.get()->flags |= detail::Value::kRequiresGrad;
+  return result;
+}
+
+const detail::Value& Var::checked() const {
+  if (value_ == nullptr) {
+    throw Error(ErrorKind::kGraph, "Var", "this Var is empty (default constructed or moved from)",
+                "assign the result of an op to it first");
+  }
+  return *value_;
+}
+
+DType Var::dtype() const {
+  const detail::Value& v = checked();
+  if (v.has(detail::Value::kWeak)) {
+    return v.dtype == DType::kInt64 ? DType::kInt64 : DType::kFloat32;
+  }
+  return v.dtype;
+}
+
+Shape Var::shape() const {
+  const detail::Value& v = checked();
+  return Shape(std::span<const std::int64_t>(v.sizes(), v.rank));
+}
+
+int Var::rank() const { return checked().rank; }
+
+std::int64_t Var::size(int axis) const {
+  const detail::Value& v = checked();
+  const int resolved = axis < 0 ? axis + v.rank : axis;
+  if (resolved < 0 || resolved >= v.rank) {
+    throw Error(ErrorKind::kAxis, "Var",
+                "axis " + std::to_string(axis) + " of " + to_string(v.dtype, shape()));
+  }
+  return v.sizes()[resolved];
+}
+
+std::int64_t Var::element_count() const { return checked().count(); }
+
+bool Var::requires_grad() const { return checked().has(detail::Value::kRequiresGrad); }
+
+Tensor Var::value() const {
+  const detail::Value& v = checked();
+  const Shape sizes = shape();
+  if (v.has(detail::Value::kWeak)) {
+    const Tensor whole = v.dtype == DType::kInt64
+                             ? Tensor::scalar(*reinterpret_cast<const std::int64_t*>(v.data))
+                             : Tensor::scalar(*reinterpret_cast<const double*>(v.data));
+    return whole.to(dtype());
+  }
+  const Strides strides = v.has(detail::Value::kStrided)
+                              ? Strides(std::span<const std::int64_t>(v.strides(), v.rank))
+                              : dense_strides(sizes);
+  if (v.has(detail::Value::kInline)) {
+    Tensor copy = Tensor::empty(v.dtype, sizes);
+    if (v.count() > 0) {
+      copy_elements(v.dtype, v.data, strides, v.dtype, copy.storage()->data,
+                    dense_strides(sizes), sizes);
+    }
+    return copy;
+  }
+  detail::retain(v.storage);
+  return Tensor::from_storage(v.storage, v.data, v.dtype, sizes, strides);
+}
+
+}  // namespace wengert

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/shape.h"
+#include "wengert/graph/tensor.h"
+#include "wengert/graph/value.h"
+
+namespace wengert {
+
+template <class T>
+concept Number = std::is_arithmetic_v<T>;
+
+/// A handle to a value that ops compute with and a tape records: 8 bytes, counted, cheap to copy.
+/// It belongs to the thread that made it; pass `value()` between threads. It outlives its tape:
+/// `value()` still works, while what needs the graph throws Error(kGraph).
+/// An empty Var (default constructed or moved from) throws on every use.
+class WENGERT_API Var {
+ public:
+  Var() = default;
+  /// A constant: no gradient flows into it. Shares the tensor's memory.
+  Var(const Tensor& tensor);  // NOLINT(google-explicit-constructor)
+  /// A number that takes the dtype of the tensors it meets; alone it becomes float32, or int64
+  /// for an integer.
+  template <Number T>
+  Var(T number)  // NOLINT(google-explicit-constructor)
+      : Var(std::is_floating_point_v<T>, static_cast<double>(number),
+            static_cast<std::int64_t>(std::is_integral_v<T> ? number : T{})) {}
+
+  Var(const Var& other) : value_(other.value_) {
+    if (value_ != nullptr) detail::hold(value_);
+  }
+  Var(Var&& other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
+  Var& operator=(const Var& other) {
+    Var copy(other);
+    std::swap(value_, copy.value_);
+    return *this;
+  }
+  Var& operator=(Var&& other) noexcept {
+    if (this != &other) {
+      detail::Value* old = std::exchange(value_, std::exchange(other.value_, nullptr));
+      if (old != nullptr) detail::drop(old);
+    }
+    return *this;
+  }
+  ~Var() {
+    if (value_ != nullptr) detail::drop(value_);
+  }
+
+  explicit operator bool() const { return value_ != nullptr; }
+  DType dtype() const;
+  Shape shape() const;
+  int rank() const;
+  /// Size along `axis`, negative axes from the back. Throws Error(kAxis).
+  std::int64_t size(int axis) const;
+  std::int64_t element_count() const;
+  /// Whether a gradient can flow back through this value.
+  bool requires_grad() const;
+  /// The value, sharing memory with the graph; it outlives the tape and carries no gradient.
+  Tensor value() const;
+  /// The only element. Throws Error(kShape, kDType).
+  template <class T>
+  T item() const {
+    return value().item<T>();
+  }
+  /// The only element as double, whatever the dtype.
+  double scalar_value() const { return value().scalar_value(); }
+  /// dtype, shape and values, for reading.
+  std::string str() const { return value().str(); }
+
+  /// For the library itself.
+  static Var take(detail::Value* held) {
+    Var result;
+    result.value_ = held;
+    return result;
+  }
+  static Var share(detail::Value* value) {
+    detail::hold(value);
+    return take(value);
+  }
+  detail::Value* get() const { return value_; }
+  detail::Value* release() { return std::exchange(value_, nullptr); }
+
+ private:
+  Var(bool fractional, double real, std::int64_t integer);
+  const detail::Value& checked() const;
+  detail::Value* value_ = nullptr;
+};
+
+/// A differentiable input without history: gradients with respect to it can be asked for. It may
+/// be used on several tapes, one after the other.
+WENGERT_API Var variable(const Tensor& tensor);
+template <Number T>
+Var variable(T number) {
+  return variable(Tensor::scalar(number));
+}
+
+/// An operand of an operator with the place where the operator stands. Operators cannot have
+/// default arguments, so this parameter type captures the caller's line as it converts.
+struct Operand {
+  const Var* var;
+  Var made;  ///< holds what was converted from a tensor or a number
+  std::source_location where;
+  Operand(const Var& v, std::source_location at = std::source_location::current())
+      : var(&v), where(at) {}
+  Operand(const Tensor& t, std::source_location at = std::source_location::current())
+      : var(&made), made(t), where(at) {}
+  template <Number T>
+  Operand(T number, std::source_location at = std::source_location::current())
+      : var(&made), made(number), where(at) {}
+  Operand(const Operand&) = delete;
+};
+
+}  // namespace wengert

@@ -1,0 +1,186 @@
+#include "wengert/ops/elementwise/driver.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "wengert/graph/storage.h"
+#include "wengert/ops/elementwise/record.h"
+#include "wengert/ops/kernels/cpu.h"
+#include "wengert/ops/kernels/strided.h"
+#include "wengert/ops/kernels/thread_pool.h"
+
+namespace wengert::ops {
+namespace {
+
+constexpr std::int64_t kTile = 1024;        // elements; four operands of doubles fit the L1 cache
+constexpr std::int64_t kGrain = 32768;      // elements a task: a few microseconds of work
+constexpr std::int64_t kTileBytes = kTile * 8;
+
+/// Calls run(pointers, position, n) for dense runs that cover the nest, at most a tile each when
+/// any operand must be gathered or repeated. `position` counts output elements.
+template <class Run>
+void walk(const kernels::LoopNest& nest, std::span<const TensorView> views, Run&& run) {
+  const std::int64_t inner = nest.inner(), outer = nest.outer();
+  if (inner == 0 || outer == 0) return;
+  bool direct = true;
+  for (int k = 0; k < nest.operands; ++k) direct &= nest.inner_stride(k) == 1;
+  // Tasks are cut by size alone, so that the work of each is the same at any thread count.
+  const std::int64_t rows = std::max<std::int64_t>(1, kGrain / inner);
+  const std::int64_t row_tasks = (outer + rows - 1) / rows;
+  const std::int64_t columns = inner > kGrain ? kGrain : inner;
+  const std::int64_t column_tasks = (inner + columns - 1) / columns;
+  const auto task = [&](std::int64_t index) {
+    alignas(64) std::byte tiles[kernels::kMaxOperands][kTileBytes];
+    const std::int64_t row = index / column_tasks * rows;
+    const std::int64_t row_end = std::min(outer, row + rows);
+    const std::int64_t column = index % column_tasks * columns;
+    const std::int64_t column_end = std::min(inner, column + columns);
+    for (std::int64_t o = row; o < row_end; ++o) {
+      std::int64_t offsets[kernels::kMaxOperands];
+      kernels::offsets_at(nest, o, offsets);
+      const std::int64_t step = direct ? column_end - column : kTile;
+      for (std::int64_t begin = column; begin < column_end; begin += step) {
+        const std::int64_t n = std::min(step, column_end - begin);
+        const void* pointers[kernels::kMaxOperands];
+        for (int k = 0; k < nest.operands; ++k) {
+          const std::int64_t stride = nest.inner_stride(k);
+          const auto bytes = static_cast<std::int64_t>(size_of(views[k].dtype));
+          std::byte* at = views[k].data + (offsets[k] + begin * stride) * bytes;
+          if (stride == 1) {
+            pointers[k] = at;
+            continue;
+          }
+          const std::int64_t count[] = {n}, strides[] = {stride};
+          kernels::copy_to_dense({views[k].dtype, 1, count, strides, at}, tiles[k]);
+          pointers[k] = tiles[k];
+        }
+        run(pointers, o * inner + begin, n);
+      }
+    }
+  };
+  kernels::parallel_for(row_tasks * column_tasks, task);
+}
+
+bool same_layout(const TensorView& a, const TensorView& b) {
+  return a.rank == b.rank && std::equal(a.sizes, a.sizes + a.rank, b.sizes) && b.is_dense();
+}
+
+}  // namespace
+
+ChooseLevel::ChooseLevel(ElementwiseOp& op, const ElementwiseKernels* baseline,
+                         const ElementwiseKernels* avx2, const ElementwiseKernels* avx512) {
+  const kernels::CpuLevel level = kernels::cpu_level();
+  op.kernels = level == kernels::CpuLevel::kAvx512 ? avx512
+               : level == kernels::CpuLevel::kAvx2 ? avx2
+                                                   : baseline;
+}
+
+Shape broadcast_shape(const OpCall& call, int first, int last) {
+  Shape result = call.shape(first);
+  for (int i = first + 1; i <= last; ++i) {
+    const Shape other = call.shape(i);
+    while (result.size() < other.size()) result.insert(0, 1);
+    const int lead = result.size() - other.size();
+    for (int d = 0; d < other.size(); ++d) {
+      std::int64_t& size = result[lead + d];
+      if (size == other[d] || other[d] == 1) continue;
+      if (size != 1) {
+        call.fail(ErrorKind::kShape,
+                  "shapes do not broadcast: " + call.describe(first) + " and " + call.describe(i) +
+                      " (" + std::to_string(size) + " vs " + std::to_string(other[d]) + ")",
+                  "sizes must be equal or 1, aligned at the last dimension; use expand_dims or "
+                  "reshape");
+      }
+      size = other[d];
+    }
+  }
+  return result;
+}
+
+void infer_elementwise(InferContext& call) {
+  const ElementwiseOp& op = *call.op().elementwise;
+  call.require_same_dtype(0, call.input_count() - 1);
+  if (op.kernels->forward[static_cast<int>(call.dtype(0))] == nullptr) {
+    std::string known;
+    for (int d = 0; d < kDTypeCount; ++d) {
+      if (op.kernels->forward[d] == nullptr) continue;
+      known += (known.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(d)));
+    }
+    call.fail(ErrorKind::kDType, "not defined for " + call.describe(0),
+              "it takes " + known + "; convert with cast(x, DType)");
+  }
+  const Shape shape =
+      call.input_count() == 1 ? call.shape(0) : broadcast_shape(call, 0, call.input_count() - 1);
+  call.output(op.predicate ? DType::kBool : call.dtype(0), shape);
+}
+
+void evaluate_elementwise(EvalContext& call) {
+  const auto kernel = call.op().elementwise->kernels->forward[static_cast<int>(call.dtype(0))];
+  const TensorView out = call.output();
+  const int count = call.input_count();
+  TensorView views[kernels::kMaxOperands];
+  for (int i = 0; i < count; ++i) views[i] = call.input(i);
+  const auto result_bytes = static_cast<std::int64_t>(size_of(out.dtype));
+  const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
+  walk(kernels::plan(out.shape(), operands), operands,
+       [&](const void* const* in, std::int64_t position, std::int64_t n) {
+         kernel(in, out.data + position * result_bytes, n, call.raw_attributes());
+       });
+}
+
+namespace {
+
+/// gx (+)= g · partial over the output's whole shape; gx is dense.
+void backward_over_output(BackwardContext& call, const ElementwiseKernels& kernels_in_force,
+                          int argument, std::byte* gx, bool accumulate,
+                          std::uint16_t reads) {
+  const TensorView g = call.cotangent();
+  const auto kernel =
+      kernels_in_force.backward[argument][static_cast<int>(g.dtype)];
+  TensorView views[kernels::kMaxOperands];
+  int slots[kernels::kMaxOperands];  // 0: g, 1: first input, 2: second input, 3: y
+  int count = 0;
+  const auto add = [&](const TensorView& view, int slot) {
+    views[count] = view;
+    slots[count++] = slot;
+  };
+  add(g, 0);
+  for (int i = 0; i < call.input_count(); ++i) {
+    if (reads & reads_input(i)) add(call.input(i), 1 + i);
+  }
+  if (reads & kReadsOutputs) add(call.output(), 3);
+  const auto bytes = static_cast<std::int64_t>(size_of(g.dtype));
+  const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
+  walk(kernels::plan(g.shape(), operands), operands,
+       [&](const void* const* pointers, std::int64_t position, std::int64_t n) {
+         const void* named[4] = {};
+         for (int k = 0; k < count; ++k) named[slots[k]] = pointers[k];
+         kernel(named[0], named + 1, named[3], gx + position * bytes, n, call.raw_attributes(),
+                accumulate);
+       });
+}
+
+}  // namespace
+
+void backward_elementwise(BackwardContext& call) {
+  const OpDef& op = call.op();
+  const TensorView g = call.cotangent();
+  for (int i = 0; i < call.input_count(); ++i) {
+    if (!call.needs(i)) continue;
+    const BackwardContext::Destination to = call.gradient(i);
+    if (same_layout(g, to.view)) {
+      backward_over_output(call, *op.elementwise->kernels, i, to.view.data, to.accumulate,
+                           op.reads_for(i));
+      continue;
+    }
+    const auto bytes = static_cast<std::size_t>(g.count()) * size_of(g.dtype);
+    detail::Storage* temporary = detail::allocate_storage(bytes);
+    backward_over_output(call, *op.elementwise->kernels, i, temporary->data, false,
+                         op.reads_for(i));
+    kernels::sum_to_shape(g.dtype, temporary->data, g.shape(), to.view.data, to.view.shape(),
+                          to.accumulate);
+    detail::release(temporary);
+  }
+}
+
+}  // namespace wengert::ops

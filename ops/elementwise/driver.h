@@ -1,0 +1,16 @@
+#pragma once
+
+#include "wengert/graph/op.h"
+
+// How every elementwise op infers, computes and differentiates, given its kernels.
+namespace wengert::ops {
+
+/// Sizes after broadcasting inputs first…last: equal, or 1, or absent at the front.
+/// Fails with ErrorKind::kShape naming both operands.
+Shape broadcast_shape(const OpCall& call, int first, int last);
+
+void infer_elementwise(InferContext& call);
+void evaluate_elementwise(EvalContext& call);
+void backward_elementwise(BackwardContext& call);
+
+}  // namespace wengert::ops

@@ -1,0 +1,8 @@
+#pragma once
+
+namespace wengert {
+
+/// What a formula's partial looks at: x or a, b, and the value y.
+enum : int { kNone = 0, kX = 1, kA = 1, kB = 2, kY = 4 };
+
+}  // namespace wengert

@@ -1,0 +1,34 @@
+#include "wengert/ops/elementwise/formula.h"
+
+WENGERT_FORMULAS {
+
+struct Relu {
+  static constexpr int reads = kY;
+  template <class T>
+  static T value(T x) {
+    return where(x <= 0.0, like(x, 0.0), x);  // in this order NaN stays NaN
+  }
+  template <class T>
+  static T partial(T, T y) {
+    return where(y > 0.0, like(y, 1.0), like(y, 0.0));
+  }
+};
+
+}  // WENGERT_FORMULAS
+
+WENGERT_UNARY(relu, Relu, Numbers)
+
+#ifdef WENGERT_RECORDS
+namespace wengert::ops {
+
+constinit const OpDef relu_op = unary<formulas::Relu>(
+    "relu", relu_elementwise,
+    {.summary = "Rectified linear unit.",
+     .formula = "y = max(0, x)",
+     .arguments = "x: any floating or integer tensor; NaN stays NaN",
+     .gradient = "∂y/∂x = 1 where x > 0, else 0: the subgradient at 0 is 0, and 0 at NaN",
+     .source = "V. Nair, G. Hinton, Rectified linear units improve restricted Boltzmann "
+               "machines, ICML 2010"});
+
+}  // namespace wengert::ops
+#endif

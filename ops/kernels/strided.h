@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "wengert/graph/op.h"
+
+// Walking several strided operands together. Kernels only see dense runs; this gathers what is
+// not dense into tiles on the stack.
+namespace wengert::kernels {
+
+inline constexpr int kMaxOperands = 4;
+
+/// A loop nest over `operands` of one broadcast shape: neighbouring dimensions that every operand
+/// walks evenly are merged, sizes of 1 dropped. The innermost dimension is the last.
+struct LoopNest {
+  int rank = 0;
+  int operands = 0;
+  std::int64_t sizes[kMaxRank] = {};
+  std::int64_t strides[kMaxOperands][kMaxRank] = {};  ///< in elements; 0 where broadcast
+
+  std::int64_t inner() const { return rank == 0 ? 1 : sizes[rank - 1]; }
+  std::int64_t inner_stride(int operand) const {
+    return rank == 0 ? 1 : strides[operand][rank - 1];
+  }
+  std::int64_t outer() const {
+    std::int64_t n = 1;
+    for (int d = 0; d + 1 < rank; ++d) n *= sizes[d];
+    return n;
+  }
+};
+
+/// Plans a walk of `views` over `shape`, to which each broadcasts.
+LoopNest plan(std::span<const std::int64_t> shape, std::span<const TensorView> views);
+
+/// Where each operand stands at outer position `outer`, in elements.
+void offsets_at(const LoopNest& nest, std::int64_t outer, std::int64_t* offsets);
+
+/// Copies a strided view to dense memory of the same dtype.
+void copy_to_dense(const TensorView& from, std::byte* to);
+
+/// to (+)= the elements of dense `from` of shape `shape`, summed over the dimensions along which
+/// `to_shape` (right-aligned) is 1 or absent. Floating dtypes.
+void sum_to_shape(DType dtype, const std::byte* from, std::span<const std::int64_t> shape,
+                  std::byte* to, std::span<const std::int64_t> to_shape, bool accumulate);
+
+}  // namespace wengert::kernels

@@ -1,0 +1,218 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include "wengert/ops/kernels/gemm.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+/// One matrix of a batch as GEMM wants it: rows apart by `leading`, or its transpose so.
+struct Matrix {
+  bool transposed;
+  std::int64_t leading;
+};
+
+/// Whether the last two dimensions lie in memory as GEMM can read them.
+bool readable(std::int64_t rows, std::int64_t columns, std::int64_t row_stride,
+              std::int64_t column_stride) {
+  const bool plain = column_stride == 1 && (row_stride >= columns || rows == 1);
+  const bool transposed = row_stride == 1 && (column_stride >= rows || columns == 1);
+  return plain || transposed || rows == 0 || columns == 0;
+}
+
+Matrix matrix_of(const TensorView& view) {
+  const std::int64_t rows = view.sizes[view.rank - 2], columns = view.sizes[view.rank - 1];
+  if (view.strides == nullptr) return {false, columns > 0 ? columns : 1};
+  const std::int64_t row_stride = view.strides[view.rank - 2];
+  const std::int64_t column_stride = view.strides[view.rank - 1];
+  if (column_stride == 1 && (row_stride >= columns || rows == 1)) {
+    return {false, rows == 1 ? (columns > 0 ? columns : 1) : row_stride};
+  }
+  return {true, columns == 1 ? (rows > 0 ? rows : 1) : column_stride};
+}
+
+/// Walks the batch of a product: offsets of each operand's matrices, in elements.
+class Batch {
+ public:
+  /// `views`: the operands, whose leading dimensions broadcast to those of `shape`.
+  Batch(std::span<const std::int64_t> shape, std::span<const TensorView> views)
+      : rank_(static_cast<int>(shape.size()) - 2), operands_(static_cast<int>(views.size())) {
+    for (int d = 0; d < rank_; ++d) {
+      sizes_[d] = shape[d];
+      count_ *= shape[d];
+    }
+    for (int k = 0; k < operands_; ++k) {
+      const Strides own = views[k].resolved_strides();
+      for (int d = 0; d < rank_; ++d) {
+        const int at = d - (rank_ - (views[k].rank - 2));
+        strides_[k][d] = at < 0 || views[k].sizes[at] == 1 ? 0 : own[at];
+      }
+    }
+  }
+  std::int64_t count() const { return count_; }
+  std::int64_t offset(int operand, std::int64_t index) const {
+    std::int64_t result = 0;
+    for (int d = rank_ - 1; d >= 0; --d) {
+      result += index % sizes_[d] * strides_[operand][d];
+      index /= sizes_[d];
+    }
+    return result;
+  }
+  /// Whether this is the first visit to operand's matrix: its repeated indices are all 0.
+  bool first_visit(int operand, std::int64_t index) const {
+    for (int d = rank_ - 1; d >= 0; --d) {
+      if (strides_[operand][d] == 0 && index % sizes_[d] != 0) return false;
+      index /= sizes_[d];
+    }
+    return true;
+  }
+
+ private:
+  int rank_;
+  int operands_;
+  std::int64_t count_ = 1;
+  std::int64_t sizes_[kMaxRank] = {};
+  std::int64_t strides_[3][kMaxRank] = {};
+};
+
+/// c (+)= op(a)·op(b) over a batch; an operand may be read transposed. c is dense.
+void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool transpose_b,
+              const TensorView& c, std::span<const std::int64_t> batch_shape, bool accumulate) {
+  const TensorView views[] = {a, b, c};
+  const Batch batch(batch_shape, views);
+  const Matrix ma = matrix_of(a), mb = matrix_of(b);
+  const std::int64_t m = c.sizes[c.rank - 2], n = c.sizes[c.rank - 1];
+  const std::int64_t k = a.sizes[a.rank - (transpose_a ? 2 : 1)];
+  dispatch_floating(c.dtype, [&]<class T>(T) {
+    for (std::int64_t i = 0; i < batch.count(); ++i) {
+      const bool add = accumulate || !batch.first_visit(2, i);
+      kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k,
+                    a.as<T>() + batch.offset(0, i), ma.leading, b.as<T>() + batch.offset(1, i),
+                    mb.leading, add ? T(1) : T(0), c.as<T>() + batch.offset(2, i),
+                    n > 0 ? n : 1);
+    }
+  });
+}
+
+void infer_matmul(InferContext& call) {
+  call.require_same_dtype(0, 1);
+  call.require_floating(0);
+  if (call.rank(0) < 2 || call.rank(1) < 2) {
+    call.fail(ErrorKind::kShape,
+              "needs matrices: a is " + call.describe(0) + ", b is " + call.describe(1),
+              "a scalar times a tensor is mul");
+  }
+  const std::int64_t m = call.size(0, call.rank(0) - 2), k = call.size(0, call.rank(0) - 1);
+  const std::int64_t k2 = call.size(1, call.rank(1) - 2), n = call.size(1, call.rank(1) - 1);
+  if (k != k2) {
+    std::string fix = "the last size of a must equal the second last of b";
+    if (k == n) fix = "did you mean transpose(b)?";
+    else if (m == k2) fix = "did you mean transpose(a)?";
+    call.fail(ErrorKind::kShape,
+              "inner sizes differ: a is " + call.describe(0) + ", b is " + call.describe(1) + " (" +
+                  std::to_string(k) + " vs " + std::to_string(k2) + ")",
+              fix);
+  }
+  Shape shape = call.rank(0) >= call.rank(1) ? call.shape(0) : call.shape(1);
+  const Shape other = call.rank(0) >= call.rank(1) ? call.shape(1) : call.shape(0);
+  const int lead = shape.size() - other.size();
+  for (int d = 0; d + 2 < other.size(); ++d) {
+    std::int64_t& size = shape[lead + d];
+    if (size == 1) size = other[d];
+    if (other[d] != 1 && other[d] != size) {
+      call.fail(ErrorKind::kShape, "batch sizes do not broadcast: a is " + call.describe(0) +
+                                       ", b is " + call.describe(1));
+    }
+  }
+  shape[shape.size() - 2] = m;
+  shape[shape.size() - 1] = n;
+  call.output(call.dtype(0), shape);
+}
+
+void evaluate_matmul(EvalContext& call) {
+  const TensorView out = call.output();
+  multiply(call.input(0), false, call.input(1), false, out, out.shape(), false);
+}
+
+void matmul_vjp(VjpContext& c) {
+  if (c.needs(0)) c.set(0, matmul(c.cotangent(), transpose(c.input(1))));
+  if (c.needs(1)) c.set(1, matmul(transpose(c.input(0)), c.cotangent()));
+}
+
+void backward_matmul(BackwardContext& c) {
+  const TensorView g = c.cotangent();
+  if (c.needs(0)) {
+    const auto to = c.gradient(0);
+    multiply(g, false, c.input(1), true, to.view, g.shape(), to.accumulate);
+  }
+  if (c.needs(1)) {
+    const auto to = c.gradient(1);
+    multiply(c.input(0), true, g, false, to.view, g.shape(), to.accumulate);
+  }
+}
+
+Cost matmul_cost(const OpCall& call) {
+  const double m = static_cast<double>(element_count(call.shape(0)));
+  const double n = static_cast<double>(call.size(1, call.rank(1) - 1));
+  const double bytes = static_cast<double>(size_of(call.dtype(0)));
+  return {2 * m * n, bytes * (m + static_cast<double>(element_count(call.shape(1))))};
+}
+
+Fans matmul_fans(const OpCall& call, int) {
+  return {call.size(1, call.rank(1) - 2), call.size(1, call.rank(1) - 1)};
+}
+
+/// x itself where GEMM can read it, else a visible copy.
+Var prepared(const Var& x, std::source_location where) {
+  const detail::Value* value = x.get();
+  if (value == nullptr || !value->has(detail::Value::kStrided) || value->rank < 2) return x;
+  const int r = value->rank;
+  return readable(value->sizes()[r - 2], value->sizes()[r - 1], value->strides()[r - 2],
+                  value->strides()[r - 1])
+             ? x
+             : contiguous(x, where);
+}
+
+}  // namespace
+
+constinit const OpDef matmul_op = {
+    .name = "matmul",
+    .doc = {.summary = "Matrix product, batched and broadcast over leading axes.",
+            .formula = "y[…, i, j] = Σₖ a[…, i, k]·b[…, k, j]",
+            .arguments = "a: […, m, k]; b: […, k, n]; float32 or float64 of one dtype; leading axes "
+                         "broadcast. A vector a is a row, a vector b a column, and that axis is "
+                         "dropped from the result. Transposed operands are read in place",
+            .gradient = "∂a: g·bᵀ, ∂b: aᵀ·g, summed over broadcast axes",
+            .source = "elementary; M. Giles, Collected matrix derivative results, 2008"},
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .differentiable = 3,
+    .reads = {reads_input(1), reads_input(0)},
+    .infer = infer_matmul,
+    .evaluate = evaluate_matmul,
+    .vjp = matmul_vjp,
+    .backward = backward_matmul,
+    .cost = matmul_cost,
+    .fans = matmul_fans,
+};
+
+}  // namespace ops
+
+Var matmul(const Var& a, const Var& b, std::source_location where) {
+  const int rank_a = a ? a.rank() : 2, rank_b = b ? b.rank() : 2;
+  if (rank_a == 1 && rank_b >= 1) {
+    return squeeze(matmul(expand_dims(a, 0, where), b, where), {rank_b == 1 ? -1 : -2}, where);
+  }
+  if (rank_b == 1 && rank_a >= 1) {
+    return squeeze(matmul(a, expand_dims(b, 1, where), where), {-1}, where);
+  }
+  const detail::Value *va = a.get(), *vb = b.get();
+  if (va != nullptr && vb != nullptr && !((va->flags | vb->flags) & detail::Value::kStrided)) {
+    return apply(ops::matmul_op, a, b, where);
+  }
+  return apply(ops::matmul_op, ops::prepared(a, where), ops::prepared(b, where), where);
+}
+
+}  // namespace wengert
+#endif

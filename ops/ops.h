@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <source_location>
+#include <string_view>
+#include <vector>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/var.h"
+
+// The ops, declared from the table ops.def. `wengert ops NAME` prints the page of each: formula,
+// arguments, shapes, domain, gradient. Every op computes at once, is recorded where a tape is
+// live, and throws wengert::Error naming op, shapes, scope and this call's line on misuse.
+
+namespace wengert {
+
+#define UNARY(name) \
+  WENGERT_API Var name(const Var& x, std::source_location where = std::source_location::current());
+#define BINARY(name)                           \
+  WENGERT_API Var name(const Var& a, const Var& b, \
+                       std::source_location where = std::source_location::current());
+#define WENGERT_PARAMETERS(...) __VA_ARGS__
+#define OP(name, result, parameters)                     \
+  WENGERT_API result name(WENGERT_PARAMETERS parameters, \
+                          std::source_location where = std::source_location::current());
+#include "wengert/ops/ops.def"
+#undef UNARY
+#undef BINARY
+#undef OP
+
+inline Var operator+(const Operand& a, const Operand& b) { return add(*a.var, *b.var, a.where); }
+inline Var operator-(const Operand& a, const Operand& b) { return sub(*a.var, *b.var, a.where); }
+inline Var operator*(const Operand& a, const Operand& b) { return mul(*a.var, *b.var, a.where); }
+inline Var operator/(const Operand& a, const Operand& b) { return div(*a.var, *b.var, a.where); }
+inline Var operator>(const Operand& a, const Operand& b) {
+  return greater(*a.var, *b.var, a.where);
+}
+inline Var operator-(const Operand& a) { return neg(*a.var, a.where); }
+
+}  // namespace wengert

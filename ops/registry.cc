@@ -1,0 +1,70 @@
+#include <mutex>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "wengert/graph/tape.h"
+#include "wengert/ops/records.h"
+
+namespace wengert {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<const OpDef*> ops;
+  absl::flat_hash_map<std::string, const OpDef*> by_name;
+
+  Registry() {
+#define UNARY(name) insert(ops::name##_op);
+#define BINARY(name) insert(ops::name##_op);
+#define OP(name, result, parameters) insert(ops::name##_op);
+#include "wengert/ops/ops.def"
+#undef UNARY
+#undef BINARY
+#undef OP
+  }
+  void insert(const OpDef& op) {
+    ops.push_back(&op);
+    by_name.emplace(std::string(op.name), &op);
+  }
+};
+
+Registry& registry() {
+  static auto* instance = new Registry;  // lives on: ops may be used until the very end
+  return *instance;
+}
+
+[[noreturn]] void reject(const OpDef& op, const char* why) {
+  throw Error(ErrorKind::kValue, "register_op", "op '" + std::string(op.name) + "' " + why);
+}
+
+}  // namespace
+
+void register_op(const OpDef& op) {
+  if (op.name.empty()) reject(op, "has no name");
+  if (op.infer == nullptr) reject(op, "has no infer function");
+  if (op.differentiable != 0 && op.vjp == nullptr) reject(op, "is differentiable without a vjp");
+  if (op.doc.summary.empty() || op.doc.formula.empty()) reject(op, "lacks summary or formula");
+  Registry& table = registry();
+  std::lock_guard lock(table.mutex);
+  const auto it = table.by_name.find(std::string(op.name));
+  if (it != table.by_name.end()) {
+    if (it->second == &op) return;
+    reject(op, "exists already: choose another name");
+  }
+  table.insert(op);
+}
+
+const OpDef* find_op(std::string_view name) {
+  Registry& table = registry();
+  std::lock_guard lock(table.mutex);
+  const auto it = table.by_name.find(absl::string_view(name.data(), name.size()));
+  return it == table.by_name.end() ? nullptr : it->second;
+}
+
+std::vector<const OpDef*> registered_ops() {
+  Registry& table = registry();
+  std::lock_guard lock(table.mutex);
+  return table.ops;
+}
+
+}  // namespace wengert

@@ -1,0 +1,62 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+
+namespace wengert {
+namespace ops {
+namespace {
+
+struct BroadcastAttributes {
+  Shape shape;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("shape", self.shape);
+  }
+};
+
+void infer_broadcast_to(InferContext& call) {
+  const Shape& shape = call.attributes<BroadcastAttributes>().shape;
+  element_count(shape);
+  const Strides own = call.strides(0);
+  const int lead = shape.size() - call.rank(0);
+  Strides strides;
+  strides.resize(shape.size(), 0);
+  bool fits = lead >= 0;
+  for (int d = 0; fits && d < call.rank(0); ++d) {
+    fits = call.size(0, d) == shape[lead + d] || call.size(0, d) == 1;
+    strides[lead + d] = call.size(0, d) == 1 ? 0 : own[d];
+  }
+  if (!fits) {
+    call.fail(ErrorKind::kShape,
+              call.describe(0) + " does not broadcast to " + shape.str(),
+              "sizes must be equal or 1, aligned at the last dimension");
+  }
+  call.output_view(0, shape, strides);
+}
+
+// The engine sums a cotangent of the output's shape down to the input's.
+void broadcast_to_vjp(VjpContext& c) { c.set(0, c.cotangent()); }
+
+}  // namespace
+
+constinit const OpDef broadcast_to_op = {
+    .name = "broadcast_to",
+    .doc = {.summary = "Repeats a tensor along new axes and axes of size 1.",
+            .formula = "y[i…] = x[i…], with index 0 where x has size 1",
+            .arguments = "x: any dtype; shape: sizes that x broadcasts to. A view: nothing is copied",
+            .gradient = "the cotangent summed over the repeated axes",
+            .source = "elementary"},
+    .differentiable = 1,
+    .infer = infer_broadcast_to,
+    .vjp = broadcast_to_vjp,
+    .attributes = &attribute_type<BroadcastAttributes>,
+};
+
+}  // namespace ops
+
+Var broadcast_to(const Var& x, const Shape& shape, std::source_location where) {
+  return apply(ops::broadcast_to_op, {&x}, ops::BroadcastAttributes{shape}, where);
+}
+
+}  // namespace wengert
+#endif

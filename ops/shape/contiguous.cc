@@ -1,0 +1,39 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include "wengert/ops/kernels/strided.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+void infer_contiguous(InferContext& call) { call.output(call.dtype(0), call.shape(0)); }
+void evaluate_contiguous(EvalContext& call) {
+  kernels::copy_to_dense(call.input(0), call.output().data);
+}
+void contiguous_vjp(VjpContext& c) { c.set(0, c.cotangent()); }
+
+}  // namespace
+
+constinit const OpDef contiguous_op = {
+    .name = "contiguous",
+    .doc = {.summary = "A row-major copy of a strided view; a dense tensor is returned as it is.",
+            .formula = "y = x",
+            .arguments = "x: any dtype and shape",
+            .gradient = "the cotangent itself",
+            .source = "elementary"},
+    .differentiable = 1,
+    .infer = infer_contiguous,
+    .evaluate = evaluate_contiguous,
+    .vjp = contiguous_vjp,
+};
+
+}  // namespace ops
+
+Var contiguous(const Var& x, std::source_location where) {
+  if (x && !x.get()->has(detail::Value::kStrided)) return x;
+  return apply(ops::contiguous_op, x, where);
+}
+
+}  // namespace wengert
+#endif

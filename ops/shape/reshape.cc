@@ -1,0 +1,128 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include <optional>
+
+#include "wengert/ops/kernels/strided.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+struct ReshapeAttributes {
+  Shape shape;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("shape", self.shape);
+  }
+};
+
+/// Strides of `to` over the memory of (`from`, `strides`), when it can be a view.
+std::optional<Strides> view_strides(const Shape& from, const Strides& strides, const Shape& to) {
+  if (element_count(from) == 0) return dense_strides(to);
+  Strides result;
+  result.resize(to.size());
+  int f = from.size() - 1, t = to.size() - 1;
+  while (t >= 0) {
+    if (to[t] == 1) {
+      result[t--] = 0;
+      continue;
+    }
+    while (f >= 0 && from[f] == 1) --f;
+    // Groups of dimensions of equal product: `from`'s must lie evenly in memory.
+    std::int64_t source = from[f], target = to[t], step = strides[f];
+    result[t] = step;
+    while (source != target) {
+      if (target < source) {
+        step = result[t] * to[t];
+        result[--t] = step;
+        target *= to[t];
+      } else {
+        int next = f - 1;
+        while (from[next] == 1) --next;
+        if (strides[next] != strides[f] * from[f]) return std::nullopt;
+        f = next;
+        source *= from[f];
+      }
+    }
+    --f;
+    --t;
+  }
+  return result;
+}
+
+void infer_reshape(InferContext& call) {
+  Shape shape = call.attributes<ReshapeAttributes>().shape;
+  const std::int64_t count = element_count(call.shape(0));
+  int open = -1;
+  std::int64_t known = 1;
+  for (int d = 0; d < shape.size(); ++d) {
+    if (shape[d] == -1 && open < 0) {
+      open = d;
+    } else if (shape[d] < 0) {
+      call.fail(ErrorKind::kShape, "negative size in " + shape.str(),
+                "one size may be −1, to be worked out");
+    }
+  }
+  if (open >= 0) {
+    Shape rest = shape;
+    rest[open] = 1;
+    known = element_count(rest);
+    if (known > 0) shape[open] = count / known;
+    if (known == 0) shape[open] = 0;
+  }
+  if (element_count(shape) != count) {
+    call.fail(ErrorKind::kShape,
+              call.describe(0) + " of " + std::to_string(count) + " elements cannot become " +
+                  call.attributes<ReshapeAttributes>().shape.str());
+  }
+  const auto strides = view_strides(call.shape(0), call.strides(0), shape);
+  if (!strides) {
+    call.fail(ErrorKind::kInternal, "the input must be contiguous; reshape() sees to that");
+  }
+  call.output_view(0, shape, *strides);
+}
+
+void reshape_vjp(VjpContext& c) { c.set(0, reshape(c.cotangent(), c.shape(0))); }
+
+}  // namespace
+
+constinit const OpDef reshape_op = {
+    .name = "reshape",
+    .doc = {.summary = "The same elements, in row-major order, under other sizes.",
+            .formula = "y[j] = x[i] where i and j have the same row-major position",
+            .arguments = "x: any dtype; shape: sizes of the same product, one may be −1. A view; a "
+                         "strided x that cannot be viewed so is copied by a visible contiguous node",
+            .gradient = "the cotangent under x's shape",
+            .source = "elementary"},
+    .differentiable = 1,
+    .infer = infer_reshape,
+    .vjp = reshape_vjp,
+    .attributes = &attribute_type<ReshapeAttributes>,
+};
+
+}  // namespace ops
+
+Var reshape(const Var& x, const Shape& shape, std::source_location where) {
+  const detail::Value* value = x.get();
+  if (value != nullptr && value->has(detail::Value::kStrided)) {
+    const Strides strides(std::span<const std::int64_t>(value->strides(), value->rank));
+    Shape target = shape;  // a −1 is worked out here too, only to see whether a view will do
+    std::int64_t known = 1;
+    for (std::int64_t size : shape) known *= size == -1 ? 1 : size;
+    for (int d = 0; d < target.size(); ++d) {
+      if (target[d] == -1 && known > 0) target[d] = x.element_count() / known;
+    }
+    bool sensible = true;
+    for (std::int64_t size : target) sensible &= size >= 0;
+    if (sensible && element_count(target) == x.element_count() &&
+        !ops::view_strides(x.shape(), strides, target)) {
+      const Var dense = contiguous(x, where);
+      return apply(ops::reshape_op, {&dense}, ops::ReshapeAttributes{shape}, where);
+    }
+  }
+  return apply(ops::reshape_op, {&x}, ops::ReshapeAttributes{shape}, where);
+}
+
+}  // namespace wengert
+#endif
