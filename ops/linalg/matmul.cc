@@ -216,3 +216,89 @@ Var matmul(const Var& a, const Var& b, std::source_location where) {
 
 }  // namespace wengert
 #endif
+
+#ifdef WENGERT_TESTS
+namespace {
+
+using wengert::Shape;
+using wengert::Tensor;
+
+/// The definition, one sum per element, over broadcast batches of 2-D matrices.
+Tensor matmul_reference(const Tensor& a, const Tensor& b) {
+  const std::int64_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
+  Shape batch = a.rank() >= b.rank() ? a.shape() : b.shape();
+  const int lead = batch.size() - 2;
+  const auto leading = [&](const Tensor& t, int d) {
+    const int at = d - (lead - (t.rank() - 2));
+    return at < 0 ? std::int64_t{1} : t.shape()[at];
+  };
+  for (int d = 0; d < lead; ++d) batch[d] = leading(a, d) == 1 ? leading(b, d) : leading(a, d);
+  batch[lead] = m;
+  batch[lead + 1] = n;
+  std::vector<double> out;
+  const std::int64_t matrices = m * n == 0 ? 0 : wengert::element_count(batch) / (m * n);
+  for (std::int64_t i = 0; i < matrices; ++i) {
+    const auto start = [&](const Tensor& t, std::int64_t size) {
+      std::int64_t rest = i, position = 0, step = size;
+      for (int d = lead - 1; d >= 0; --d) {
+        const std::int64_t index = rest % batch[d];
+        rest /= batch[d];
+        if (leading(t, d) != 1) position += index * step;
+        step *= leading(t, d);
+      }
+      return position;
+    };
+    const std::int64_t at_a = start(a, m * k), at_b = start(b, k * n);
+    for (std::int64_t r = 0; r < m; ++r) {
+      for (std::int64_t c = 0; c < n; ++c) {
+        double total = 0;
+        for (std::int64_t j = 0; j < k; ++j) {
+          total += a.at(at_a + r * k + j) * b.at(at_b + j * n + c);
+        }
+        out.push_back(total);
+      }
+    }
+  }
+  return Tensor::from(out, batch);
+}
+
+}  // namespace
+
+WENGERT_OP_TESTS(matmul) {
+  OpTests tests;
+  const std::pair<Shape, Shape> patterns[] = {
+      {{2, 3}, {3, 4}},       {{1, 1}, {1, 1}}, {{17, 33}, {33, 9}},   {{0, 3}, {3, 2}},
+      {{2, 0}, {0, 3}},       {{3, 4}, {4, 0}}, {{2, 3, 4}, {2, 4, 5}}, {{2, 3, 4}, {4, 5}},
+      {{3, 4}, {5, 4, 2}},    {{2, 1, 3, 4}, {3, 4, 2}}};
+  int seed = 0;
+  for (const auto& [a, b] : patterns) {
+    Sample sample;
+    sample.name = to_string(a) + " times " + to_string(b);
+    sample.inputs = {spread(a, -1, 1, ++seed), spread(b, -1, 1, seed + 50)};
+    sample.call = [](std::span<const Var> x) { return std::vector<Var>{matmul(x[0], x[1])}; };
+    sample.reference = [](std::span<const Tensor> x) {
+      return std::vector<Tensor>{matmul_reference(x[0], x[1])};
+    };
+    sample.scale = 1;
+    tests.samples.push_back(std::move(sample));
+  }
+  tests.ulps32 = tests.ulps64 = 40;
+  tests.order = 2;
+  tests.linear = true;
+  tests.rejected = {
+      {"inner sizes",
+       [] { matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat32, {4, 5})); },
+       ErrorKind::kShape, "inner sizes differ: a is f32[2,3], b is f32[4,5] (3 vs 4)"},
+      {"dtypes",
+       [] { matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat64, {3, 5})); },
+       ErrorKind::kDType, "mixed dtypes: f32[2,3] and f64[3,5]"},
+      {"scalar", [] { matmul(Tensor::zeros(DType::kFloat32, {}), Tensor::zeros(DType::kFloat32, {3, 5})); },
+       ErrorKind::kShape, "needs matrices: a is f32[], b is f32[3,5]"},
+      {"batch",
+       [] {
+         matmul(Tensor::zeros(DType::kFloat32, {2, 2, 3}), Tensor::zeros(DType::kFloat32, {3, 3, 5}));
+       },
+       ErrorKind::kShape, "batch sizes do not broadcast: a is f32[2,2,3], b is f32[3,3,5]"}};
+  return tests;
+}
+#endif

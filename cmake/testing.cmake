@@ -1,0 +1,16 @@
+# The testing library: the tests' part of every op file, and what runs it.
+set(tested_sources)
+foreach(source IN LISTS op_sources)
+  file(STRINGS ${source} marks REGEX "include.*(op_file|formula)\\.h" LIMIT_COUNT 1)
+  if(marks)
+    list(APPEND tested_sources ${source})
+  endif()
+endforeach()
+file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cc)
+add_library(wengert_testing STATIC ${tested_sources} ${testing_sources})
+add_library(wengert::testing ALIAS wengert_testing)
+wengert_settings(wengert_testing)
+set_target_properties(wengert_testing PROPERTIES EXPORT_NAME testing
+                                                 POSITION_INDEPENDENT_CODE ON)
+target_compile_definitions(wengert_testing PRIVATE WENGERT_TESTS)
+target_link_libraries(wengert_testing PUBLIC wengert)

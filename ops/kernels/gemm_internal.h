@@ -1,0 +1,46 @@
+#ifndef WENGERT_OPS_KERNELS_GEMM_INTERNAL_H_
+#define WENGERT_OPS_KERNELS_GEMM_INTERNAL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+// Shared by gemm.cc and the files compiled for one CPU level. Nothing here may define an inline
+// function or a template with external linkage: the linker could keep the AVX-512 copy of it.
+
+namespace wengert::kernels::internal {
+
+/// One product, with gemm()'s meaning; accumulate stands for beta = 1.
+template <typename T>
+struct GemmProblem {
+  bool transpose_a;
+  bool transpose_b;
+  std::int64_t m;
+  std::int64_t n;
+  std::int64_t k;
+  const T* a;
+  std::int64_t lda;
+  const T* b;
+  std::int64_t ldb;
+  bool accumulate;
+  T* c;
+  std::int64_t ldc;
+};
+
+/// At least `bytes` bytes of this thread's scratch memory for packed panels, 64-byte aligned, valid
+/// until the thread's next call. Throws std::bad_alloc.
+void* gemm_workspace(std::size_t bytes);
+
+/// Own kernels: any problem with m, n, k >= 1, on the calling thread alone. They are slow, not
+/// wrong, for a single row with transpose_a, transpose_b and lda > 1, and for a single column.
+void gemm_own_baseline(const GemmProblem<float>& problem);
+void gemm_own_baseline(const GemmProblem<double>& problem);
+#if defined(__x86_64__)
+void gemm_own_avx2(const GemmProblem<float>& problem);
+void gemm_own_avx2(const GemmProblem<double>& problem);
+void gemm_own_avx512(const GemmProblem<float>& problem);
+void gemm_own_avx512(const GemmProblem<double>& problem);
+#endif
+
+}  // namespace wengert::kernels::internal
+
+#endif  // WENGERT_OPS_KERNELS_GEMM_INTERNAL_H_

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cmath>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wengert/graph/error.h"
+#include "wengert/graph/tensor.h"
+#include "wengert/ops/ops.h"
+
+// What an op's file says for the tests: a reference in textbook form, samples, values at special
+// points and rejected inputs. testing/check_op.h runs every sample through every property. This
+// belongs to the testing library; the product does not contain it.
+
+namespace wengert::testing {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+/// One call of an op at regular points (no kink within 1e-2, unless `smooth` is false).
+struct Sample {
+  std::string name;
+  /// Floating inputs in float64: the checks run them in float32 too, as strided views, broadcast.
+  std::vector<Tensor> inputs;
+  std::function<std::vector<Var>(std::span<const Var>)> call;
+  /// Textbook form in double, written apart from the kernels: float64 (or the op's own integer or
+  /// bool dtype) results for these inputs.
+  std::function<std::vector<Tensor>(std::span<const Tensor>)> reference;
+  /// Errors are measured in ULPs of max(|reference|, scale): for sums the magnitude of the terms.
+  double scale = 0;
+  /// False: only values are checked here, no differences (kinks, integers).
+  bool smooth = true;
+};
+
+/// A point where the value and the gradient are written down, none left to chance.
+struct Special {
+  std::vector<double> inputs;     ///< one number an input
+  double value;
+  std::vector<double> gradients;  ///< ∂y/∂input for cotangent 1, one each; empty: not checked
+};
+
+/// A call that must throw Error of this kind with exactly this message (Error::message()).
+struct Rejected {
+  std::string name;
+  std::function<void()> call;
+  ErrorKind kind;
+  std::string message;
+};
+
+struct OpTests {
+  std::string op;                  ///< filled in from the table
+  std::vector<Sample> samples;
+  std::vector<Special> specials;
+  std::vector<Rejected> rejected;
+  double ulps32 = 4;               ///< largest error of a float32 value, in ULPs
+  double ulps64 = 4;               ///< largest error of a float64 value, in ULPs
+  int order = 3;                   ///< derivative orders checked by differences; 0: none
+  bool linear = false;             ///< (bi)linear: differences are exact, checked at 1e-12
+  std::string exempt;              ///< why fewer than three rejected inputs exist, if so
+};
+
+/// Evenly spread, irregular numbers in [low, high]: deterministic, no two alike, none at the ends.
+Tensor spread(const Shape& shape, double low, double high, int seed = 1);
+
+/// Samples of a unary elementwise op over [low, high]: several shapes, rank 0 and empty ones too.
+OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*reference)(double),
+                    double low, double high);
+/// The same for two operands with every broadcast pattern.
+OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
+                     double (*reference)(double, double), double low_a, double high_a,
+                     double low_b, double high_b);
+/// Applies a scalar function to float64 tensors broadcast together; for references.
+Tensor map(std::span<const Tensor> inputs, const std::function<double(std::span<const double>)>& f,
+           DType result = DType::kFloat64);
+
+/// The tests of every op in the table, in its order.
+std::vector<OpTests> all_op_tests();
+
+}  // namespace wengert::testing
+
+/// Opens the function that returns an op's tests: WENGERT_OP_TESTS(tanh) { return …; }
+#define WENGERT_OP_TESTS(name)           \
+  namespace wengert::testing {           \
+  OpTests name##_tests();                \
+  }                                      \
+  wengert::testing::OpTests wengert::testing::name##_tests()
