@@ -48,7 +48,17 @@ bool sole_owner(const Value* value) {
 bool dense(const Value* value) { return !value->has(Value::kStrided); }
 
 bool same_sizes(const Value* a, const Value* b) {
-  return a->rank == b->rank && std::equal(a->sizes(), a->sizes() + a->rank, b->sizes());
+  if (a->rank != b->rank) return false;
+  for (int d = 0; d < a->rank; ++d) {
+    if (a->sizes()[d] != b->sizes()[d]) return false;
+  }
+  return true;
+}
+
+/// Whether a saved value still is what it was when it was recorded.
+bool unwritten(const Value* value) {
+  return value->has(Value::kInline) || value->storage == nullptr ||
+         value->version == value->storage->version.load(std::memory_order_acquire);
 }
 
 }  // namespace
@@ -113,62 +123,57 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
 
 void Engine::restrict_to(std::span<const std::uint32_t> xs) {
   restricted_ = true;
-  targets_.assign(xs.begin(), xs.end());
-  wanted_.assign(static_cast<std::size_t>(top_) + 1, false);
+  marks_.assign(static_cast<std::size_t>(top_) + 1, 0);
   std::uint32_t first = top_;
   for (std::uint32_t x : xs) {
-    if (x <= top_) wanted_[x] = true;
+    if (x <= top_) marks_[x] = kWanted | kTarget;
     first = std::min(first, x);
   }
   for (std::uint32_t id = first; id <= top_; ++id) {
-    if (wanted_[id]) continue;
+    if (marks_[id] != 0) continue;
     // A later output of an op depends on what its first output depends on.
     const Node& node = tape_.node(id - tape_.node(id).output);
     const std::uint32_t* inputs = node.inputs();
     for (int i = 0; i < node.input_count; ++i) {
-      if (wanted_[inputs[i]] && node.op->is_differentiable(i)) {
-        wanted_[id] = true;
+      if (marks_[inputs[i]] != 0 && node.op->is_differentiable(i)) {
+        marks_[id] = kWanted;
         break;
       }
     }
   }
 }
 
-bool Engine::restricted_needs(std::uint32_t id) const { return id <= top_ && wanted_[id]; }
-
 bool Engine::needs(std::uint32_t id) const {
   return tape_.node(id).value->has(Value::kRequiresGrad) &&
-         (!restricted_ || restricted_needs(id));
+         (!restricted_ || (id <= top_ && marks_[id] != 0));
 }
 
 void Engine::sweep(std::uint32_t last) {
+  watched_ = options_.observer != nullptr || has_hooks(tape_);
+  const bool quick = !options_.create_graph && !watched_;
   for (std::uint32_t id = top_ + 1; id-- > last;) {
-    if (table_[id] == nullptr) continue;
+    Value* g = table_[id];
+    if (g == nullptr) continue;
     Node& node = tape_.node(id);
-    if (node.input_count == 0 && node.output == 0) {  // a leaf: its cotangent stays
-      if (options_.observer != nullptr || has_hooks(tape_)) observe_node(id);
-      continue;
-    }
-    if (options_.observer != nullptr || has_hooks(tape_)) observe_node(id);
+    if (quick && node.op->elementwise != nullptr && run_quick(id, node, g)) continue;
+    if (watched_) observe_node(id);
+    if (node.input_count == 0 && node.output == 0) continue;  // a leaf: its cotangent stays
     if (node.output > 0) continue;  // waits for the op's first output, further down
-    if (!run_small(id, node)) {
-      if (options_.create_graph || node.op->backward == nullptr) {
-        run_recorded(id, node);
-      } else {
-        run_fused(id, node);
-      }
+    if (options_.create_graph || node.op->backward == nullptr) {
+      run_recorded(id, node);
+    } else {
+      run_fused(id, node);
     }
-    finish_node(id, node);
+    finish_node(id);
   }
 }
 
-void Engine::finish_node(std::uint32_t id, Node& node) {
+void Engine::finish_node(std::uint32_t id) {
   for (std::uint32_t k = id; k <= top_ && (k == id || tape_.node(k).output > 0); ++k) {
-    if (table_[k] == nullptr) continue;
-    if (restricted_ && std::find(targets_.begin(), targets_.end(), k) != targets_.end()) continue;
+    if (table_[k] == nullptr || (restricted_ && (marks_[k] & kTarget) != 0)) continue;
     detail::drop(std::exchange(table_[k], nullptr));
   }
-  if (!options_.retain && node.saved != 0) tape_.release_saved(id);
+  if (!options_.retain) tape_.release_saved(id);
 }
 
 void Engine::fail_overwritten(std::uint32_t consumer, std::uint32_t id) const {
@@ -212,65 +217,91 @@ Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) 
                  .line = node.where.line(),
                  .fix = "pass {.retain = true} to the earlier backward or grad"});
   }
-  if (!value->has(Value::kInline) && value->storage != nullptr &&
-      value->version != value->storage->version.load(std::memory_order_acquire)) {
-    fail_overwritten(consumer, id);
-  }
+  if (!unwritten(value)) fail_overwritten(consumer, id);
   return value;
 }
 
-bool Engine::run_small(std::uint32_t id, Node& node) {
-  const ElementwiseOp* elementwise = node.op->elementwise;
-  if (elementwise == nullptr || options_.create_graph || options_.observer != nullptr) {
-    return false;
-  }
-  Value* g = table_[id];
-  if (!dense(g)) return false;
+bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
   constexpr std::int64_t kSmall = 4096;
+  const ElementwiseOp& op = *node.op->elementwise;
+  const int inputs = node.input_count;
+  const int dtype = static_cast<int>(g->dtype);
+  Value* in[2] = {};
+  Value* y = node.value;
+  if (inputs > 2 || !dense(g)) return false;
+  std::uint16_t reads = 0;
+  int last = -1;
+  for (int i = 0; i < inputs; ++i) {
+    const std::uint32_t input = node.few_inputs[i];
+    in[i] = tape_.node(input).value;
+    if (!dense(in[i]) || !same_sizes(g, in[i])) return false;
+    if (!in[i]->has(Value::kRequiresGrad) || (restricted_ && marks_[input] == 0)) continue;
+    reads |= node.op->reads[i];
+    last = i;
+  }
   const std::int64_t count = g->count();
   if (count > kSmall) return false;
-  const std::uint32_t* inputs = node.inputs();
-  for (int i = 0; i < node.input_count; ++i) {
-    const Value* x = tape_.node(inputs[i]).value;
-    if (!same_sizes(g, x) || !dense(x)) return false;
+  // Everything that is read must have been kept and not been written since.
+  for (int i = 0; i < inputs; ++i) {
+    if ((reads & reads_input(i)) != 0 && ((node.saved >> i & 1) == 0 || !unwritten(in[i]))) {
+      return false;
+    }
   }
-  const bool keep = restricted_ && std::find(targets_.begin(), targets_.end(), id) !=
-                                       targets_.end();
-  int last = -1;
-  for (int i = 0; i < node.input_count; ++i) {
-    if (needs(inputs[i])) last = i;
+  if ((reads & kReadsOutputs) != 0 &&
+      ((node.saved & detail::kSavedOutputs) == 0 || !unwritten(y))) {
+    return false;
   }
+  const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
+  const bool mine = !keep && sole_owner(g);
+  if (!keep) table_[id] = nullptr;  // the handle on g is ours from here on
+  bool used = keep;
+  const void* data[2] = {in[0]->data, inputs > 1 ? in[1]->data : nullptr};
   for (int i = 0; i <= last; ++i) {
-    if (!needs(inputs[i])) continue;
-    if (elementwise->passes[i]) {
-      detail::hold(g);
-      accumulate(inputs[i], g);
+    const std::uint32_t input = node.few_inputs[i];
+    if (!in[i]->has(Value::kRequiresGrad) || (restricted_ && marks_[input] == 0)) continue;
+    Value*& slot = table_[input];
+    if (op.passes[i]) {
+      if (i != last || used) {
+        detail::hold(g);
+      } else {
+        used = true;
+      }
+      if (slot == nullptr) {
+        slot = g;
+      } else {
+        accumulate(input, g);
+      }
       continue;
     }
-    const std::uint16_t reads = node.op->reads_for(i);
-    const void* data[2] = {};
-    for (int k = 0; k < node.input_count; ++k) {
-      if (reads & reads_input(k)) data[k] = saved_value(id, inputs[k], k)->data;
-    }
-    const void* y = (reads & kReadsOutputs) ? saved_value(id, id, -1)->data : nullptr;
-    const auto kernel = elementwise->kernels->backward[i][static_cast<int>(g->dtype)];
-    Value*& slot = table_[inputs[i]];
+    const auto kernel = op.kernels->backward[i][dtype];
     if (slot != nullptr && sole_owner(slot) && dense(slot)) {
-      kernel(g->data, data, y, slot->data, count, node.attributes, true);
+      kernel(g->data, data, y->data, slot->data, count, node.attributes, true);
       continue;
     }
-    Value* to;
-    if (i == last && !keep && sole_owner(g)) {  // g dies here: its memory serves the result
-      to = g;
-      detail::hold(to);
+    Value* to = g;
+    if (i == last && mine && !used) {  // g dies here: its memory serves the result
+      used = true;
     } else {
       to = detail::take_header(g->dtype, g->rank, false);
       for (int d = 0; d < g->rank; ++d) to->sizes()[d] = g->sizes()[d];
       detail::attach_data(to, count);
       to->counts = Value::kHandle;
     }
-    kernel(g->data, data, y, to->data, count, node.attributes, false);
-    accumulate(inputs[i], to);
+    kernel(g->data, data, y->data, to->data, count, node.attributes, false);
+    if (slot == nullptr) {
+      slot = to;
+    } else {
+      accumulate(input, to);
+    }
+  }
+  if (!used) detail::drop(g);
+  if (!options_.retain && node.saved != 0) {
+    const std::uint8_t saved = node.saved;
+    node.saved = 0;
+    for (int i = 0; i < inputs; ++i) {
+      if (saved >> i & 1) detail::drop(in[i], Value::kData);
+    }
+    if (saved & detail::kSavedOutputs) detail::drop(y, Value::kData);
   }
   return true;
 }

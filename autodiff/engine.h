@@ -34,11 +34,12 @@ class Engine {
   friend class FusedRule;
 
   bool needs(std::uint32_t id) const;
-  bool restricted_needs(std::uint32_t id) const;
-  bool run_small(std::uint32_t id, detail::Node& node);
+  /// Elementwise ops on small dense values, without function calls but the kernels; false where
+  /// anything is out of the ordinary.
+  bool run_quick(std::uint32_t id, detail::Node& node, detail::Value* g);
   void run_fused(std::uint32_t id, detail::Node& node);
   void run_recorded(std::uint32_t id, detail::Node& node);
-  void finish_node(std::uint32_t id, detail::Node& node);
+  void finish_node(std::uint32_t id);
   /// Adds what a consumer sends back; takes over the handle.
   void accumulate(std::uint32_t id, detail::Value* contribution);
   /// Sums a contribution of a broadcast shape down to node id's shape.
@@ -54,10 +55,11 @@ class Engine {
   BackwardOptions options_;
   std::source_location where_;
   std::vector<detail::Value*>& table_;   ///< cotangents by node
-  std::vector<bool> wanted_;             ///< non-empty when restricted
-  std::vector<std::uint32_t> targets_;   ///< nodes whose cotangent is kept
+  enum Mark : std::uint8_t { kWanted = 1, kTarget = 2 };
+  std::vector<std::uint8_t> marks_;      ///< by node, when restricted
   std::uint32_t top_ = 0;
   bool restricted_ = false;
+  bool watched_ = false;                 ///< an observer or hooks look on
 };
 
 }  // namespace wengert

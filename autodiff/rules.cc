@@ -55,16 +55,21 @@ void RecordedRule::deliver() {
 }
 
 FusedRule::FusedRule(Engine& engine, std::uint32_t id, const detail::Node& node)
-    : engine_(engine), id_(id), node_(node), fresh_(node.input_count) {
+    : engine_(engine), id_(id), node_(node) {
+  if (node.input_count > kFew) many_fresh_.resize(node.input_count - kFew);
   for (std::uint32_t k = id; k <= engine.top_ && (k == id || engine.tape_.node(k).output > 0);
        ++k) {
     Var cotangent = engine.table_[k] == nullptr ? Var() : Var::share(engine.table_[k]);
     // Elementwise loops walk any strides; other kernels are promised a dense cotangent.
-    if (cotangent && node.op->elementwise == nullptr) {
+    if (cotangent && cotangent.get()->has(Value::kStrided) && node.op->elementwise == nullptr) {
       NoGrad off;
       cotangent = contiguous(cotangent);
     }
-    cotangents_.push_back(std::move(cotangent));
+    if (k == id) {
+      cotangent_ = std::move(cotangent);
+    } else {
+      more_cotangents_.push_back(std::move(cotangent));
+    }
   }
 }
 
@@ -77,7 +82,9 @@ TensorView FusedRule::output(int k) const {
 }
 
 TensorView FusedRule::cotangent(int k) const {
-  return cotangents_[k] ? view_of(cotangents_[k].get()) : TensorView{};
+  const Var& chosen =
+      k == 0 ? cotangent_ : more_cotangents_[static_cast<std::size_t>(k) - 1];
+  return chosen ? view_of(chosen.get()) : TensorView{};
 }
 
 bool FusedRule::needs(int i) const {
@@ -92,15 +99,15 @@ BackwardContext::Destination FusedRule::gradient(int i) {
                         (slot->has(Value::kInline) || slot->storage->refs.load() == 1);
   if (writable && engine_.options_.observer == nullptr) return {view_of(slot), true};
   const Value* like = engine_.tape_.node(id).value;
-  fresh_[i] = Var::take(detail::new_dense(like->dtype, like->rank, like->sizes()));
-  return {view_of(fresh_[i].get()), false};
+  fresh(i) = Var::take(detail::new_dense(like->dtype, like->rank, like->sizes()));
+  return {view_of(fresh(i).get()), false};
 }
 
 void FusedRule::deliver() {
   for (int i = 0; i < node_.input_count; ++i) {
-    if (!fresh_[i]) continue;
-    engine_.observe_edge(id_, i, fresh_[i]);
-    engine_.accumulate(node_.inputs()[i], fresh_[i].release());
+    if (!fresh(i)) continue;
+    engine_.observe_edge(id_, i, fresh(i));
+    engine_.accumulate(node_.inputs()[i], fresh(i).release());
   }
 }
 

@@ -50,8 +50,13 @@ class FusedRule final : public BackwardContext {
   Engine& engine_;
   std::uint32_t id_;
   const detail::Node& node_;
-  std::vector<Var> fresh_;      ///< by input: gradients not yet on the table
-  std::vector<Var> cotangents_; ///< by output, dense where the op is not elementwise
+  Var& fresh(int i) { return i < kFew ? few_fresh_[i] : many_fresh_[i - kFew]; }
+
+  static constexpr int kFew = 3;
+  Var few_fresh_[kFew];               ///< by input: gradients not yet on the table
+  std::vector<Var> many_fresh_;
+  Var cotangent_;                     ///< of output 0; dense where the op is not elementwise
+  std::vector<Var> more_cotangents_;  ///< of the others
 };
 
 /// slot += given on dense memory of one shape and dtype.

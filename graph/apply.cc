@@ -10,6 +10,7 @@
 namespace wengert {
 namespace {
 
+using detail::Node;
 using detail::t_state;
 using detail::Value;
 
@@ -219,6 +220,26 @@ Value* make_view(Value* viewed, const InferContext::Output& spec) {
   return value;
 }
 
+Value* make_output(const Operands& operands, const InferContext::Output& spec) {
+  if (spec.viewed_input >= 0) return make_view(operands.values[spec.viewed_input], spec);
+  return detail::new_dense(spec.dtype, spec.shape.size(), spec.shape.data());
+}
+
+/// An op with one output.
+Var compute_one(const OpDef& op, const Operands& operands, const void* attributes,
+                std::source_location where) {
+  InferContext inferred(op, operands.values, attributes, where);
+  op.infer(inferred);
+  const InferContext::Output& spec = inferred.outputs()[0];
+  Var result = Var::take(make_output(operands, spec));
+  if (spec.viewed_input < 0) {
+    Value* raw[] = {result.get()};
+    EvalContext context(op, operands.values, attributes, where, raw);
+    op.evaluate(context);
+  }
+  return result;
+}
+
 void compute(const OpDef& op, const Operands& operands, const void* attributes,
              std::source_location where, std::vector<Var>& outputs) {
   InferContext inferred(op, operands.values, attributes, where);
@@ -226,13 +247,8 @@ void compute(const OpDef& op, const Operands& operands, const void* attributes,
   bool computed = false;
   std::vector<Value*> raw;
   for (const InferContext::Output& spec : inferred.outputs()) {
-    if (spec.viewed_input >= 0) {
-      outputs.push_back(Var::take(make_view(operands.values[spec.viewed_input], spec)));
-    } else {
-      computed = true;
-      outputs.push_back(
-          Var::take(detail::new_dense(spec.dtype, spec.shape.size(), spec.shape.data())));
-    }
+    computed |= spec.viewed_input < 0;
+    outputs.push_back(Var::take(make_output(operands, spec)));
     raw.push_back(outputs.back().get());
   }
   if (!computed) return;
@@ -262,6 +278,102 @@ Tape* recording_tape() { return t_state.recording_off > 0 ? nullptr : t_state.ta
 
 }  // namespace
 
+namespace detail {
+
+/// Elementwise ops on small dense operands of one dtype and shape that are on the live tape: most
+/// calls of most programs of scalars. One pass without function calls but the kernel; gives null
+/// where anything is out of the ordinary, and the general path takes over.
+struct QuickPath {
+  template <int kInputs>
+  static Value* run(const OpDef& op, Value* const (&in)[kInputs], std::source_location where) {
+    ThreadState& state = t_state;
+    Tape* tape = state.tape;
+    const ElementwiseOp* elementwise = op.elementwise;
+    if (tape == nullptr || elementwise == nullptr || state.recording_off != 0 ||
+        tape->detect_non_finite_) {
+      return nullptr;
+    }
+    const Value* first = in[0];
+    std::uint8_t flags = 0;
+    for (int i = 0; i < kInputs; ++i) {
+      if (in[i] == nullptr || in[i]->serial != tape->serial_ || in[i]->dtype != first->dtype ||
+          in[i]->rank != first->rank) {
+        return nullptr;
+      }
+      flags |= in[i]->flags;
+    }
+    const auto kernel = elementwise->kernels->forward[static_cast<int>(first->dtype)];
+    if (kernel == nullptr || (flags & (Value::kWeak | Value::kStrided)) != 0) return nullptr;
+    const int rank = first->rank;
+    std::int64_t count = 1;
+    for (int d = 0; d < rank; ++d) {
+      const std::int64_t size = first->sizes()[d];
+      if (kInputs == 2 && in[kInputs - 1]->sizes()[d] != size) return nullptr;
+      count *= size;
+    }
+    if (count > kSmall) return nullptr;
+    Node& node = tape->next_node();
+    Value* value = take_header(elementwise->predicate ? DType::kBool : first->dtype, rank, false);
+    for (int d = 0; d < rank; ++d) value->sizes()[d] = first->sizes()[d];
+    attach_data(value, count);
+    const void* data[kInputs];
+    for (int i = 0; i < kInputs; ++i) data[i] = in[i]->data;
+    kernel(data, value->data, count, nullptr);
+    node.op = &op;
+    node.where = resolve(where);
+    node.attributes = nullptr;
+    node.value = value;
+    node.scope = state.scope;
+    node.input_count = kInputs;
+    node.output = 0;
+    std::uint8_t saved = 0;
+    if ((flags & Value::kRequiresGrad) != 0) {
+      std::uint16_t reads = 0;
+      bool requires_grad = false;
+      for (int i = 0; i < kInputs; ++i) {
+        if (!in[i]->has(Value::kRequiresGrad) || !op.is_differentiable(i)) continue;
+        reads |= op.reads[i];
+        requires_grad = true;
+      }
+      if (requires_grad) value->flags |= Value::kRequiresGrad;
+      for (int i = 0; i < kInputs; ++i) {
+        if ((reads & reads_input(i)) != 0) {
+          hold(in[i], Value::kData);
+          saved |= static_cast<std::uint8_t>(1u << i);
+        }
+      }
+      value->counts = Value::kHandle + Value::kHeader;
+      if ((reads & kReadsOutputs) != 0) {
+        value->counts += Value::kData;
+        saved |= kSavedOutputs;
+      }
+    } else {
+      value->counts = Value::kHandle + Value::kHeader;
+    }
+    node.saved = saved;
+    for (int i = 0; i < kInputs; ++i) node.few_inputs[i] = in[i]->id;
+    value->serial = tape->serial_;
+    value->id = tape->commit();
+    return value;
+  }
+};
+
+}  // namespace detail
+
+Var apply(const OpDef& op, const Var& x, std::source_location where) {
+  Value* const in[] = {x.get()};
+  if (Value* value = detail::QuickPath::run(op, in, where)) return Var::take(value);
+  const Var* inputs[] = {&x};
+  return apply(op, inputs, nullptr, where);
+}
+
+Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
+  Value* const in[] = {a.get(), b.get()};
+  if (Value* value = detail::QuickPath::run(op, in, where)) return Var::take(value);
+  const Var* inputs[] = {&a, &b};
+  return apply(op, inputs, nullptr, where);
+}
+
 Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
           std::source_location where) {
   Tape* tape = recording_tape();
@@ -273,9 +385,7 @@ Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attri
   if (value != nullptr) {
     result = Var::take(value);
   } else {
-    std::vector<Var> outputs;
-    compute(op, operands, attributes, resolve(where), outputs);
-    result = std::move(outputs[0]);
+    result = compute_one(op, operands, attributes, resolve(where));
   }
   if (tape != nullptr) {
     Value* outputs[] = {result.get()};

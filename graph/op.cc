@@ -51,13 +51,27 @@ void OpCall::require_floating(int i) const {
   }
 }
 
+InferContext::Output& InferContext::next() {
+  if (++count_ == 1) return first_;
+  if (count_ == 2) all_.push_back(first_);
+  return all_.emplace_back();
+}
+
 void InferContext::output(DType dtype, const Shape& shape) {
-  outputs_.push_back({dtype, -1, 0, shape, {}});
+  Output& made = next();
+  made.dtype = dtype;
+  made.viewed_input = -1;
+  made.shape = shape;
 }
 
 void InferContext::output_view(int i, const Shape& shape, const Strides& strides,
                                std::int64_t offset) {
-  outputs_.push_back({dtype(i), i, offset, shape, strides});
+  Output& made = next();
+  made.dtype = dtype(i);
+  made.viewed_input = i;
+  made.offset = offset;
+  made.shape = shape;
+  made.strides = strides;
 }
 
 Strides InferContext::strides(int i) const {

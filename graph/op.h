@@ -169,10 +169,15 @@ class WENGERT_API InferContext : public OpCall {
   void output_view(int i, const Shape& shape, const Strides& strides, std::int64_t offset = 0);
   Strides strides(int i) const;
 
-  std::span<const Output> outputs() const { return {outputs_.data(), outputs_.size()}; }
+  std::span<const Output> outputs() const {
+    return count_ <= 1 ? std::span<const Output>(&first_, count_) : std::span<const Output>(all_);
+  }
 
  private:
-  std::vector<Output> outputs_;
+  Output& next();
+  std::size_t count_ = 0;
+  Output first_;             ///< most ops have one output: it stays off the heap
+  std::vector<Output> all_;  ///< all of them, from the second on
 };
 
 /// Where an op computes: reads inputs, fills outputs (dense, uninitialized).
@@ -304,14 +309,9 @@ WENGERT_API Var apply(const OpDef& op, std::span<const Var* const> inputs, const
 WENGERT_API std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
                                             const void* attributes, std::source_location where);
 
-inline Var apply(const OpDef& op, const Var& x, std::source_location where) {
-  const Var* inputs[] = {&x};
-  return apply(op, inputs, nullptr, where);
-}
-inline Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
-  const Var* inputs[] = {&a, &b};
-  return apply(op, inputs, nullptr, where);
-}
+/// The same for one and two inputs without attributes; the quickest way in.
+WENGERT_API Var apply(const OpDef& op, const Var& x, std::source_location where);
+WENGERT_API Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where);
 template <class A>
   requires std::is_trivially_copyable_v<A>
 Var apply(const OpDef& op, std::initializer_list<const Var*> inputs, const A& attributes,

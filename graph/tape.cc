@@ -84,16 +84,16 @@ Tape::~Tape() {
 
 Tape* Tape::current() { return t_state.tape; }
 
-Node& Tape::next_node() {
-  if (size_ == kNoNode - 1) {
-    throw Error(ErrorKind::kGraph, "Tape", "the tape holds 2^32 − 2 nodes, its limit",
+void Tape::enter_next_chunk() {
+  if (size_ > kNoNode - kChunkNodes) {
+    throw Error(ErrorKind::kGraph, "Tape", "the tape holds 2^32 nodes, its limit",
                 "end the tape and carry values on with value()");
   }
-  if ((size_ >> kChunkBits) >= memory_->chunks.size()) [[unlikely]] {
-    memory_->add_chunk();
-    chunks_ = memory_->chunks.data();
-  }
-  return chunks_[size_ >> kChunkBits][size_ & (kChunkNodes - 1)];
+  const std::size_t chunk = size_ >> kChunkBits;
+  if (chunk >= memory_->chunks.size()) memory_->add_chunk();
+  chunks_ = memory_->chunks.data();
+  cursor_ = chunks_[chunk];
+  cursor_end_ = cursor_ + kChunkNodes;
 }
 
 void* Tape::arena(std::size_t bytes) { return memory_->allocate(bytes); }
@@ -130,7 +130,7 @@ std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, cons
       for (std::size_t i = 0; i < inputs.size(); ++i) ids[i] = inputs[i]->id;
     }
     detail::hold(outputs[k], Value::kHeader);
-    outputs[k]->id = size_++;
+    outputs[k]->id = commit();
     outputs[k]->serial = serial_;
   }
   if (saved != 0) {

@@ -38,6 +38,7 @@ inline constexpr std::uint8_t kSavedAllInputs = 1u << 6;
 inline constexpr std::uint8_t kSavedOutputs = 1u << 7;
 
 struct TapeMemory;
+struct QuickPath;
 
 }  // namespace detail
 
@@ -121,9 +122,22 @@ class WENGERT_API Tape {
   static constexpr int kChunkBits = 15;
   static constexpr std::uint32_t kChunkNodes = 1u << kChunkBits;
 
-  detail::Node& next_node();
+  friend struct detail::QuickPath;
+
+  detail::Node& next_node() {
+    if (cursor_ == cursor_end_) [[unlikely]] enter_next_chunk();
+    return *cursor_;
+  }
+  /// The node that next_node() gave is written.
+  std::uint32_t commit() {
+    ++cursor_;
+    return size_++;
+  }
+  void enter_next_chunk();
   void* arena(std::size_t bytes);
 
+  detail::Node* cursor_ = nullptr;      ///< where the next node goes
+  detail::Node* cursor_end_ = nullptr;  ///< end of its chunk
   detail::Node** chunks_ = nullptr;
   detail::TapeMemory* memory_ = nullptr;
   std::uint32_t size_ = 0;

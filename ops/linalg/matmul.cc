@@ -79,11 +79,19 @@ class Batch {
 /// c (+)= op(a)·op(b) over a batch; an operand may be read transposed. c is dense.
 void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool transpose_b,
               const TensorView& c, std::span<const std::int64_t> batch_shape, bool accumulate) {
-  const TensorView views[] = {a, b, c};
-  const Batch batch(batch_shape, views);
   const Matrix ma = matrix_of(a), mb = matrix_of(b);
   const std::int64_t m = c.sizes[c.rank - 2], n = c.sizes[c.rank - 1];
   const std::int64_t k = a.sizes[a.rank - (transpose_a ? 2 : 1)];
+  if (batch_shape.size() == 2) {
+    dispatch_floating(c.dtype, [&]<class T>(T) {
+      kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k,
+                    a.as<T>(), ma.leading, b.as<T>(), mb.leading, accumulate ? T(1) : T(0),
+                    c.as<T>(), n > 0 ? n : 1);
+    });
+    return;
+  }
+  const TensorView views[] = {a, b, c};
+  const Batch batch(batch_shape, views);
   dispatch_floating(c.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < batch.count(); ++i) {
       const bool add = accumulate || !batch.first_visit(2, i);
@@ -113,6 +121,10 @@ void infer_matmul(InferContext& call) {
               "inner sizes differ: a is " + call.describe(0) + ", b is " + call.describe(1) + " (" +
                   std::to_string(k) + " vs " + std::to_string(k2) + ")",
               fix);
+  }
+  if (call.rank(0) == 2 && call.rank(1) == 2) {
+    call.output(call.dtype(0), {m, n});
+    return;
   }
   Shape shape = call.rank(0) >= call.rank(1) ? call.shape(0) : call.shape(1);
   const Shape other = call.rank(0) >= call.rank(1) ? call.shape(1) : call.shape(0);
