@@ -15,7 +15,7 @@ namespace internal {
 namespace {
 
 struct AlignedDelete {
-  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t{64}); }
+  void operator()(void* memory) const { ::operator delete (memory, std::align_val_t{64}); }
 };
 
 // How a product is cut for threads: into rows x columns pieces, by its size alone.
@@ -24,7 +24,7 @@ struct Split {
   std::int64_t column_pieces;
 };
 
-constexpr std::int64_t kColumnUnit = 64;  // a multiple of every level's panel width that matters
+constexpr std::int64_t kColumnUnit = 32;  // every level can fill its panels with this
 constexpr std::int64_t kMaxPieces = 64;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -38,11 +38,13 @@ Split choose_split(std::int64_t m, std::int64_t n, std::int64_t k) {
   // A matrix times a vector waits for memory: 1 MiB of matrix is worth 4 MFLOP of a product.
   const double work = flops(m, n, k) * (m == 1 ? 8 : 1);
   if (work < 4e6) return {1, 1};
-  const auto wanted = static_cast<std::int64_t>(
-      std::min(work / 2e6, static_cast<double>(kMaxPieces)));
-  const std::int64_t rows = std::min(ceil_div(m, 168), wanted);
-  // A few rows read B once, in long stretches.
-  const std::int64_t least_columns = kColumnUnit * (m <= 4 ? 16 : rows > 1 ? 2 : 1);
+  const auto wanted =
+      static_cast<std::int64_t>(std::min(work / 2e6, static_cast<double>(kMaxPieces)));
+  const std::int64_t rows = std::min(ceil_div(m, 252), wanted);
+  // A few rows read B once, in long stretches. Large pieces repay what their neighbours read too.
+  const std::int64_t least_columns = m <= 4      ? 32 * kColumnUnit
+                                     : rows == 1 ? kColumnUnit
+                                                 : (work < 5e8 ? 4 : 16) * kColumnUnit;
   const std::int64_t columns = std::min(ceil_div(n, least_columns), ceil_div(wanted, rows));
   return {rows, columns};
 }
@@ -104,7 +106,7 @@ class Scratch {
     if (size_ < bytes) {
       memory_.reset();
       size_ = 0;
-      memory_.reset(::operator new(bytes, std::align_val_t{64}));
+      memory_.reset(::operator new (bytes, std::align_val_t{64}));
       size_ = bytes;
     }
     return memory_.get();
@@ -151,9 +153,9 @@ void multiply_columns(const GemmProblem<T>& g) {
   T* rows = staging<T>(g.n * g.k + (in_place ? 0 : g.n * g.m));
   T* c = in_place ? g.c : rows + g.n * g.k;
   if (g.accumulate && !in_place) copy_transposed(g.c, g.ldc, g.m, g.n, c, g.m);
-  multiply_rows<T>({!g.transpose_b, !g.transpose_a, g.n, g.m, g.k, g.b, g.ldb, g.a, g.lda,
-                    g.accumulate, c, g.m},
-                   rows);
+  multiply_rows<T>(
+      {!g.transpose_b, !g.transpose_a, g.n, g.m, g.k, g.b, g.ldb, g.a, g.lda, g.accumulate, c, g.m},
+      rows);
   if (!in_place) copy_transposed(c, g.m, g.n, g.m, g.c, g.ldc);
 }
 
@@ -244,15 +246,13 @@ const char* gemm_engine_name(GemmType type, bool, bool, std::int64_t m, std::int
 void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
           const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
           std::int64_t ldc) {
-  internal::run<float>(
-      {transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta != 0.0f, c, ldc});
+  internal::run<float>({transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta != 0.0f, c, ldc});
 }
 
 void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
           const double* a, std::int64_t lda, const double* b, std::int64_t ldb, double beta,
           double* c, std::int64_t ldc) {
-  internal::run<double>(
-      {transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta != 0.0, c, ldc});
+  internal::run<double>({transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta != 0.0, c, ldc});
 }
 
 }  // namespace wengert::kernels

@@ -13,10 +13,15 @@ namespace wengert::kernels {
 /// is overwritten and never read, so NaN in it is ignored) or 1. Sizes may be zero; k = 0 with
 /// beta = 0 fills C with zeros. C must not overlap A or B. No argument is checked.
 ///
-/// The bits of C depend on the arguments and cpu_level() alone, not on the number of threads or
-/// the alignment of the data. Each element is one chain of fused multiply-adds over k in blocks of
-/// at most 512 (the baseline level rounds each product), so |error| <= k·eps·|op(A)|·|op(B)|.
-/// Throws std::bad_alloc when there is no memory for packed copies (at most 2 MiB a thread).
+/// The bits of C depend on the sizes, flags and values and on cpu_level() alone, not on the number
+/// of threads or where the data lie (where a library computes it, see gemm_engine_name, also on
+/// that library). Sums over k are fused multiply-adds in blocks of at most 512, so that
+/// |error| <= (k + 2)·eps·(|op(A)|·|op(B)| + |C|) with eps half a unit in the last place; the
+/// baseline level rounds each product too.
+///
+/// Products above 4 MFLOP run on several threads (see parallel_for). Throws std::bad_alloc when
+/// there is no memory for packed copies: at most 1.5 MiB a thread, which it keeps, and for n <= 4
+/// one copy of B and C.
 void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
           const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
           std::int64_t ldc);

@@ -21,8 +21,7 @@ using CblasGemm = void (*)(CblasOrder, CblasTranspose, CblasTranspose, int m, in
                            const T* a, int lda, const T* b, int ldb, T beta, T* c, int ldc);
 using DnnlSgemm = int (*)(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n,
                           std::int64_t k, float alpha, const float* a, std::int64_t lda,
-                          const float* b, std::int64_t ldb, float beta, float* c,
-                          std::int64_t ldc);
+                          const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 
 template <typename Function>
 Function symbol(void* library, const char* name) {
@@ -31,10 +30,10 @@ Function symbol(void* library, const char* name) {
 
 // The build without threads comes first: loading the other one starts threads that never work.
 void* open_openblas() {
-  if (const char* path = std::getenv("WENGERT_OPENBLAS")) return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  constexpr const char* kNames[] = {
-      "/usr/lib/x86_64-linux-gnu/openblas-serial/libopenblas.so.0", "libopenblas.so.0",
-      "libopenblas.so"};
+  if (const char* path = std::getenv("WENGERT_OPENBLAS"))
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  constexpr const char* kNames[] = {"/usr/lib/x86_64-linux-gnu/openblas-serial/libopenblas.so.0",
+                                    "libopenblas.so.0", "libopenblas.so"};
   for (const char* name : kNames) {
     if (void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
   }
@@ -112,6 +111,8 @@ bool run_openblas(CblasGemm<T> function, const GemmProblem<T>& g) {
       g.ldb > kMax || g.ldc > kMax) {
     return false;
   }
+  // The build without threads shares its packing buffers among callers without a lock: four threads
+  // at once get wrong products, a few in ten thousand.
   static std::mutex turn;
   std::unique_lock lock(turn, std::defer_lock);
   if (openblas().needs_lock) lock.lock();
@@ -145,9 +146,12 @@ bool gemm_onednn(const GemmProblem<double>&) { return false; }
 
 const char* gemm_engine_name(GemmEngine engine) {
   switch (engine) {
-    case GemmEngine::kOwn: return "own";
-    case GemmEngine::kOpenBlas: return "openblas";
-    case GemmEngine::kOneDnn: return "onednn";
+    case GemmEngine::kOwn:
+      return "own";
+    case GemmEngine::kOpenBlas:
+      return "openblas";
+    case GemmEngine::kOneDnn:
+      return "onednn";
   }
   return "unknown";
 }

@@ -13,11 +13,11 @@ enum class GemmEngine : int { kOwn = 0, kOpenBlas = 1, kOneDnn = 2 };
 /// "own", "openblas" or "onednn".
 const char* gemm_engine_name(GemmEngine engine);
 
-/// The product by OpenBLAS's cblas_sgemm or cblas_dgemm on the calling thread. The library is loaded
-/// at the first call (the file named by the environment variable WENGERT_OPENBLAS, else the system's).
-/// Several threads may call at once; a build of OpenBLAS without threads has no locks of its own, so
-/// with such a one they take turns. False, with C untouched, where the library is missing or a size
-/// exceeds its 32-bit integers.
+/// The product by OpenBLAS's cblas_sgemm or cblas_dgemm on the calling thread. The library is
+/// loaded at the first call (the file named by the environment variable WENGERT_OPENBLAS, else the
+/// system's). Several threads may call at once; a build of OpenBLAS without threads has no locks of
+/// its own, so with such a one they take turns. False, with C untouched, where the library is
+/// missing or a size exceeds its 32-bit integers.
 bool gemm_openblas(const GemmProblem<float>& problem);
 bool gemm_openblas(const GemmProblem<double>& problem);
 

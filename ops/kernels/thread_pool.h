@@ -24,14 +24,13 @@ template <typename Body>
 void parallel_for(std::int64_t tasks, Body&& body) {
   using Callable = std::remove_reference_t<Body>;
   parallel_for(
-      tasks,
-      [](void* context, std::int64_t task) { (*static_cast<Callable*>(context))(task); },
+      tasks, [](void* context, std::int64_t task) { (*static_cast<Callable*>(context))(task); },
       const_cast<void*>(static_cast<const volatile void*>(std::addressof(body))));
 }
 
 /// Sets how many threads a parallel_for may use, the caller included (at most 1024). Threads start
-/// at the first call that needs them; surplus ones end at the next call. count <= 0 restores the
-/// default. Safe at any time, from any thread.
+/// at the first call that needs them; surplus ones end at the next that uses the pool. count <= 0
+/// restores the default. Safe at any time, from any thread.
 void set_thread_count(int count);
 
 /// The number in force: by default the environment variable WENGERT_NUM_THREADS if that is a
