@@ -325,6 +325,12 @@ WENGERT_API std::vector<InferContext::Output> infer(const OpDef& op,
                                                     const void* attributes,
                                                     std::source_location where);
 
+/// The fans that `op` gives its input `input` on operands of these shapes, without evaluating
+/// anything: how initializers know them before the first call. Throws Error(kValue) when the op
+/// states none.
+WENGERT_API Fans fans_of(const OpDef& op, DType dtype, std::span<const Shape> shapes, int input,
+                         const void* attributes = nullptr);
+
 // ---------------------------------------------------------------------------- registry
 
 /// Adds an op of a program's own to the table, for the rest of the process: it is then listed,

@@ -98,6 +98,14 @@ inline void finish(Lanes<T> g, Lanes<T> p, void* gx, std::int64_t i, std::int64_
   store<T>(r, gx, i, n);
 }
 
+/// The same for one element, without a loop's prologue.
+template <class T>
+inline void finish_one(const void* g, T p, void* gx, bool accumulate) {
+  const T cotangent = *static_cast<const T*>(g);
+  const T r = cotangent == T(0) ? T(0) : cotangent * p;
+  *static_cast<T*>(gx) = accumulate ? *static_cast<T*>(gx) + r : r;
+}
+
 template <class F, class T>
 void unary_forward(const void* const* in, void* out, std::int64_t n, const void* attrs) {
   if (n == 1) {  // keeps the loop's prologue out of one-element ops
@@ -113,6 +121,16 @@ void unary_forward(const void* const* in, void* out, std::int64_t n, const void*
 template <class F, class T>
 void unary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
                     const void* attrs, bool accumulate) {
+  if (n == 1) {
+    const auto splat = [](const void* from, bool read) {
+      return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
+    };
+    const T p = as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX),
+                                            splat(y, F::reads & kY)))
+                    .v[0];
+    finish_one<T>(g, p, gx, accumulate);
+    return;
+  }
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
       const auto zero = Lanes<T>::splat(T(0));
@@ -142,6 +160,19 @@ template <class F, class T, bool kFirst>
 void binary_backward(const void* g, const void* const* in, const void* y, void* gx,
                      std::int64_t n, const void*, bool accumulate) {
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
+  if (n == 1) {
+    const auto splat = [](const void* from, bool read) {
+      return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
+    };
+    const auto a = splat(in[0], kReads & kA), b = splat(in[1], kReads & kB);
+    const auto v = splat(y, kReads & kY);
+    if constexpr (kFirst) {
+      finish_one<T>(g, as_lanes<T>(F::partial_a(a, b, v)).v[0], gx, accumulate);
+    } else {
+      finish_one<T>(g, as_lanes<T>(F::partial_b(a, b, v)).v[0], gx, accumulate);
+    }
+    return;
+  }
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
       const auto zero = Lanes<T>::splat(T(0));

@@ -1,0 +1,78 @@
+#include "wengert/nn/initializers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "wengert/graph/error.h"
+#include "wengert/ops/random_stream.h"
+
+namespace wengert::nn {
+namespace {
+
+double fan_sum(const Fans& fans) {
+  return static_cast<double>(std::max<std::int64_t>(1, fans.fan_in + fans.fan_out));
+}
+double fan_in(const Fans& fans) {
+  return static_cast<double>(std::max<std::int64_t>(1, fans.fan_in));
+}
+
+void check_finite(const char* name, double a, double b) {
+  if (!std::isfinite(a) || !std::isfinite(b)) {
+    throw Error(ErrorKind::kValue, name, "its numbers must be finite");
+  }
+}
+
+/// What a parameter's initial numbers are drawn from: a stream named after it.
+using Fill = decltype(Initializer::fill);
+
+constexpr Fill kFillNormal = [](const Initializer& self, std::uint64_t seed, std::string_view name,
+                                const Fans&, Tensor& out) {
+  fill_normal(out, seed, name, 0, self.first, self.second);
+};
+constexpr Fill kFillUniform = [](const Initializer& self, std::uint64_t seed, std::string_view name,
+                                 const Fans&, Tensor& out) {
+  fill_uniform(out, seed, name, 0, self.first, self.second);
+};
+constexpr Fill kFillConstant = [](const Initializer& self, std::uint64_t, std::string_view,
+                                  const Fans&, Tensor& out) {
+  out = Tensor::full(out.dtype(), out.shape(), self.first);
+};
+
+/// N(0, 2/n) or U(−√(6/n), √(6/n)), which has the same variance, for a count n of the fans.
+template <double (*kCount)(const Fans&)>
+void fill_scaled_normal(const Initializer&, std::uint64_t seed, std::string_view name,
+                        const Fans& fans, Tensor& out) {
+  fill_normal(out, seed, name, 0, 0, std::sqrt(2 / kCount(fans)));
+}
+template <double (*kCount)(const Fans&)>
+void fill_scaled_uniform(const Initializer&, std::uint64_t seed, std::string_view name,
+                         const Fans& fans, Tensor& out) {
+  const double r = std::sqrt(6 / kCount(fans));
+  fill_uniform(out, seed, name, 0, -r, r);
+}
+
+}  // namespace
+
+Initializer normal(double mean, double stddev) {
+  check_finite("normal", mean, stddev);
+  if (stddev < 0) throw Error(ErrorKind::kValue, "normal", "the standard deviation is negative");
+  return {"normal", mean, stddev, kFillNormal};
+}
+
+Initializer uniform(double low, double high) {
+  check_finite("uniform", low, high);
+  if (high < low) throw Error(ErrorKind::kValue, "uniform", "high is below low");
+  return {"uniform", low, high, kFillUniform};
+}
+
+Initializer constant(double value) {
+  check_finite("constant", value, 0);
+  return {"constant", value, 0, kFillConstant};
+}
+
+Initializer xavier_normal() { return {"xavier_normal", 0, 0, fill_scaled_normal<fan_sum>}; }
+Initializer xavier_uniform() { return {"xavier_uniform", 0, 0, fill_scaled_uniform<fan_sum>}; }
+Initializer he_normal() { return {"he_normal", 0, 0, fill_scaled_normal<fan_in>}; }
+Initializer he_uniform() { return {"he_uniform", 0, 0, fill_scaled_uniform<fan_in>}; }
+
+}  // namespace wengert::nn

@@ -1,0 +1,129 @@
+#include "wengert/optim/optimizer.h"
+
+#include <cmath>
+
+#include "absl/container/flat_hash_map.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
+#include "wengert/ops/kernels/update.h"
+
+namespace wengert::optim {
+
+struct Optimizer::Members {
+  /// By name, so that a restored state finds its parameter again; `order` is that of first use.
+  absl::flat_hash_map<std::string, std::vector<Tensor>> slots;
+  std::vector<std::string> order;
+};
+
+Optimizer::Optimizer(double rate) : rate_(rate), members_(std::make_unique<Members>()) {
+  set_rate(rate);
+}
+Optimizer::~Optimizer() = default;
+
+void Optimizer::set_rate(double rate) {
+  if (!std::isfinite(rate) || rate < 0) {
+    throw Error(ErrorKind::kValue, "optimizer", "rate " + format_number(rate),
+                "rates are finite and not negative");
+  }
+  rate_ = rate;
+}
+
+std::vector<Tensor>& Optimizer::state_of(const Parameter& parameter) {
+  const auto [it, fresh] = members_->slots.try_emplace(parameter.name());
+  if (fresh) {
+    members_->order.push_back(parameter.name());
+    for (std::size_t k = 0; k < slots().size(); ++k) {
+      it->second.push_back(Tensor::zeros(parameter.value().dtype(), parameter.value().shape()));
+    }
+  }
+  return it->second;
+}
+
+void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
+                     std::source_location where) {
+  for (const Gradients::Entry& entry : gradients.entries()) {
+    if (entry.parameter == nullptr) continue;
+    const Tensor& value = entry.parameter->value();
+    const Var& gradient = entry.gradient;
+    if (gradient.dtype() != value.dtype() || !(gradient.shape() == value.shape())) {
+      throw Error(ErrorKind::kShape, std::string(name()),
+                  "the gradient of '" + entry.parameter->name() + "' is " +
+                      to_string(gradient.dtype(), gradient.shape()) + ", the parameter " +
+                      to_string(value.dtype(), value.shape()),
+                  "", where);
+    }
+    const Tensor dense = gradient.value().contiguous();
+    if (!kernels::all_finite(dense.dtype(), dense.data(), dense.element_count())) {
+      throw Error(ErrorKind::kNonFinite, std::string(name()),
+                  "the gradient of '" + entry.parameter->name() + "' holds NaN or infinity",
+                  "lower the rate, clip gradients, or find the first bad op with "
+                  "Tape::detect_non_finite",
+                  where);
+    }
+  }
+  ++steps_;
+  for (const Gradients::Entry& entry : gradients.entries()) {
+    if (entry.parameter == nullptr || !entry.parameter->trainable()) continue;
+    if (parameters.find(entry.parameter->name()) != entry.parameter) continue;  // another set's
+    update(entry.parameter->mutable_value(), entry.gradient.value().contiguous(),
+           state_of(*entry.parameter), steps_, where);
+  }
+}
+
+void Optimizer::step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
+                          std::source_location where) {
+  step(parameters, closure(context), where);
+}
+
+std::vector<Optimizer::StateTensor> Optimizer::state() const {
+  std::vector<StateTensor> result{{"steps", Tensor::scalar(steps_)},
+                                  {"rate", Tensor::scalar(rate_)}};
+  const std::vector<std::string> names = slots();
+  for (const std::string& parameter : members_->order) {
+    const std::vector<Tensor>& tensors = members_->slots.at(parameter);
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      result.push_back({parameter + "/" + names[k], tensors[k].clone()});
+    }
+  }
+  return result;
+}
+
+void Optimizer::restore(const std::vector<StateTensor>& state) {
+  const std::vector<std::string> names = slots();
+  Members restored;
+  std::int64_t steps = -1;
+  double rate = rate_;
+  for (const StateTensor& entry : state) {
+    if (entry.name == "steps") {
+      steps = entry.value.item<std::int64_t>();
+      continue;
+    }
+    if (entry.name == "rate") {
+      rate = entry.value.item<double>();
+      continue;
+    }
+    const auto slash = entry.name.rfind('/');
+    const std::string parameter = entry.name.substr(0, slash);
+    const std::string slot = slash == std::string::npos ? "" : entry.name.substr(slash + 1);
+    std::size_t k = 0;
+    while (k < names.size() && names[k] != slot) ++k;
+    if (k == names.size()) {
+      throw Error(ErrorKind::kParameter, std::string(name()),
+                  "the state entry '" + entry.name + "' belongs to another optimizer");
+    }
+    const auto [it, fresh] = restored.slots.try_emplace(parameter);
+    if (fresh) {
+      restored.order.push_back(parameter);
+      it->second.resize(names.size());
+    }
+    it->second[k] = entry.value.clone();
+  }
+  if (steps < 0) {
+    throw Error(ErrorKind::kParameter, std::string(name()), "the state has no step count");
+  }
+  set_rate(rate);
+  *members_ = std::move(restored);
+  steps_ = steps;
+}
+
+}  // namespace wengert::optim

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/pass.h"
+
+namespace wengert::optim {
+
+/// Scales all gradients together so that their norm over all parameters is at most c:
+/// g ← g·min(1, c/‖g‖), ‖g‖ = √ΣΣg². A norm that is not finite is reported and changes nothing:
+/// the optimizer then refuses the step. R. Pascanu, T. Mikolov, Y. Bengio, On the difficulty of
+/// training recurrent neural networks, 2013, algorithm 1.
+class WENGERT_API ClipGlobalNorm : public Pass {
+ public:
+  /// Throws Error(kValue) unless c is finite and > 0.
+  explicit ClipGlobalNorm(double c);
+  std::string_view name() const override { return "clip_global_norm"; }
+  /// On recorded gradients (create_graph) the scaling is recorded too and can be differentiated.
+  bool run(Graph& graph, PassContext& context) override;
+  /// ‖g‖ that the last run saw.
+  double last_norm() const { return last_norm_; }
+
+ private:
+  double limit_;
+  double last_norm_ = 0;
+};
+
+/// Runs passes over finished gradients: each parameter's gradient is a root of its name.
+WENGERT_API bool run_on_gradients(const PassPipeline& passes, Gradients& gradients,
+                                  PassContext& context);
+
+}  // namespace wengert::optim
