@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "wengert/graph/api.h"
+
 namespace wengert::kernels {
 
 /// The instruction sets that kernels are compiled for, each containing the ones before it.
@@ -15,13 +17,13 @@ enum class CpuLevel : int { kBaseline = 0, kAvx2 = 1, kAvx512 = 2 };
 ///
 /// The environment variable WENGERT_CPU_LEVEL (baseline, avx2 or avx512) lowers it, which helps to
 /// reproduce another machine's bits; it never raises it, and any other value is ignored.
-CpuLevel cpu_level();
+WENGERT_API CpuLevel cpu_level();
 
 /// "baseline", "avx2" or "avx512".
-const char* cpu_level_name(CpuLevel level);
+WENGERT_API const char* cpu_level_name(CpuLevel level);
 
 /// One line for reports: the CPU's name, what it supports, and the level in use if that is lower.
-std::string cpu_description();
+WENGERT_API std::string cpu_description();
 
 }  // namespace wengert::kernels
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "wengert/graph/api.h"
 #include "wengert/ops/kernels/gemm_internal.h"
 
 namespace wengert::kernels::internal {
@@ -11,7 +12,7 @@ namespace wengert::kernels::internal {
 enum class GemmEngine : int { kOwn = 0, kOpenBlas = 1, kOneDnn = 2 };
 
 /// "own", "openblas" or "onednn".
-const char* gemm_engine_name(GemmEngine engine);
+WENGERT_API const char* gemm_engine_name(GemmEngine engine);
 
 /// The product by OpenBLAS's cblas_sgemm or cblas_dgemm on the calling thread. The library is
 /// loaded at the first call (the file named by the environment variable WENGERT_OPENBLAS, else the
@@ -28,8 +29,8 @@ bool gemm_onednn(const GemmProblem<float>& problem);
 bool gemm_onednn(const GemmProblem<double>& problem);
 
 /// The product by one engine; false, with C untouched, where that engine cannot do it.
-bool gemm_by(GemmEngine engine, const GemmProblem<float>& problem);
-bool gemm_by(GemmEngine engine, const GemmProblem<double>& problem);
+WENGERT_API bool gemm_by(GemmEngine engine, const GemmProblem<float>& problem);
+WENGERT_API bool gemm_by(GemmEngine engine, const GemmProblem<double>& problem);
 
 }  // namespace wengert::kernels::internal
 

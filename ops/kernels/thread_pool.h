@@ -5,6 +5,8 @@
 #include <memory>
 #include <type_traits>
 
+#include "wengert/graph/api.h"
+
 namespace wengert::kernels {
 
 /// Calls body(context, task) once for each task in [0, tasks), on the calling thread and on the
@@ -31,11 +33,11 @@ void parallel_for(std::int64_t tasks, Body&& body) {
 /// Sets how many threads a parallel_for may use, the caller included (at most 1024). Threads start
 /// at the first call that needs them; surplus ones end at the next that uses the pool. count <= 0
 /// restores the default. Safe at any time, from any thread.
-void set_thread_count(int count);
+WENGERT_API void set_thread_count(int count);
 
 /// The number in force: by default the environment variable WENGERT_NUM_THREADS if that is a
 /// number from 1 to 1024, otherwise the number of hardware threads.
-int thread_count();
+WENGERT_API int thread_count();
 
 }  // namespace wengert::kernels
 

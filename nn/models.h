@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/parameter.h"
+#include "wengert/graph/var.h"
+
+namespace wengert::nn {
+
+/// A network that the program knows by name.
+struct ModelDef {
+  std::string_view name;
+  std::string_view summary;
+  std::int64_t features;  ///< of one example
+  std::int64_t classes;
+  /// Logits [B, classes] of inputs [B, features].
+  Var (*logits)(ParameterSet& parameters, const Var& inputs);
+};
+
+/// All of them.
+WENGERT_API const std::vector<ModelDef>& models();
+/// By name. Throws Error(kValue) naming the closest.
+WENGERT_API const ModelDef& find_model(std::string_view name);
+
+}  // namespace wengert::nn

@@ -1,0 +1,43 @@
+#include <cstdio>
+#include <exception>
+
+#include "tools/wengert/commands.h"
+#include "tools/wengert/console.h"
+#include "wengert/graph/error.h"
+
+// The `wengert` program. Exit status: 0 done, 1 failed, 2 wrong usage.
+int main(int argc, char** argv) {
+  using namespace wengert::tools;
+  CLI::App program{
+      "wengert: train small networks, look at their graphs, check gradients, measure.\n"
+      "Each command has --help with an example."};
+  program.require_subcommand(1);
+  program.footer("First steps:\n  wengert train mlp --out run1     train and leave pictures\n"
+                 "  wengert graph mlp -o mlp.svg     draw a network with its gradient flow\n"
+                 "  wengert ops tanh                 the page of an op");
+  add_train(program);
+  add_predict(program);
+  add_graph(program);
+  add_ops(program);
+  add_gradcheck(program);
+  add_bench(program);
+  add_version(program);
+  try {
+    program.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    return program.exit(e) == 0 ? 0 : 2;
+  } catch (const CommandFailed&) {
+    return 1;
+  } catch (const wengert::Error& e) {
+    clear_progress();
+    std::fprintf(stderr, "wengert: %s\n", e.what());
+  } catch (const std::bad_alloc&) {
+    clear_progress();
+    std::fprintf(stderr, "wengert: out of memory; try a smaller batch\n");
+  } catch (const std::exception& e) {
+    clear_progress();
+    std::fprintf(stderr, "wengert: %s\n", e.what());
+  }
+  return 1;
+}
