@@ -1,0 +1,92 @@
+#include <cstdio>
+
+#include "nlohmann/json.hpp"
+#include "tools/wengert/commands.h"
+#include "tools/wengert/console.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
+#include "wengert/ops/testing.h"
+#include "wengert/testing/check_op.h"
+
+namespace wengert::tools {
+namespace {
+
+struct Settings {
+  std::string op;
+  std::string sample;
+  int order = 3;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+void run(const Settings& settings) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  int checked = 0, failed = 0;
+  long checks = 0;
+  double worst = 0;
+  std::string worst_op;
+  const std::vector<testing::OpTests> all = testing::all_op_tests();
+  std::vector<std::string> names;
+  for (const testing::OpTests& tests : all) names.push_back(tests.op);
+  for (const testing::OpTests& tests : all) {
+    if (!settings.op.empty() && tests.op != settings.op) continue;
+    show_progress("gradcheck " + tests.op,
+                  static_cast<double>(checked) / static_cast<double>(all.size()));
+    testing::CheckOptions options;
+    options.order = settings.order;
+    options.sample = settings.sample;
+    const testing::CheckReport report = testing::check_op(*find_op(tests.op), tests, options);
+    ++checked;
+    failed += report.failures > 0;
+    checks += report.checks;
+    if (report.worst_error > worst) {
+      worst = report.worst_error;
+      worst_op = tests.op;
+    }
+    if (settings.json) {
+      list.push_back({{"op", tests.op},
+                      {"checks", report.checks},
+                      {"failures", report.failures},
+                      {"worst_error", report.worst_error},
+                      {"messages", report.messages}});
+      continue;
+    }
+    clear_progress();
+    std::printf("%-22s %5d checks  worst error %-9s %s\n", tests.op.c_str(), report.checks,
+                format_number(report.worst_error, 3).c_str(),
+                report.failures == 0 ? "ok" : (std::to_string(report.failures) + " FAILED").c_str());
+    for (const std::string& message : report.messages) std::printf("  %s\n", message.c_str());
+  }
+  clear_progress();
+  if (checked == 0) {
+    const std::string close = closest(settings.op, names);
+    throw Error(ErrorKind::kValue, "gradcheck", "no op named '" + settings.op + "'",
+                close.empty() ? "`wengert ops` lists all" : "did you mean '" + close + "'?");
+  }
+  if (settings.json) {
+    std::printf("%s\n", list.dump(2).c_str());
+  } else {
+    std::printf("%d ops, %ld checks, %d ops failed; worst error of a difference %s (%s)\n", checked,
+                checks, failed, format_number(worst, 3).c_str(), worst_op.c_str());
+  }
+  if (failed > 0) throw CommandFailed{};
+}
+
+}  // namespace
+
+void add_gradcheck(CLI::App& program) {
+  CLI::App* command = program.add_subcommand(
+      "gradcheck", "Check every op's values and derivatives against references and differences");
+  auto settings = std::make_shared<Settings>();
+  command->add_option("--op", settings->op, "only this op");
+  command->add_option("--sample", settings->sample, "only samples whose name contains this");
+  command->add_option("--order", settings->order, "highest derivative order checked")
+      ->check(CLI::Range(0, 3))
+      ->capture_default_str();
+  command->add_option("--seed", settings->seed, "accepted everywhere; the samples are fixed");
+  command->add_flag("--json", settings->json, "print a JSON list");
+  command->footer("Example: wengert gradcheck --op tanh --order 2");
+  command->callback([settings] { run(*settings); });
+}
+
+}  // namespace wengert::tools
