@@ -1,0 +1,95 @@
+#include <cstdio>
+
+#include "tools/wengert/commands.h"
+#include "tools/wengert/pictures.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/tape.h"
+#include "wengert/io/file.h"
+#include "wengert/io/safetensors.h"
+#include "wengert/ops/random_stream.h"
+
+namespace wengert::tools {
+namespace {
+
+struct Settings {
+  std::string model;
+  std::string weights;
+  std::string format;
+  std::string output;
+  bool forward = false;
+  bool backward = false;
+  std::uint64_t seed = 1;
+};
+
+/// Inputs in [0, 1) and labels, drawn from the seed: the picture needs no data set.
+optim::Batch random_batch(const nn::ModelDef& model, std::uint64_t seed) {
+  const NoGrad off;
+  constexpr std::int64_t kExamples = 64;
+  RandomStream stream(seed, "graph");
+  optim::Batch batch;
+  batch.inputs = random_uniform(stream, {kExamples, model.features}).value();
+  batch.labels = Tensor::empty(DType::kInt64, {kExamples});
+  const WriteGuard guard(batch.labels, "graph");
+  for (std::int64_t i = 0; i < kExamples; ++i) {
+    guard.span<std::int64_t>()[static_cast<std::size_t>(i)] = i % model.classes;
+  }
+  return batch;
+}
+
+void run(Settings settings) {
+  const nn::ModelDef& model = nn::find_model(settings.model);
+  if (settings.format.empty()) {
+    const auto dot = settings.output.rfind('.');
+    settings.format = dot == std::string::npos ? "dot" : settings.output.substr(dot + 1);
+  }
+  if (settings.format != "dot" && settings.format != "svg" && settings.format != "png" &&
+      settings.format != "json") {
+    throw Error(ErrorKind::kValue, "graph", "format '" + settings.format + "'",
+                "choose dot, svg, png or json");
+  }
+  ParameterSet parameters(settings.seed);
+  if (!settings.weights.empty()) {
+    for (io::NamedTensor& entry : io::read_safetensors(settings.weights).tensors) {
+      parameters.add(entry.name, std::move(entry.tensor));
+    }
+  }
+  const GraphDirection direction = settings.forward    ? GraphDirection::kForward
+                                   : settings.backward ? GraphDirection::kBackward
+                                                       : GraphDirection::kBoth;
+  const std::string picture =
+      draw_step(model, parameters, random_batch(model, settings.seed), direction, settings.format,
+                std::string(model.name));
+  if (settings.output.empty() || settings.output == "-") {
+    std::fwrite(picture.data(), 1, picture.size(), stdout);
+  } else {
+    io::write_file_atomically(settings.output, picture);
+  }
+}
+
+}  // namespace
+
+void add_graph(CLI::App& program) {
+  CLI::App* command = program.add_subcommand(
+      "graph", "Draw one training step of a model: forward values, backward gradients, or both");
+  auto settings = std::make_shared<Settings>();
+  std::string known;
+  for (const nn::ModelDef& model : nn::models()) {
+    known += (known.empty() ? "" : ", ") + std::string(model.name);
+  }
+  command->add_option("MODEL", settings->model, "one of: " + known)->required();
+  auto* forward = command->add_flag("--forward", settings->forward, "only the forward graph");
+  command->add_flag("--backward", settings->backward, "only how gradients flow")->excludes(forward);
+  auto* format = command->add_option("--format", settings->format,
+                                     "dot, svg, png or json; default: by the output's ending");
+  command->add_flag_callback("--json", [settings] { settings->format = "json"; },
+                             "the same as --format json")
+      ->excludes(format);
+  command->add_option("-o,--output", settings->output, "the file; standard output when left out");
+  command->add_option("--weights", settings->weights, "parameters from a checkpoint");
+  command->add_option("--seed", settings->seed, "of new parameters and inputs")
+      ->capture_default_str();
+  command->footer("Example: wengert graph sigmoid_mlp -o sigmoid.svg");
+  command->callback([settings] { run(*settings); });
+}
+
+}  // namespace wengert::tools

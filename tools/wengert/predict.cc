@@ -1,0 +1,142 @@
+#include <cmath>
+#include <cstdio>
+
+#include "nlohmann/json.hpp"
+#include "tools/wengert/commands.h"
+#include "tools/wengert/console.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
+#include "wengert/io/dataset.h"
+#include "wengert/io/idx.h"
+#include "wengert/io/safetensors.h"
+#include "wengert/nn/models.h"
+#include "wengert/ops/ops.h"
+#include "wengert/optim/dataset.h"
+
+namespace wengert::tools {
+namespace {
+
+constexpr const char* kClasses[] = {"T-shirt", "trouser", "pullover", "dress", "coat",
+                                    "sandal",  "shirt",   "sneaker",  "bag",   "ankle boot"};
+
+struct Settings {
+  std::string model;
+  std::string images;
+  std::string data;
+  std::int64_t first = 0;
+  std::int64_t count = 10;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+/// The network that the file names, with the file's parameters, each checked against it.
+const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
+  io::SafeTensors file = io::read_safetensors(path);
+  const auto named = file.metadata.find("model");
+  if (named == file.metadata.end()) {
+    throw IoError(path, "the metadata name no model", "use a checkpoint that `wengert train` wrote");
+  }
+  const nn::ModelDef& def = nn::find_model(named->second);
+  ParameterSet expected(0);
+  {
+    const NoGrad off;
+    def.logits(expected, Tensor::zeros(DType::kFloat32, {1, def.features}));
+  }
+  for (io::NamedTensor& entry : file.tensors) {
+    const Parameter* like = expected.find(entry.name);
+    if (like == nullptr || !(like->value().shape() == entry.tensor.shape()) ||
+        like->value().dtype() != entry.tensor.dtype()) {
+      throw IoError(path,
+                    "'" + entry.name + "' is " +
+                        to_string(entry.tensor.dtype(), entry.tensor.shape()) +
+                        (like == nullptr ? ", which the model " + named->second + " has not"
+                                         : ", the model's is " + to_string(like->value().dtype(),
+                                                                           like->value().shape())),
+                    "use a checkpoint of this model");
+    }
+    parameters.add(entry.name, std::move(entry.tensor));
+  }
+  for (const Parameter* parameter : expected.all()) {
+    if (parameters.find(parameter->name()) == nullptr) {
+      throw IoError(path, "'" + parameter->name() + "' of the model " + named->second +
+                              " is missing", "use a checkpoint of this model");
+    }
+  }
+  return def;
+}
+
+void run(const Settings& settings) {
+  ParameterSet parameters(0);
+  const nn::ModelDef& def = load(settings.model, parameters);
+  optim::Examples examples;
+  bool labelled = false;
+  if (!settings.images.empty()) {
+    examples.inputs = io::read_idx(settings.images);
+    if (examples.inputs.rank() < 1) throw IoError(settings.images, "holds no list of images");
+    examples.labels = Tensor::zeros(DType::kInt64, {examples.inputs.size(0)});
+  } else {
+    io::ImageSet data = io::load_fashion_mnist(settings.data);
+    examples = {data.test_images, data.test_labels};
+    labelled = true;
+  }
+  const std::int64_t total = examples.count();
+  if (settings.first >= total) {
+    throw Error(ErrorKind::kIndex, "predict", "image " + std::to_string(settings.first) + " of " +
+                                                  std::to_string(total));
+  }
+  const std::int64_t end = std::min(total, settings.first + settings.count);
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = settings.first; i < end; ++i) indices.push_back(i);
+  const optim::Batch batch =
+      optim::gather_batch(examples, indices, 0, static_cast<std::int64_t>(indices.size()));
+  if (batch.inputs.size(1) != def.features) {
+    throw Error(ErrorKind::kShape, "predict",
+                "images of " + std::to_string(batch.inputs.size(1)) + " pixels, the model takes " +
+                    std::to_string(def.features));
+  }
+  const NoGrad off;
+  const Tensor probabilities = softmax(def.logits(parameters, batch.inputs)).value();
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  TextTable table({"image", "class", "name", "probability", labelled ? "label" : ""});
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    std::int64_t best = 0;
+    const auto row = static_cast<std::int64_t>(i) * def.classes;
+    for (std::int64_t c = 1; c < def.classes; ++c) {
+      if (probabilities.at(row + c) > probabilities.at(row + best)) best = c;
+    }
+    const double p = probabilities.at(row + best);
+    nlohmann::ordered_json entry = {
+        {"image", indices[i]}, {"class", best}, {"name", kClasses[best]}, {"probability", p}};
+    const auto label = batch.labels.span<std::int64_t>()[i];
+    if (labelled) entry["label"] = label;
+    list.push_back(entry);
+    table.add({std::to_string(indices[i]), std::to_string(best), kClasses[best],
+               format_number(p), labelled ? std::to_string(label) : ""});
+  }
+  std::printf("%s", settings.json ? (list.dump(2) + "\n").c_str() : table.str().c_str());
+}
+
+}  // namespace
+
+void add_predict(CLI::App& program) {
+  CLI::App* command =
+      program.add_subcommand("predict", "Classify images with a trained network");
+  auto s = std::make_shared<Settings>();
+  command->add_option("--model", s->model, "a checkpoint (safetensors)")->required();
+  auto* images = command->add_option("--images", s->images, "an IDX file of images");
+  command->add_option("--data", s->data, "folder of Fashion-MNIST; its test images are the default")
+      ->excludes(images);
+  command->add_option("--first", s->first, "first image")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--count", s->count, "how many")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--seed", s->seed, "accepted everywhere; nothing is random here");
+  command->add_flag("--json", s->json, "print a JSON list");
+  command->footer("Example: wengert predict --model run1/model.safetensors --count 5");
+  command->callback([s] { run(*s); });
+}
+
+}  // namespace wengert::tools

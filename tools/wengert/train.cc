@@ -1,0 +1,254 @@
+#include <cstdio>
+
+#include "nlohmann/json.hpp"
+#include "tools/wengert/commands.h"
+#include "tools/wengert/console.h"
+#include "tools/wengert/pictures.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
+#include "wengert/io/dataset.h"
+#include "wengert/io/file.h"
+#include "wengert/io/safetensors.h"
+#include "wengert/ops/kernels/thread_pool.h"
+#include "wengert/optim/curves.h"
+#include "wengert/optim/passes/clip_global_norm.h"
+#include "wengert/optim/passes/l2_penalty.h"
+#include "wengert/optim/trainer.h"
+
+namespace wengert::tools {
+namespace {
+
+struct Settings {
+  std::string model;
+  std::string data;
+  std::string out = "run";
+  std::string optimizer = "adam";
+  double rate = 0;
+  double final_rate_share = 0.02;
+  double l2 = 0;
+  double clip = 0;
+  std::int64_t epochs = 14;
+  std::int64_t batch_size = 64;
+  std::int64_t validation = 5000;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  bool json = false;
+};
+
+nlohmann::ordered_json as_json(const optim::EpochRecord& record) {
+  return {{"epoch", record.epoch},
+          {"rate", record.rate},
+          {"train_loss", record.train_loss},
+          {"train_accuracy", record.train_accuracy},
+          {"validation_loss", record.validation_loss},
+          {"validation_accuracy", record.validation_accuracy}};
+}
+
+/// One training run and the files that it leaves.
+class Run {
+ public:
+  explicit Run(const Settings& settings)
+      : settings_(settings), def_(nn::find_model(settings.model)), parameters_(settings.seed) {}
+
+  void execute() {
+    io::check_writable_folder(settings_.out);
+    const io::ImageSet data = io::load_fashion_mnist(settings_.data);
+    const optim::Examples train_set{data.train_images, data.train_labels};
+    const optim::Split split =
+        optim::split_examples(train_set.count(), settings_.validation, settings_.seed);
+    const auto optimizer = optim::make_optimizer(settings_.optimizer, settings_.rate);
+    optim::PassPipeline loss_passes, gradient_passes;
+    if (settings_.l2 > 0) {
+      loss_passes.add(std::make_unique<optim::L2Penalty>(settings_.l2));
+    }
+    if (settings_.clip > 0) {
+      gradient_passes.add(std::make_unique<optim::ClipGlobalNorm>(settings_.clip));
+    }
+    optim::TrainOptions options = make_options();
+    if (!loss_passes.empty()) options.loss_passes = &loss_passes;
+    if (!gradient_passes.empty()) options.gradient_passes = &gradient_passes;
+    const optim::Model model = [this](ParameterSet& parameters, const Var& inputs) {
+      return def_.logits(parameters, inputs);
+    };
+    watch_interrupts();
+    say("training " + std::string(def_.name) + " on " + std::to_string(split.train.size()) +
+        " images, validating on " + std::to_string(split.validation.size()) + ", " +
+        std::to_string(kernels::thread_count()) + " threads");
+    const optim::TrainResult result =
+        optim::train(model, parameters_, *optimizer, train_set, split, options);
+    clear_progress();
+    if (result.stopped) {
+      std::fprintf(stderr, "wengert: interrupted in epoch %zu; %s\n", result.epochs.size(),
+                   saved_ ? "the last checkpoint is whole" : "nothing was saved yet");
+      throw CommandFailed{};
+    }
+    finish(data, model, split, result.seconds);
+  }
+
+ private:
+  optim::TrainOptions make_options() {
+    optim::TrainOptions options;
+    options.epochs = settings_.epochs;
+    options.batch_size = settings_.batch_size;
+    options.seed = settings_.seed;
+    options.final_rate_share = settings_.final_rate_share;
+    options.stop = interrupted;
+    options.progress = [this](std::int64_t epoch, double share, double loss) {
+      const auto epochs = static_cast<double>(settings_.epochs);
+      show_progress("epoch " + std::to_string(epoch) + "/" + std::to_string(settings_.epochs) +
+                        "  loss " + format_number(loss),
+                    (static_cast<double>(epoch - 1) + share) / epochs);
+    };
+    options.after_epoch = [this](const optim::EpochRecord& record) {
+      if (interrupted()) return;  // an epoch cut short is not recorded
+      after_epoch(record);
+    };
+    options.explain = [this](const std::string& text) { say("passes:\n" + text); };
+    return options;
+  }
+
+  void after_epoch(const optim::EpochRecord& record) {
+    clear_progress();
+    history_.push_back(record);
+    lines_.push_back(as_json(record));
+    char line[160];
+    std::snprintf(line, sizeof line,
+                  "epoch %2lld  loss %.4f  accuracy %.4f  validation %.4f / %.4f  %.2f s",
+                  static_cast<long long>(record.epoch), record.train_loss, record.train_accuracy,
+                  record.validation_loss, record.validation_accuracy, record.seconds);
+    say(line);
+    write_metrics();
+    save_checkpoint(record.epoch);
+  }
+
+  void finish(const io::ImageSet& data, const optim::Model& model, const optim::Split& split,
+              double seconds) {
+    const optim::Examples test_set{data.test_images, data.test_labels};
+    std::vector<std::int64_t> all(static_cast<std::size_t>(test_set.count()));
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
+    const optim::Evaluation test = optim::evaluate(model, parameters_, test_set, all);
+    lines_.back()["test_loss"] = test.loss;
+    lines_.back()["test_accuracy"] = test.accuracy;
+    write_metrics();
+    io::write_file_atomically(path("curves.svg"), optim::learning_curves(
+                                                      std::string(def_.name), history_));
+    draw(data, split);
+    char line[120];
+    std::snprintf(line, sizeof line, "test accuracy %.4f, loss %.4f; %.1f s of training",
+                  test.accuracy, test.loss, seconds);
+    say(line);
+    say("wrote " + path("model.safetensors") + ", metrics.jsonl, curves.svg, graph.svg");
+    if (settings_.json) {
+      nlohmann::ordered_json out = lines_.back();
+      out["seconds"] = seconds;
+      out["out"] = settings_.out;
+      std::printf("%s\n", out.dump(2).c_str());
+    }
+  }
+
+  void draw(const io::ImageSet& data, const optim::Split& split) {
+    const optim::Examples examples{data.train_images, data.train_labels};
+    const auto& order = split.validation.empty() ? split.train : split.validation;
+    const auto count = std::min<std::int64_t>(settings_.batch_size,
+                                              static_cast<std::int64_t>(order.size()));
+    const optim::Batch batch = optim::gather_batch(examples, order, 0, count);
+    const std::string title = std::string(def_.name) + " after " +
+                              std::to_string(settings_.epochs) + " epochs";
+    try {
+      io::write_file_atomically(path("graph.svg"),
+                                draw_step(def_, parameters_, batch, GraphDirection::kBoth, "svg",
+                                          title));
+    } catch (const IoError&) {
+      throw;
+    } catch (const Error& e) {
+      // A machine without Graphviz still gets the graph, as text.
+      io::write_file_atomically(path("graph.dot"),
+                                draw_step(def_, parameters_, batch, GraphDirection::kBoth, "dot",
+                                          title));
+      std::fprintf(stderr, "wengert: no graph.svg: %s; wrote graph.dot instead\n", e.what());
+    }
+  }
+
+  void write_metrics() {
+    std::string text;
+    for (const auto& line : lines_) text += line.dump() + "\n";
+    io::write_file_atomically(path("metrics.jsonl"), text);
+  }
+
+  void save_checkpoint(std::int64_t epoch) {
+    std::vector<io::NamedTensor> tensors;
+    for (const Parameter* parameter : parameters_.all()) {
+      tensors.push_back({parameter->name(), parameter->value()});
+    }
+    io::write_safetensors(path("model.safetensors"), tensors,
+                          {{"model", std::string(def_.name)},
+                           {"epoch", std::to_string(epoch)},
+                           {"seed", std::to_string(settings_.seed)}});
+    saved_ = true;
+  }
+
+  std::string path(const char* file) const { return settings_.out + "/" + file; }
+  void say(const std::string& text) const {
+    clear_progress();
+    if (settings_.json) {
+      std::fprintf(stderr, "%s\n", text.c_str());
+    } else {
+      std::printf("%s\n", text.c_str());
+      std::fflush(stdout);
+    }
+  }
+
+  const Settings& settings_;
+  const nn::ModelDef& def_;
+  ParameterSet parameters_;
+  std::vector<optim::EpochRecord> history_;
+  std::vector<nlohmann::ordered_json> lines_;
+  bool saved_ = false;
+};
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  CLI::App* command = program.add_subcommand(
+      "train", "Train a network on Fashion-MNIST; leaves model.safetensors, metrics.jsonl, "
+               "curves.svg and graph.svg");
+  auto s = std::make_shared<Settings>();
+  command->add_option("MODEL", s->model, "mlp: 784-256-128-100-10")->required();
+  command->add_option("--data", s->data,
+                      "folder of the IDX files, plain or gzipped; default: $WENGERT_DATA, then "
+                      "/usr/share/datasets/fashion-mnist");
+  command->add_option("--out", s->out, "folder for the results")->capture_default_str();
+  command->add_option("--epochs", s->epochs)->check(CLI::Range(1, 100000))->capture_default_str();
+  command->add_option("--batch", s->batch_size, "examples a step")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_option("--optimizer", s->optimizer, "sgd, momentum, nesterov or adam")
+      ->capture_default_str();
+  command->add_option("--rate", s->rate, "learning rate; 0: the optimizer's usual one");
+  command->add_option("--final-rate", s->final_rate_share,
+                      "the rate falls linearly to this share of itself")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--validation", s->validation, "training examples held out for validation")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  command->add_option("--seed", s->seed, "same seed, same bytes of weights and metrics")
+      ->capture_default_str();
+  command->add_option("--threads", s->threads, "0: as many as the machine has")
+      ->check(CLI::Range(0, 1024));
+  command->add_flag("--json", s->json, "print the last line of metrics as JSON; the log goes to "
+                                       "standard error");
+  command->footer("Example: wengert train mlp --out run1 --seed 3");
+  command->callback([s] {
+    kernels::set_thread_count(s->threads);
+    Run(*s).execute();
+  });
+}
+
+}  // namespace wengert::tools
