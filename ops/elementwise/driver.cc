@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "wengert/graph/storage.h"
-#include "wengert/ops/elementwise/record.h"
+#include "wengert/ops/elementwise/levels.h"
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/strided.h"
 #include "wengert/ops/kernels/thread_pool.h"

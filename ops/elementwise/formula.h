@@ -17,7 +17,7 @@
 #if defined(WENGERT_LEVEL)
 #include "wengert/ops/elementwise/kernels.h"
 #elif defined(WENGERT_RECORDS)
-#include "wengert/ops/elementwise/record.h"
+#include "wengert/ops/elementwise/levels.h"
 #elif defined(WENGERT_TESTS)
 #include "wengert/ops/testing.h"
 #define WENGERT_FORMULAS namespace wengert::ops::formulas

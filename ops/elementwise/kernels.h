@@ -7,8 +7,6 @@
 
 // Loops that make kernels of one CPU level from formulas.
 
-#define WENGERT_FORMULAS namespace wengert::kernels::WENGERT_LEVEL
-
 namespace wengert::kernels::WENGERT_LEVEL {
 
 struct NoAttributes {};
@@ -269,6 +267,9 @@ constexpr ElementwiseKernels predicate2_kernels(Dtypes<T...>) {
 
 }  // namespace wengert::kernels::WENGERT_LEVEL
 
+#ifndef WENGERT_USER_OP
+#define WENGERT_FORMULAS namespace wengert::kernels::WENGERT_LEVEL
+
 #define WENGERT_KERNELS(name, make, Formula, dtypes)      \
   namespace wengert::kernels::WENGERT_LEVEL {             \
   extern const ElementwiseKernels name##_kernels;                    \
@@ -280,3 +281,4 @@ constexpr ElementwiseKernels predicate2_kernels(Dtypes<T...>) {
   WENGERT_KERNELS(name, predicate1_kernels, Formula, dtypes)
 #define WENGERT_PREDICATE2(name, Formula, dtypes) \
   WENGERT_KERNELS(name, predicate2_kernels, Formula, dtypes)
+#endif

@@ -6,23 +6,16 @@
 #include "wengert/ops/elementwise/driver.h"
 #include "wengert/ops/elementwise/reads.h"
 #include "wengert/ops/ops.h"
-#include "wengert/ops/records.h"
 
 // Makes op records from elementwise formulas: the recorded derivative is the formula over Var.
+// Public, for ops of a program's own (ops/user_op.h).
 
-#define WENGERT_FORMULAS namespace wengert::ops::formulas
+namespace wengert {
 
-namespace wengert::ops {
-namespace formulas {
-/// A constant of x's dtype.
+/// A constant of x's dtype, for formulas.
 inline Var like(const Var& x, double value) { return Tensor::full(x.dtype(), {}, value); }
-}  // namespace formulas
 
-/// Puts the kernels of the CPU's level into force when the library is loaded.
-struct ChooseLevel {
-  ChooseLevel(ElementwiseOp& op, const ElementwiseKernels* baseline,
-              const ElementwiseKernels* avx2, const ElementwiseKernels* avx512);
-};
+namespace ops {
 
 template <class F>
 void unary_vjp(VjpContext& c) {
@@ -110,37 +103,5 @@ constexpr bool passes_second() {
   return false;
 }
 
-}  // namespace wengert::ops
-
-#define WENGERT_LEVELS(op, Formula, is_predicate)                                             \
-  namespace wengert::kernels {                                                                \
-  namespace baseline {                                                                        \
-  extern const ElementwiseKernels op##_kernels;                                               \
-  }                                                                                           \
-  namespace avx2 {                                                                            \
-  extern const ElementwiseKernels op##_kernels;                                               \
-  }                                                                                           \
-  namespace avx512 {                                                                          \
-  extern const ElementwiseKernels op##_kernels;                                               \
-  }                                                                                           \
-  }                                                                                           \
-  namespace wengert::ops {                                                                    \
-  extern ElementwiseOp op##_elementwise;                                                      \
-  constinit ElementwiseOp op##_elementwise = {                                                \
-      &kernels::baseline::op##_kernels,                                                       \
-      is_predicate,                                                                           \
-      {passes_first<formulas::Formula>(), passes_second<formulas::Formula>()}};               \
-  static const ChooseLevel op##_level(op##_elementwise, &kernels::baseline::op##_kernels,     \
-                                      WENGERT_X86(&kernels::avx2::op##_kernels),              \
-                                      WENGERT_X86(&kernels::avx512::op##_kernels));           \
-  }
-#if defined(__x86_64__)
-#define WENGERT_X86(kernels) kernels
-#else
-#define WENGERT_X86(kernels) nullptr
-#endif
-
-#define WENGERT_UNARY(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, false)
-#define WENGERT_BINARY(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, false)
-#define WENGERT_PREDICATE1(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, true)
-#define WENGERT_PREDICATE2(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, true)
+}  // namespace ops
+}  // namespace wengert
