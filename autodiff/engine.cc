@@ -17,6 +17,8 @@ using detail::Value;
 
 namespace {
 
+constexpr std::int64_t kQuickElements = 4096;  // above, the general drivers' cost is no matter
+
 /// Cotangents by node, kept for the next pass: entries are null between passes. A pass inside
 /// another (a hook that differentiates) gets a table of its own.
 struct Tables {
@@ -148,6 +150,95 @@ bool Engine::needs(std::uint32_t id) const {
          (!restricted_ || (id <= top_ && marks_[id] != 0));
 }
 
+template <int kInputs>
+bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
+  const ElementwiseOp& op = *node.op->elementwise;
+  if (!dense(g)) return false;
+  Value* in[kInputs];
+  Value* const y = node.value;
+  bool wanted[kInputs];
+  std::uint16_t reads = 0;
+  for (int i = 0; i < kInputs; ++i) {
+    const std::uint32_t input = node.few_inputs[i];
+    in[i] = tape_.node(input).value;
+    if (!dense(in[i]) || !same_sizes(g, in[i])) return false;
+    wanted[i] = in[i]->has(Value::kRequiresGrad) && (!restricted_ || marks_[input] != 0);
+    if (wanted[i]) reads |= node.op->reads[i];
+  }
+  const std::int64_t count = g->count();
+  if (count > kQuickElements) return false;
+  // Everything that is read must have been kept and not been written since.
+  std::uint8_t read_bits = reads & 3;
+  if ((reads & kReadsOutputs) != 0) read_bits |= detail::kSavedOutputs;
+  if ((node.saved & read_bits) != read_bits) return false;
+  const void* data[2] = {};
+  for (int i = 0; i < kInputs; ++i) {
+    data[i] = in[i]->data;
+    if ((read_bits >> i & 1) != 0 && !unwritten(in[i])) return false;
+  }
+  if ((reads & kReadsOutputs) != 0 && !unwritten(y)) return false;
+
+  const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
+  bool mine = !keep && sole_owner(g);  // g's memory may serve the result
+  bool handle_left = !keep;            // the table's handle on g is ours to pass on
+  if (!keep) table_[id] = nullptr;
+  const int dtype = static_cast<int>(g->dtype);
+  for (int i = 0; i < kInputs; ++i) {
+    if (!wanted[i]) continue;
+    const bool last = i + 1 == kInputs || !wanted[kInputs - 1];
+    Value*& slot = table_[node.few_inputs[i]];
+    const bool add_to_slot = slot != nullptr && sole_owner(slot) && dense(slot);
+    if (op.passes[i]) {
+      if (add_to_slot && kInputs > 1) {
+        add_in_place(slot, g, count);
+        continue;
+      }
+      if (last && handle_left) {
+        handle_left = false;
+      } else {
+        detail::hold(g);
+        mine = false;
+      }
+      if (slot == nullptr) {
+        slot = g;
+      } else {
+        accumulate(node.few_inputs[i], g);
+      }
+      continue;
+    }
+    const auto kernel = op.kernels->backward[i][dtype];
+    if (add_to_slot) {
+      kernel(g->data, data, y->data, slot->data, count, node.attributes, true);
+      continue;
+    }
+    Value* to = g;
+    if (last && mine && handle_left) {
+      handle_left = false;
+    } else {
+      to = detail::take_header(g->dtype, g->rank, false);
+      for (int d = 0; d < g->rank; ++d) to->sizes()[d] = g->sizes()[d];
+      detail::attach_data(to, count);
+      to->counts = Value::kHandle;
+    }
+    kernel(g->data, data, y->data, to->data, count, node.attributes, false);
+    if (slot == nullptr) {
+      slot = to;
+    } else {
+      accumulate(node.few_inputs[i], to);
+    }
+  }
+  if (handle_left) detail::drop(g);
+  const std::uint8_t saved = node.saved;
+  if (saved != 0 && !options_.retain) {
+    node.saved = 0;
+    for (int i = 0; i < kInputs; ++i) {
+      if ((saved >> i & 1) != 0) detail::drop(in[i], Value::kData);
+    }
+    if ((saved & detail::kSavedOutputs) != 0) detail::drop(y, Value::kData);
+  }
+  return true;
+}
+
 void Engine::sweep(std::uint32_t last) {
   watched_ = options_.observer != nullptr || has_hooks(tape_);
   const bool quick = !options_.create_graph && !watched_;
@@ -155,7 +246,12 @@ void Engine::sweep(std::uint32_t last) {
     Value* g = table_[id];
     if (g == nullptr) continue;
     Node& node = tape_.node(id);
-    if (quick && node.op->elementwise != nullptr && run_quick(id, node, g)) continue;
+    if (quick && node.op->elementwise != nullptr) {
+      if (node.input_count == 1 ? run_quick<1>(id, node, g)
+                                : node.input_count == 2 && run_quick<2>(id, node, g)) {
+        continue;
+      }
+    }
     if (watched_) observe_node(id);
     if (node.input_count == 0 && node.output == 0) continue;  // a leaf: its cotangent stays
     if (node.output > 0) continue;  // waits for the op's first output, further down
@@ -219,91 +315,6 @@ Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) 
   }
   if (!unwritten(value)) fail_overwritten(consumer, id);
   return value;
-}
-
-bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
-  constexpr std::int64_t kSmall = 4096;
-  const ElementwiseOp& op = *node.op->elementwise;
-  const int inputs = node.input_count;
-  const int dtype = static_cast<int>(g->dtype);
-  Value* in[2] = {};
-  Value* y = node.value;
-  if (inputs > 2 || !dense(g)) return false;
-  std::uint16_t reads = 0;
-  int last = -1;
-  for (int i = 0; i < inputs; ++i) {
-    const std::uint32_t input = node.few_inputs[i];
-    in[i] = tape_.node(input).value;
-    if (!dense(in[i]) || !same_sizes(g, in[i])) return false;
-    if (!in[i]->has(Value::kRequiresGrad) || (restricted_ && marks_[input] == 0)) continue;
-    reads |= node.op->reads[i];
-    last = i;
-  }
-  const std::int64_t count = g->count();
-  if (count > kSmall) return false;
-  // Everything that is read must have been kept and not been written since.
-  for (int i = 0; i < inputs; ++i) {
-    if ((reads & reads_input(i)) != 0 && ((node.saved >> i & 1) == 0 || !unwritten(in[i]))) {
-      return false;
-    }
-  }
-  if ((reads & kReadsOutputs) != 0 &&
-      ((node.saved & detail::kSavedOutputs) == 0 || !unwritten(y))) {
-    return false;
-  }
-  const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
-  const bool mine = !keep && sole_owner(g);
-  if (!keep) table_[id] = nullptr;  // the handle on g is ours from here on
-  bool used = keep;
-  const void* data[2] = {in[0]->data, inputs > 1 ? in[1]->data : nullptr};
-  for (int i = 0; i <= last; ++i) {
-    const std::uint32_t input = node.few_inputs[i];
-    if (!in[i]->has(Value::kRequiresGrad) || (restricted_ && marks_[input] == 0)) continue;
-    Value*& slot = table_[input];
-    if (op.passes[i]) {
-      if (i != last || used) {
-        detail::hold(g);
-      } else {
-        used = true;
-      }
-      if (slot == nullptr) {
-        slot = g;
-      } else {
-        accumulate(input, g);
-      }
-      continue;
-    }
-    const auto kernel = op.kernels->backward[i][dtype];
-    if (slot != nullptr && sole_owner(slot) && dense(slot)) {
-      kernel(g->data, data, y->data, slot->data, count, node.attributes, true);
-      continue;
-    }
-    Value* to = g;
-    if (i == last && mine && !used) {  // g dies here: its memory serves the result
-      used = true;
-    } else {
-      to = detail::take_header(g->dtype, g->rank, false);
-      for (int d = 0; d < g->rank; ++d) to->sizes()[d] = g->sizes()[d];
-      detail::attach_data(to, count);
-      to->counts = Value::kHandle;
-    }
-    kernel(g->data, data, y->data, to->data, count, node.attributes, false);
-    if (slot == nullptr) {
-      slot = to;
-    } else {
-      accumulate(input, to);
-    }
-  }
-  if (!used) detail::drop(g);
-  if (!options_.retain && node.saved != 0) {
-    const std::uint8_t saved = node.saved;
-    node.saved = 0;
-    for (int i = 0; i < inputs; ++i) {
-      if (saved >> i & 1) detail::drop(in[i], Value::kData);
-    }
-    if (saved & detail::kSavedOutputs) detail::drop(y, Value::kData);
-  }
-  return true;
 }
 
 void Engine::run_fused(std::uint32_t id, Node& node) {
@@ -372,7 +383,7 @@ void Engine::accumulate(std::uint32_t id, Value* contribution) {
   if (!options_.create_graph && dense(contribution)) {
     if (sole_owner(slot) && dense(slot)) {
       // slot = slot + given, elementwise on dense memory of one shape.
-      add_in_place(slot, contribution);
+      add_in_place(slot, contribution, slot->count());
       return;
     }
   }

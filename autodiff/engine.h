@@ -36,6 +36,7 @@ class Engine {
   bool needs(std::uint32_t id) const;
   /// Elementwise ops on small dense values, without function calls but the kernels; false where
   /// anything is out of the ordinary.
+  template <int kInputs>
   bool run_quick(std::uint32_t id, detail::Node& node, detail::Value* g);
   void run_fused(std::uint32_t id, detail::Node& node);
   void run_recorded(std::uint32_t id, detail::Node& node);

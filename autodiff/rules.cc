@@ -111,11 +111,11 @@ void FusedRule::deliver() {
   }
 }
 
-void add_in_place(Value* slot, const Value* given) {
+void add_in_place(Value* slot, const Value* given, std::int64_t count) {
   const auto kernel =
       ops::add_op.elementwise->kernels->forward[static_cast<int>(slot->dtype)];
   const void* in[] = {slot->data, given->data};
-  kernel(in, slot->data, slot->count(), nullptr);
+  kernel(in, slot->data, count, nullptr);
 }
 
 }  // namespace wengert

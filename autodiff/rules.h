@@ -59,7 +59,7 @@ class FusedRule final : public BackwardContext {
   std::vector<Var> more_cotangents_;  ///< of the others
 };
 
-/// slot += given on dense memory of one shape and dtype.
-void add_in_place(detail::Value* slot, const detail::Value* given);
+/// slot += given on dense memory of one shape, `count` elements, and dtype.
+void add_in_place(detail::Value* slot, const detail::Value* given, std::int64_t count);
 
 }  // namespace wengert
