@@ -125,8 +125,8 @@ class Differences {
     for (std::size_t k = 0; k < values.size(); ++k) {
       for (std::size_t i = 0; i < values[k].size(); ++i) {
         if (values[k][i] == middle[k][i]) continue;
-        total += projection(order_, k, static_cast<std::int64_t>(i)) *
-                 (values[k][i] - middle[k][i]);
+        total +=
+            projection(order_, k, static_cast<std::int64_t>(i)) * (values[k][i] - middle[k][i]);
       }
     }
     return total;
@@ -215,8 +215,8 @@ class Checker {
 
  private:
   double ratio(double analytic, double numeric) const {
-    const double tolerance = options_.absolute + options_.relative * std::fmax(std::fabs(analytic),
-                                                                     std::fabs(numeric));
+    const double tolerance =
+        options_.absolute + options_.relative * std::fmax(std::fabs(analytic), std::fabs(numeric));
     const double error = std::fabs(analytic - numeric);
     return std::isfinite(error) ? error / tolerance : std::numeric_limits<double>::infinity();
   }
@@ -239,8 +239,8 @@ class Checker {
     result_.element = line.element;
     result_.analytic = analytic;
     result_.numeric = numeric;
-    result_.tolerance = options_.absolute + options_.relative * std::fmax(std::fabs(analytic),
-                                                                std::fabs(numeric));
+    result_.tolerance =
+        options_.absolute + options_.relative * std::fmax(std::fabs(analytic), std::fabs(numeric));
   }
 
   void explain() {
@@ -249,8 +249,8 @@ class Checker {
     std::string text = "order " + std::to_string(options_.order) + ", input " +
                        std::to_string(result_.input) + " " + to_string(x.dtype(), x.shape());
     text += line.element < 0 ? " along a direction"
-                             : ", element " + std::to_string(line.element) + " (x = " +
-                                   format_number(x.at(line.element), 17) + ")";
+                             : ", element " + std::to_string(line.element) +
+                                   " (x = " + format_number(x.at(line.element), 17) + ")";
     text += ": analytic " + format_number(result_.analytic, 17) + ", numeric " +
             format_number(result_.numeric, 17) + ", error " +
             format_number(std::fabs(result_.analytic - result_.numeric)) + ", tolerance " +

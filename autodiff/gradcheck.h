@@ -41,7 +41,7 @@ struct GradcheckResult {
   double analytic = 0;
   double numeric = 0;
   double tolerance = 0;
-  std::string message;        ///< one line on the worst element, with a hint; empty when passed
+  std::string message;  ///< one line on the worst element, with a hint; empty when passed
   explicit operator bool() const { return passed; }
 };
 
@@ -52,8 +52,7 @@ struct GradcheckFunction {
   void* context;
 };
 WENGERT_API GradcheckResult gradcheck(GradcheckFunction function, std::span<const Tensor> inputs,
-                                      const GradcheckOptions& options,
-                                      std::source_location where);
+                                      const GradcheckOptions& options, std::source_location where);
 }  // namespace detail
 
 /// Compares the derivatives that backward computes for `function` at `inputs` with differences:
@@ -66,10 +65,9 @@ WENGERT_API GradcheckResult gradcheck(GradcheckFunction function, std::span<cons
 /// Source: J. Ridders, Accurate computation of F′(x) and F′(x)F″(x), 1982; B. Fornberg, Generation
 /// of finite difference formulas on arbitrarily spaced grids, 1988.
 template <class Function>
-  requires std::invocable<Function&, std::span<const Var>>
-GradcheckResult gradcheck(Function&& function, std::span<const Tensor> inputs,
-                          const GradcheckOptions& options = {},
-                          std::source_location where = std::source_location::current()) {
+requires std::invocable<Function&, std::span<const Var>> GradcheckResult
+gradcheck(Function&& function, std::span<const Tensor> inputs, const GradcheckOptions& options = {},
+          std::source_location where = std::source_location::current()) {
   using F = std::remove_reference_t<Function>;
   const auto call = [](void* context, std::span<const Var> in, std::vector<Var>& out) {
     auto&& result = (*static_cast<F*>(context))(in);

@@ -143,8 +143,8 @@ void OpChecker::check_repeated(const Sample& sample) {
     expect(sample, "last backward, " + argument, bit_difference(last[k].value(), g));
     expect(sample, "recorded and fused gradient, " + argument,
            difference(recorded[k].value(), g,
-                      {std::fmax(4, tests_.ulps64),
-                       std::fmax(largest_magnitude(g), sample.scale), DType::kFloat64}));
+                      {std::fmax(4, tests_.ulps64), std::fmax(largest_magnitude(g), sample.scale),
+                       DType::kFloat64}));
   }
 }
 
@@ -212,10 +212,10 @@ void OpChecker::check_same_variable(const Sample& sample) {
     const Tensor parts[] = {separate[k - 1].value(), separate[k].value()};
     const Tensor total = map(parts, [](std::span<const double> v) { return v[0] + v[1]; });
     const double scale = std::fmax(largest_magnitude(parts[0]), largest_magnitude(parts[1]));
-    expect(sample, "one variable as arguments " + std::to_string(a) + " and " + std::to_string(b),
-           difference(together[0].value(), total,
-                      {std::fmax(4, tests_.ulps64), std::fmax(scale, sample.scale),
-                       DType::kFloat64}));
+    expect(
+        sample, "one variable as arguments " + std::to_string(a) + " and " + std::to_string(b),
+        difference(together[0].value(), total,
+                   {std::fmax(4, tests_.ulps64), std::fmax(scale, sample.scale), DType::kFloat64}));
   }
 }
 
@@ -233,8 +233,7 @@ void OpChecker::check_float32_gradient(const Sample& sample) {
     }
   }
   for (std::size_t k = 0; k < wanted.size(); ++k) {
-    const double scale =
-        std::fmax(std::fmax(1, sample.scale), largest_magnitude(gradients[1][k]));
+    const double scale = std::fmax(std::fmax(1, sample.scale), largest_magnitude(gradients[1][k]));
     expect(sample, "float32 gradient of argument " + std::to_string(wanted[k]),
            difference(gradients[0][k], gradients[1][k],
                       {kGradientUlpsFactor * tests_.ulps32, scale, DType::kFloat32}));

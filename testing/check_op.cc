@@ -23,7 +23,8 @@ void OpChecker::expect(const Sample& sample, const std::string& what, const std:
   if (problem.empty()) return;
   ++report_.failures;
   report_.messages.push_back(std::string(op_.name) + ", sample \"" + sample.name + "\", " + what +
-                             ": " + problem + "\n  reproduce: build/release/wengert gradcheck --op " +
+                             ": " + problem +
+                             "\n  reproduce: build/release/wengert gradcheck --op " +
                              std::string(op_.name) + " --sample \"" + sample.name + "\"");
 }
 

@@ -14,16 +14,16 @@ namespace wengert::testing {
 inline constexpr double kGradientUlpsFactor = 8;
 
 struct CheckOptions {
-  int order = 3;       ///< no derivative beyond this order is checked by differences
-  std::string sample;  ///< only the sample of this name; empty: everything
+  int order = 3;         ///< no derivative beyond this order is checked by differences
+  std::string sample;    ///< only the sample of this name; empty: everything
   bool verbose = false;  ///< a line per sample on standard error
 };
 
 struct CheckReport {
   int checks = 0;    ///< properties looked at, one per sample, dtype, layout, subset and order
   int failures = 0;  ///< how many of them did not hold
-  double worst_error = 0;  ///< of all gradchecks: largest |analytic − numeric|
-  double worst_ratio = 0;  ///< of all gradchecks: largest error over its tolerance
+  double worst_error = 0;             ///< of all gradchecks: largest |analytic − numeric|
+  double worst_ratio = 0;             ///< of all gradchecks: largest error over its tolerance
   std::vector<std::string> messages;  ///< one per failure, with the command that reproduces it
 
   bool passed() const { return failures == 0; }

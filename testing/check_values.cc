@@ -65,8 +65,7 @@ void OpChecker::check_values(const Sample& sample) {
     const std::vector<Tensor> expected = sample.reference(exact);
     const std::string what = std::string(name_of(dtype)) + " value";
     const std::vector<Tensor> actual = values_of(sample, inputs);
-    expect(sample, what,
-           compare_all(actual, expected, tests_.ulps32, tests_.ulps64, sample.scale));
+    expect(sample, what, compare_all(actual, expected, tests_.ulps32, tests_.ulps64, sample.scale));
     Tape tape;  // recording must not change what is computed
     const std::vector<Tensor> recorded = values_of(sample, inputs);
     std::string problem;
@@ -99,9 +98,9 @@ void OpChecker::check_views(const Sample& sample) {
     for (std::size_t k = 0; k < wanted.size(); ++k) {
       const Tensor& g = from_dense[k].value();
       expect(sample, "gradient of argument " + std::to_string(wanted[k]) + " from " + what,
-             difference(from_strided[k].value(), g,
-                        {tests_.ulps64, std::fmax(largest_magnitude(g), sample.scale),
-                         DType::kFloat64}));
+             difference(
+                 from_strided[k].value(), g,
+                 {tests_.ulps64, std::fmax(largest_magnitude(g), sample.scale), DType::kFloat64}));
     }
   }
 }

@@ -131,8 +131,9 @@ Tensor with_layout(const Tensor& tensor, Layout layout) {
     for (int d = 0; d < rank; ++d) memory_shape[d] *= 2;
   }
   Tensor memory = Tensor::full(tensor.dtype(), memory_shape,
-                               is_floating(tensor.dtype()) ? kNan
-                               : tensor.dtype() == DType::kBool ? 1 : 113);
+                               is_floating(tensor.dtype())      ? kNan
+                               : tensor.dtype() == DType::kBool ? 1
+                                                                : 113);
   Strides strides = dense_strides(memory_shape);
   std::int64_t offset = 0;
   if (layout == Layout::kTransposed && rank >= 2) {
