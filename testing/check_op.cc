@@ -1,0 +1,106 @@
+#include "wengert/testing/check_op.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "wengert/graph/error.h"
+#include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
+#include "wengert/testing/checker.h"
+
+namespace wengert::testing {
+
+std::string CheckReport::str() const {
+  std::string text;
+  for (const std::string& message : messages) text += message + "\n";
+  return text + std::to_string(failures) + " of " + std::to_string(checks) +
+         " checks failed; worst error of a derivative " + format_number(worst_error) + " (" +
+         format_number(worst_ratio) + " of its tolerance)\n";
+}
+
+void OpChecker::expect(const Sample& sample, const std::string& what, const std::string& problem) {
+  ++report_.checks;
+  if (problem.empty()) return;
+  ++report_.failures;
+  report_.messages.push_back(std::string(op_.name) + ", sample \"" + sample.name + "\", " + what +
+                             ": " + problem +
+                             "\n  reproduce: build/release/wengert gradcheck --op " +
+                             std::string(op_.name) + " --sample \"" + sample.name + "\"");
+}
+
+void OpChecker::expect(const std::string& what, const std::string& problem) {
+  ++report_.checks;
+  if (problem.empty()) return;
+  ++report_.failures;
+  report_.messages.push_back(std::string(op_.name) + ", " + what + ": " + problem +
+                             "\n  reproduce: build/release/wengert gradcheck --op " +
+                             std::string(op_.name));
+}
+
+bool OpChecker::is_argument(const Sample& sample, std::size_t i) const {
+  return op_.differentiable != 0 && is_floating(sample.inputs[i].dtype()) &&
+         op_.is_differentiable(static_cast<int>(i));
+}
+
+std::vector<std::size_t> OpChecker::arguments(const Sample& sample) const {
+  std::vector<std::size_t> result;
+  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
+    if (is_argument(sample, i)) result.push_back(i);
+  }
+  return result;
+}
+
+namespace {
+
+/// Runs one property; an exception out of it is a failure of it, not of the whole run.
+template <class Property>
+void guarded(OpChecker& checker, const std::string& what, const Property& property) {
+  try {
+    property();
+  } catch (const std::exception& error) {
+    checker.expect(what, std::string("threw ") + error.what());
+  }
+}
+
+void check_sample(OpChecker& checker, const Sample& sample) {
+  const std::string at = "sample \"" + sample.name + "\"";
+  guarded(checker, at + ", values", [&] { checker.check_values(sample); });
+  guarded(checker, at + ", gradients", [&] { checker.check_gradient_rules(sample); });
+  if (sample.smooth) {
+    guarded(checker, at + ", differences", [&] { checker.check_differences(sample); });
+  }
+}
+
+}  // namespace
+
+CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& options) {
+  OpChecker checker(op, tests, options);
+  bool found = options.sample.empty();
+  for (const Sample& sample : tests.samples) {
+    if (!options.sample.empty() && sample.name != options.sample) continue;
+    found = true;
+    const int before = checker.report().checks;
+    check_sample(checker, sample);
+    if (options.verbose) {
+      std::fprintf(stderr, "%s, sample \"%s\": %d checks\n", std::string(op.name).c_str(),
+                   sample.name.c_str(), checker.report().checks - before);
+    }
+  }
+  if (!found) checker.expect("samples", "there is no sample \"" + options.sample + "\"");
+  if (!options.sample.empty()) return checker.report();
+
+  for (std::size_t i = 0; i < tests.specials.size(); ++i) {
+    guarded(checker, "special point " + std::to_string(i),
+            [&] { checker.check_special(tests.specials[i]); });
+  }
+  for (const Rejected& rejected : tests.rejected) checker.check_rejected(rejected);
+  checker.expect("samples", tests.samples.empty() ? "there are none" : "");
+  checker.expect("rejected inputs",
+                 tests.rejected.size() >= 3 || !tests.exempt.empty()
+                     ? ""
+                     : "there are " + std::to_string(tests.rejected.size()) +
+                           ", state at least three, or in `exempt` why there are fewer");
+  return checker.report();
+}
+
+}  // namespace wengert::testing

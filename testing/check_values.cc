@@ -1,0 +1,108 @@
+#include <cmath>
+
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/tape.h"
+#include "wengert/testing/checker.h"
+
+namespace wengert::testing {
+namespace {
+
+const char* name_of_layout(Layout layout) {
+  switch (layout) {
+    case Layout::kTransposed:
+      return "transposed inputs";
+    case Layout::kStrided:
+      return "strided inputs";
+    default:
+      return "reversed inputs";
+  }
+}
+
+std::vector<Tensor> values_of(const Sample& sample, std::span<const Tensor> inputs) {
+  const std::vector<Var> vars(inputs.begin(), inputs.end());
+  std::vector<Tensor> values;
+  for (const Var& y : sample.call(vars)) values.push_back(y.value());
+  return values;
+}
+
+/// What is wrong with `actual` for these expected results, per output.
+std::string compare_all(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected,
+                        double ulps32, double ulps64, double scale) {
+  if (actual.size() != expected.size()) {
+    return std::to_string(actual.size()) + " outputs, the reference gives " +
+           std::to_string(expected.size());
+  }
+  for (std::size_t k = 0; k < actual.size(); ++k) {
+    const DType dtype = actual[k].dtype();
+    std::string problem;
+    if (is_floating(dtype) != is_floating(expected[k].dtype()) ||
+        (!is_floating(dtype) && dtype != expected[k].dtype())) {
+      problem = "the dtype is " + std::string(name_of(dtype)) + ", the reference gives " +
+                std::string(name_of(expected[k].dtype()));
+    } else if (is_floating(dtype)) {
+      problem = difference(actual[k], expected[k],
+                           {dtype == DType::kFloat32 ? ulps32 : ulps64, scale, dtype});
+    } else {
+      problem = bit_difference(actual[k], expected[k]);
+    }
+    if (!problem.empty()) return "output " + std::to_string(k) + ": " + problem;
+  }
+  return {};
+}
+
+}  // namespace
+
+void OpChecker::check_values(const Sample& sample) {
+  if (!sample.reference) {
+    expect(sample, "value", "the sample has no reference");
+    return;
+  }
+  for (const DType dtype : {DType::kFloat64, DType::kFloat32}) {
+    // float32 inputs are rounded first, so that the reference sees what the op sees.
+    const std::vector<Tensor> inputs = in_dtype(sample.inputs, dtype);
+    const std::vector<Tensor> exact = in_dtype(inputs, DType::kFloat64);
+    const std::vector<Tensor> expected = sample.reference(exact);
+    const std::string what = std::string(name_of(dtype)) + " value";
+    const std::vector<Tensor> actual = values_of(sample, inputs);
+    expect(sample, what, compare_all(actual, expected, tests_.ulps32, tests_.ulps64, sample.scale));
+    Tape tape;  // recording must not change what is computed
+    const std::vector<Tensor> recorded = values_of(sample, inputs);
+    std::string problem;
+    for (std::size_t k = 0; k < actual.size() && problem.empty(); ++k) {
+      // Denormals are flushed while a tape lives.
+      problem = difference(recorded[k], actual[k], {0, 0x1p-120, dtype});
+    }
+    expect(sample, what + " under a tape", problem);
+  }
+  check_views(sample);
+}
+
+void OpChecker::check_views(const Sample& sample) {
+  const std::vector<Tensor> expected = sample.reference(sample.inputs);
+  const std::vector<std::size_t> wanted = arguments(sample);
+  for (const Layout layout : {Layout::kTransposed, Layout::kStrided, Layout::kReversed}) {
+    std::vector<Tensor> viewed;
+    for (const Tensor& input : sample.inputs) viewed.push_back(with_layout(input, layout));
+    const std::string what = name_of_layout(layout);
+    expect(sample, "value of " + what,
+           compare_all(values_of(sample, viewed), expected, tests_.ulps32, tests_.ulps64,
+                       sample.scale));
+    if (wanted.empty()) continue;
+    Tape tape;
+    const Recorded dense = record(sample, sample.inputs, wanted);
+    const Recorded strided = record(sample, viewed, wanted);
+    if (dense.outputs.empty()) continue;
+    const auto from_dense = grad(dense.outputs, dense.arguments, dense.cotangents);
+    const auto from_strided = grad(strided.outputs, strided.arguments, strided.cotangents);
+    for (std::size_t k = 0; k < wanted.size(); ++k) {
+      const Tensor& g = from_dense[k].value();
+      expect(sample, "gradient of argument " + std::to_string(wanted[k]) + " from " + what,
+             difference(
+                 from_strided[k].value(), g,
+                 {tests_.ulps64, std::fmax(largest_magnitude(g), sample.scale), DType::kFloat64}));
+    }
+  }
+}
+
+}  // namespace wengert::testing
