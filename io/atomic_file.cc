@@ -70,7 +70,7 @@ int sync_folder(const std::string& folder) {
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   if (path_.find('\0') != std::string::npos) {
-    throw_system_error(path_.substr(0, path_.find('\0')), "has a NUL byte in its name", EINVAL);
+    throw_system_error(path_, "has a NUL byte in its name", EINVAL);
   }
   if (path_.empty() || path_.back() == '/') {
     throw IoError(path_, "names no file", "give the path of the file to write");

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <new>
 #include <vector>
@@ -64,10 +65,10 @@ std::size_t InputStream::read(void* bytes, std::size_t count) {
 }
 
 std::int64_t InputStream::skip(std::int64_t count) {
-  std::vector<unsigned char> sink(kBufferBytes);
+  std::array<unsigned char, 8192> sink;
   std::int64_t done = 0;
   while (done < count) {
-    const auto wanted = std::min<std::int64_t>(count - done, kBufferBytes);
+    const auto wanted = std::min<std::int64_t>(count - done, sink.size());
     const std::size_t got = read(sink.data(), static_cast<std::size_t>(wanted));
     if (got == 0) break;
     done += static_cast<std::int64_t>(got);

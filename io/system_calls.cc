@@ -74,7 +74,9 @@ int sync_file(int file) {
 }
 
 void throw_system_error(const std::string& path, const std::string& what, int code) {
-  throw IoError(path, what + ": " + std::generic_category().message(code), fix_for(code));
+  // what() ends at a NUL byte: leave out what follows one, so that the reason is not lost.
+  throw IoError(path.substr(0, path.find('\0')),
+                what + ": " + std::generic_category().message(code), fix_for(code));
 }
 
 std::string reason_of(const IoError& error) {

@@ -38,7 +38,9 @@ TEST(ReadFile, RefusesWhatItCannotBound) {
   expect_io_error("/dev/zero", "is not a regular file", [&] { read_file("/dev/zero"); });
   // The system would open "f".
   const std::string with_nul = folder / std::string("big\0x", 5);
-  expect_io_error(with_nul, "Invalid argument", [&] { read_file(with_nul); });
+  expect_io_error(folder / "big", "Invalid argument", [&] { read_file(with_nul); });
+  expect_io_error(folder / "big", "has a NUL byte", [&] { write_file_atomically(with_nul, "x"); });
+  EXPECT_EQ(get_bytes(folder / "big"), std::string(11, 'x'));
 }
 
 TEST(ReadFile, FailingAndShortReads) {
