@@ -20,7 +20,8 @@ constexpr char kDamagedFix[] = "the file is damaged: copy or download it again";
 }  // namespace
 
 struct InputStream::Inflater {
-  Inflater() : buffer(kBufferBytes) {
+  explicit Inflater(std::int64_t file_bytes)
+      : buffer(static_cast<std::size_t>(std::clamp<std::int64_t>(file_bytes, 1, kBufferBytes))) {
     if (inflateInit2(&stream, kGzipOnly) != Z_OK) throw std::bad_alloc();
   }
   ~Inflater() { inflateEnd(&stream); }
@@ -34,7 +35,7 @@ InputStream::InputStream(const std::string& path) : file_(path) {
   unsigned char magic[2];
   const bool gzipped = file_.read(magic, 2) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
   file_.rewind();
-  if (gzipped) inflater_ = std::make_unique<Inflater>();
+  if (gzipped) inflater_ = std::make_unique<Inflater>(file_.size());
 }
 
 InputStream::~InputStream() = default;
