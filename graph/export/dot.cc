@@ -25,7 +25,7 @@ class DotWriter {
 
   std::string write() {
     out_ += "digraph " + quote_dot(view_.title.empty() ? "graph" : view_.title) + " {\n";
-    out_ += "graph [rankdir=TB, fontname=\"Helvetica\", fontsize=12, nodesep=0.3, ranksep=0.35, "
+    out_ += "graph [rankdir=TB, fontname=\"Helvetica\", fontsize=12, nodesep=0.3, ranksep=0.25, "
             "labelloc=t, charset=\"UTF-8\", label=" + detail::title_label(view_) + "];\n";
     out_ += "node [shape=none, fontname=\"Helvetica\", margin=0];\n";
     out_ += "edge [fontname=\"Helvetica\", fontsize=9, arrowsize=0.7];\n";
