@@ -1,0 +1,185 @@
+#include "wengert/graph/export/render.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "wengert/graph/error.h"
+#include "wengert/graph/export/escape.h"
+
+extern char** environ;
+
+namespace wengert {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of an image
+
+[[noreturn]] void fail(std::string message, std::string fix = {}) {
+  throw Error(ErrorKind::kFile, "render", std::move(message), std::move(fix));
+}
+
+[[noreturn]] void fail_system(const char* call) {
+  fail(std::string(call) + ": " + std::strerror(errno));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() { close(); }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// The text as a file without a name: the program can then never block on what we write.
+Descriptor file_of(const std::string& text) {
+  Descriptor file(::memfd_create("wengert-dot", MFD_CLOEXEC));
+  if (file.get() < 0) fail_system("memfd_create");
+  for (std::size_t written = 0; written < text.size();) {
+    const ssize_t n = ::write(file.get(), text.data() + written, text.size() - written);
+    if (n < 0 && errno != EINTR) fail_system("write");
+    if (n > 0) written += static_cast<std::size_t>(n);
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) < 0) fail_system("lseek");
+  return file;
+}
+
+struct Pipe {
+  Descriptor read, write;
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail_system("pipe2");
+    read = Descriptor(ends[0]);
+    write = Descriptor(ends[1]);
+  }
+};
+
+/// A started program; it does not outlive this object.
+class Child {
+ public:
+  Child(std::vector<std::string> words, int in, int out, int err) {
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    if (::posix_spawn_file_actions_init(&actions) != 0) fail("out of memory");
+    ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+    const int error =
+        ::posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (error == 0) return;
+    pid_ = -1;
+    if (error == ENOENT) {
+      fail("Graphviz' program dot is not installed or not on PATH",
+           "install the Debian package graphviz, or write to_dot(view) to a file and draw it "
+           "elsewhere");
+    }
+    fail(std::string("cannot start dot: ") + std::strerror(error));
+  }
+  Child(const Child&) = delete;
+  ~Child() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    wait();
+  }
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status;
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+/// Appends what is there; closes the descriptor at the end of the file.
+void drain(Descriptor& from, std::string& into) {
+  char buffer[1 << 16];
+  const ssize_t n = ::read(from.get(), buffer, sizeof buffer);
+  if (n < 0 && errno == EINTR) return;
+  if (n < 0) fail_system("read");
+  if (n == 0) {
+    from.close();
+  } else if (into.size() + static_cast<std::size_t>(n) > kMostBytes) {
+    fail("dot's image is larger than 1 GiB", "collapse more scopes, or write SVG");
+  } else {
+    into.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+void drain_both(Descriptor& out, Descriptor& err, Picture& into, int timeout_seconds) {
+  const auto deadline = Clock::now() + std::chrono::seconds(timeout_seconds);
+  while (out.get() >= 0 || err.get() >= 0) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd waiting[2] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
+    const int ready = left <= 0 ? 0 : ::poll(waiting, 2, static_cast<int>(left));
+    if (ready == 0) {
+      fail("dot took longer than " + std::to_string(timeout_seconds) + " s and was stopped",
+           "collapse more scopes (GraphOptions::collapse_depth)");
+    }
+    if (ready < 0 && errno != EINTR) fail_system("poll");
+    if (ready < 0) continue;
+    if (waiting[0].revents != 0) drain(out, into.bytes);
+    if (waiting[1].revents != 0) drain(err, into.warnings);
+  }
+}
+
+}  // namespace
+
+Picture render(const std::string& dot, const RenderOptions& options) {
+  if (!(options.dots_per_inch >= 1 && options.dots_per_inch <= 2400)) {
+    throw Error(ErrorKind::kValue, "render",
+                "dots_per_inch is " + detail::number_text(options.dots_per_inch, 6),
+                "choose 1 to 2400");
+  }
+  const Descriptor in = file_of(dot);
+  Pipe out, err;
+  std::vector<std::string> words = {"dot",
+                                    options.format == ImageFormat::kPng ? "-Tpng" : "-Tsvg"};
+  if (options.format == ImageFormat::kPng) {
+    words.push_back("-Gdpi=" + detail::number_text(options.dots_per_inch, 6));
+  }
+  Child child(std::move(words), in.get(), out.write.get(), err.write.get());
+  out.write.close();
+  err.write.close();
+  Picture picture;
+  drain_both(out.read, err.read, picture, std::clamp(options.timeout_seconds, 1, 86400));
+  const int status = child.wait();
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !picture.bytes.empty()) return picture;
+  std::string said = detail::shorten(picture.warnings, 500);
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  fail(WIFEXITED(status) ? "dot failed with status " + std::to_string(WEXITSTATUS(status)) +
+                               (said.empty() ? "" : ": " + said)
+                         : "dot was ended by signal " + std::to_string(WTERMSIG(status)) +
+                               (said.empty() ? "" : ": " + said));
+}
+
+}  // namespace wengert
