@@ -290,6 +290,8 @@ struct OpDef {
   Cost (*cost)(const OpCall&) = nullptr;         ///< null: one FLOP an output element
   Fans (*fans)(const OpCall&, int input) = nullptr;
   bool structural = false;                       ///< leaves of a graph: constant, variable, …
+  /// The call is made of other ops, which are what is recorded; no infer, evaluate or vjp here.
+  bool composite = false;
 
   bool is_differentiable(int i) const {
     return (differentiable >> (i < 31 ? i : 31) & 1u) != 0;

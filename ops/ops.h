@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <source_location>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,10 @@
 // live, and throws wengert::Error naming op, shapes, scope and this call's line on misuse.
 
 namespace wengert {
+
+/// What pad() puts beyond the ends: a value, the nearest element, or the mirror image without the
+/// end element itself.
+enum class PadMode { kConstant, kEdge, kReflect };
 
 #define UNARY(name) \
   WENGERT_API Var name(const Var& x, std::source_location where = std::source_location::current());

@@ -112,11 +112,13 @@ void evaluate_topk(EvalContext& call) {
   select(call, attributes.axis, attributes.k, attributes.largest);
 }
 
+Var zeros_of(DType dtype, const Shape& shape) { return Tensor::zeros(dtype, shape); }
+
 void set_placed(VjpContext& c, std::int64_t axis) {
   const Var g = c.cotangent(0);
   if (!g) return;
   const int at = static_cast<int>(axis < 0 ? axis + c.shape(0).size() : axis);
-  c.set(0, place_along(g, c.output(1), c.shape(0)[at], at));
+  c.set(0, scatter_add(zeros_of(g.dtype(), c.shape(0)), c.output(1), g, at));
 }
 
 void sort_vjp(VjpContext& c) { set_placed(c, c.attributes<SortAttributes>().axis); }
