@@ -24,11 +24,8 @@ target_include_directories(wengert PUBLIC
   $<BUILD_INTERFACE:${WENGERT_INCLUDE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_definitions(wengert PRIVATE WENGERT_RECORDS)
 target_link_libraries(wengert PRIVATE absl::flat_hash_map absl::strings Threads::Threads
-                                      ${CMAKE_DL_LIBS} mvec m ZLIB::ZLIB)
-# Header-only and private: its include folder alone, so that nothing of it is exported.
-get_target_property(nlohmann_json_folder nlohmann_json::nlohmann_json
-                    INTERFACE_INCLUDE_DIRECTORIES)
-target_include_directories(wengert SYSTEM PRIVATE ${nlohmann_json_folder})
+                                      ${CMAKE_DL_LIBS} mvec m ZLIB::ZLIB
+                                      nlohmann_json::nlohmann_json)
 
 wengert_level_sources(wengert wengert_elementwise ${elementwise_sources})
 if(level_sources)

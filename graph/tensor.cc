@@ -59,7 +59,8 @@ void copy_elements(DType from_dtype, const std::byte* from, const Strides& from_
 
 WriteGuard::WriteGuard(Tensor& tensor, const char* writer, std::source_location where)
     : tensor_(&tensor), data_(tensor.data_), count_(tensor.count_) {
-  for (int d = 0; d < tensor.rank(); ++d) {
+  // Without elements nothing is shared, and strides may have wrapped to anything.
+  for (int d = 0; count_ > 0 && d < tensor.rank(); ++d) {
     if (tensor.strides()[d] == 0 && tensor.shape()[d] > 1) {
       throw Error(ErrorKind::kValue, "write", "elements of this broadcast view share memory",
                   "write into clone() instead", where);
@@ -178,9 +179,10 @@ std::int64_t Tensor::size(int axis) const {
 }
 
 bool Tensor::is_dense() const {
+  if (count_ == 0) return true;  // also because the product of the other sizes may overflow
   std::int64_t step = 1;
   for (int i = rank() - 1; i >= 0; --i) {
-    if (shape_[i] != 1 && strides_[i] != step) return count_ == 0;
+    if (shape_[i] != 1 && strides_[i] != step) return false;
     step *= shape_[i];
   }
   return true;
@@ -188,10 +190,10 @@ bool Tensor::is_dense() const {
 
 const std::byte* Tensor::checked(DType dtype) const {
   if (dtype != dtype_) {
-    throw Error(ErrorKind::kDType, "tensor",
-                "asked for " + std::string(name_of(dtype)) + " elements of " +
-                    to_string(dtype_, shape_),
-                "convert with to(DType)");
+    throw Error(
+        ErrorKind::kDType, "tensor",
+        "asked for " + std::string(name_of(dtype)) + " elements of " + to_string(dtype_, shape_),
+        "convert with to(DType)");
   }
   if (!is_dense()) {
     throw Error(ErrorKind::kValue, "tensor",
@@ -278,8 +280,8 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   Shape shape = shape_;
   shape[0] = end - begin;
   detail::retain(storage_);
-  return from_storage(storage_, data_ + begin * strides_[0] * static_cast<std::int64_t>(
-                                                                  size_of(dtype_)),
+  return from_storage(storage_,
+                      data_ + begin * strides_[0] * static_cast<std::int64_t>(size_of(dtype_)),
                       dtype_, shape, strides_);
 }
 

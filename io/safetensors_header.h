@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 #include <cstdint>
 #include <map>
 #include <string>
