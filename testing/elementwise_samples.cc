@@ -62,8 +62,7 @@ void add_integer_samples(OpTests& tests, UnaryCall op, double (*reference)(doubl
 
 void add_integer_samples(OpTests& tests, BinaryCall op, double (*reference)(double, double)) {
   for (DType dtype : kIntegers) {
-    Sample sample =
-        value_sample(std::string(name_of(dtype)), {integers(dtype), divisors(dtype)});
+    Sample sample = value_sample(std::string(name_of(dtype)), {integers(dtype), divisors(dtype)});
     sample.call = [op](std::span<const Var> x) { return std::vector<Var>{call(op, x[0], x[1])}; };
     sample.reference = [reference, dtype](std::span<const Tensor> x) {
       const auto f = [reference](std::span<const double> v) { return reference(v[0], v[1]); };
@@ -75,7 +74,9 @@ void add_integer_samples(OpTests& tests, BinaryCall op, double (*reference)(doub
 
 OpTests comparison_tests(BinaryCall op, bool (*reference)(double, double)) {
   const auto truth = [reference](std::span<const Tensor> x) {
-    const auto f = [reference](std::span<const double> v) { return reference(v[0], v[1]) ? 1.0 : 0; };
+    const auto f = [reference](std::span<const double> v) {
+      return reference(v[0], v[1]) ? 1.0 : 0;
+    };
     return std::vector<Tensor>{map(x, f, DType::kBool)};
   };
   const auto unused = [](double, double) { return 0.0; };
@@ -85,8 +86,8 @@ OpTests comparison_tests(BinaryCall op, bool (*reference)(double, double)) {
     sample.reference = truth;
     sample.smooth = false;
   }
-  for (DType dtype : {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64,
-                      DType::kUint8, DType::kBool}) {
+  for (DType dtype : {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUint8,
+                      DType::kBool}) {
     Sample sample = value_sample("pairs of " + std::string(name_of(dtype)), telling_pairs(dtype));
     sample.call = [op](std::span<const Var> x) { return std::vector<Var>{call(op, x[0], x[1])}; };
     sample.reference = truth;
@@ -97,8 +98,11 @@ OpTests comparison_tests(BinaryCall op, bool (*reference)(double, double)) {
 }
 
 std::vector<Rejected> float_rejections(UnaryCall op) {
-  return {{"int32", [op] { call(op, Tensor::from({1, 2}, {2})); }, ErrorKind::kDType,
-           "not defined for i32[2]"},
+  return {{"int32",
+           [op] {
+             call(op, Tensor::from({1, 2}, {2}));
+           },
+           ErrorKind::kDType, "not defined for i32[2]"},
           {"bool", [op] { call(op, Tensor::full(DType::kBool, {3}, 1)); }, ErrorKind::kDType,
            "not defined for bool[3]"},
           {"empty Var", [op] { call(op, Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
@@ -107,14 +111,20 @@ std::vector<Rejected> float_rejections(UnaryCall op) {
 std::vector<Rejected> number_rejections(UnaryCall op) {
   return {{"bool", [op] { call(op, Tensor::full(DType::kBool, {3}, 1)); }, ErrorKind::kDType,
            "not defined for bool[3]"},
-          {"bool without elements", [op] { call(op, Tensor::zeros(DType::kBool, {2, 0})); },
+          {"bool without elements",
+           [op] {
+             call(op, Tensor::zeros(DType::kBool, {2, 0}));
+           },
            ErrorKind::kDType, "not defined for bool[2,0]"},
           {"empty Var", [op] { call(op, Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
 }
 
 std::vector<Rejected> broadcast_rejections(BinaryCall op) {
   const Tensor two = Tensor::full(DType::kFloat32, {2}, 1);
-  return {{"sizes", [=] { call(op, two, Tensor::full(DType::kFloat32, {3, 3}, 1)); },
+  return {{"sizes",
+           [=] {
+             call(op, two, Tensor::full(DType::kFloat32, {3, 3}, 1));
+           },
            ErrorKind::kShape, "shapes do not broadcast: f32[2] and f32[3,3] (2 vs 3)"},
           {"mixed dtypes", [=] { call(op, two, Tensor::full(DType::kFloat64, {2}, 1)); },
            ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"},
@@ -127,8 +137,8 @@ std::vector<Rejected> broadcast_rejections(BinaryCall op) {
 std::vector<Rejected> number_rejections(BinaryCall op) {
   std::vector<Rejected> all = broadcast_rejections(op);
   const Tensor bools = Tensor::full(DType::kBool, {3}, 1);
-  all.push_back({"bool", [=] { call(op, bools, bools); }, ErrorKind::kDType,
-                 "not defined for bool[3]"});
+  all.push_back(
+      {"bool", [=] { call(op, bools, bools); }, ErrorKind::kDType, "not defined for bool[3]"});
   return all;
 }
 

@@ -1,38 +1,37 @@
 #include "wengert/ops/elementwise/formula.h"
 
 WENGERT_FORMULAS {
+  struct Maximum {
+    static constexpr int reads_a = kA | kB, reads_b = kA | kB;
+    template <class T>
+    static T value(T a, T b) {
+      return where(is_nan(a), a, where(a > b, a, b));  // a NaN in b fails a > b
+    }
+    template <class T>
+    static T partial_a(T a, T b, T) {
+      return where(a > b, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+    }
+    template <class T>
+    static T partial_b(T a, T b, T) {
+      return where(b > a, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+    }
+  };
 
-struct Maximum {
-  static constexpr int reads_a = kA | kB, reads_b = kA | kB;
-  template <class T>
-  static T value(T a, T b) {
-    return where(is_nan(a), a, where(a > b, a, b));  // a NaN in b fails a > b
-  }
-  template <class T>
-  static T partial_a(T a, T b, T) {
-    return where(a > b, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
-  }
-  template <class T>
-  static T partial_b(T a, T b, T) {
-    return where(b > a, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
-  }
-};
-
-struct Minimum {
-  static constexpr int reads_a = kA | kB, reads_b = kA | kB;
-  template <class T>
-  static T value(T a, T b) {
-    return where(is_nan(a), a, where(a < b, a, b));
-  }
-  template <class T>
-  static T partial_a(T a, T b, T) {
-    return where(a < b, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
-  }
-  template <class T>
-  static T partial_b(T a, T b, T) {
-    return where(b < a, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
-  }
-};
+  struct Minimum {
+    static constexpr int reads_a = kA | kB, reads_b = kA | kB;
+    template <class T>
+    static T value(T a, T b) {
+      return where(is_nan(a), a, where(a < b, a, b));
+    }
+    template <class T>
+    static T partial_a(T a, T b, T) {
+      return where(a < b, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+    }
+    template <class T>
+    static T partial_b(T a, T b, T) {
+      return where(b < a, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+    }
+  };
 
 }  // WENGERT_FORMULAS
 
@@ -69,26 +68,21 @@ constinit const OpDef minimum_op = binary<formulas::Minimum>(
 WENGERT_OP_TESTS(maximum) {
   OpTests tests = binary_tests(
       wengert::maximum, [](double a, double b) { return a < b ? b : a; }, -3.0, -0.1, 0.1, 3.0);
-  for (Sample& sample : binary_tests(wengert::maximum,
-                                     [](double a, double b) { return a < b ? b : a; }, 0.1, 3.0,
-                                     -3.0, -0.1)
-                            .samples) {
+  for (Sample& sample :
+       binary_tests(
+           wengert::maximum, [](double a, double b) { return a < b ? b : a; }, 0.1, 3.0, -3.0, -0.1)
+           .samples) {
     sample.name += ", the first larger";
     tests.samples.push_back(std::move(sample));
   }
-  tests.specials = {{{2.0, 1.0}, 2.0, {1.0, 0.0}},
-                    {{1.0, 2.0}, 2.0, {0.0, 1.0}},
-                    {{1.5, 1.5}, 1.5, {0.5, 0.5}},
-                    {{0.0, -0.0}, -0.0, {0.5, 0.5}},
-                    {{-0.0, 0.0}, 0.0, {0.5, 0.5}},
-                    {{1e-300, -1e-300}, 1e-300, {1.0, 0.0}},
-                    {{-1e308, 1e308}, 1e308, {0.0, 1.0}},
-                    {{kInfinity, kInfinity}, kInfinity, {0.5, 0.5}},
-                    {{-kInfinity, 3.0}, 3.0, {0.0, 1.0}},
-                    {{kInfinity, 3.0}, kInfinity, {1.0, 0.0}},
-                    {{kNan, 3.0}, kNan, {0.0, 0.0}},
-                    {{3.0, kNan}, kNan, {0.0, 0.0}},
-                    {{kNan, kNan}, kNan, {0.0, 0.0}}};
+  tests.specials = {
+      {{2.0, 1.0}, 2.0, {1.0, 0.0}},        {{1.0, 2.0}, 2.0, {0.0, 1.0}},
+      {{1.5, 1.5}, 1.5, {0.5, 0.5}},        {{0.0, -0.0}, -0.0, {0.5, 0.5}},
+      {{-0.0, 0.0}, 0.0, {0.5, 0.5}},       {{1e-300, -1e-300}, 1e-300, {1.0, 0.0}},
+      {{-1e308, 1e308}, 1e308, {0.0, 1.0}}, {{kInfinity, kInfinity}, kInfinity, {0.5, 0.5}},
+      {{-kInfinity, 3.0}, 3.0, {0.0, 1.0}}, {{kInfinity, 3.0}, kInfinity, {1.0, 0.0}},
+      {{kNan, 3.0}, kNan, {0.0, 0.0}},      {{3.0, kNan}, kNan, {0.0, 0.0}},
+      {{kNan, kNan}, kNan, {0.0, 0.0}}};
   add_integer_samples(tests, wengert::maximum, [](double a, double b) { return std::fmax(a, b); });
   tests.rejected = number_rejections(wengert::maximum);
   return tests;
@@ -97,10 +91,10 @@ WENGERT_OP_TESTS(maximum) {
 WENGERT_OP_TESTS(minimum) {
   OpTests tests = binary_tests(
       wengert::minimum, [](double a, double b) { return b < a ? b : a; }, -3.0, -0.1, 0.1, 3.0);
-  for (Sample& sample : binary_tests(wengert::minimum,
-                                     [](double a, double b) { return b < a ? b : a; }, 0.1, 3.0,
-                                     -3.0, -0.1)
-                            .samples) {
+  for (Sample& sample :
+       binary_tests(
+           wengert::minimum, [](double a, double b) { return b < a ? b : a; }, 0.1, 3.0, -3.0, -0.1)
+           .samples) {
     sample.name += ", the first larger";
     tests.samples.push_back(std::move(sample));
   }
