@@ -2,21 +2,27 @@
 
 WENGERT_FORMULAS {
 #ifdef WENGERT_LEVEL
+  /// Where the remainder `r` that goes with a quotient rounded towards 0 lies on a's side, not b's.
+  template <class T>
+  inline auto other_side(Lanes<T> r, Lanes<T> b) {
+    return (r < 0.0 && b > 0.0) || (r > 0.0 && b < 0.0);
+  }
+
   /// a − b·⌊a/b⌋ without rounding: the exact remainder, moved to b's sign.
   template <class T>
   inline Lanes<T> mod(Lanes<T> a, Lanes<T> b) {
     const Lanes<T> r = fmod(a, b);
-    const auto other_side = (r < 0.0 && b > 0.0) || (r > 0.0 && b < 0.0);
-    return where(equal(r, 0.0), copysign(r, b), where(other_side, r + b, r));
+    return where(equal(r, 0.0), copysign(r, b), where(other_side(r, b), r + b, r));
   }
 
-  /// The integer that goes with mod: (a − mod)/b is whole up to rounding, so the nearest one is it.
+  /// (a − r)/b is whole but for rounding, so the nearest integer is the quotient; one less where
+  /// the remainder moves to b's side.
   template <class T>
   inline Lanes<T> floor_divide(Lanes<T> a, Lanes<T> b) {
-    const Lanes<T> quotient = a / b;
-    const Lanes<T> whole = round((a - mod(a, b)) / b);
-    const Lanes<T> signed_whole = where(equal(whole, 0.0), copysign(whole, quotient), whole);
-    return where(equal(b, 0.0), quotient, signed_whole);
+    const Lanes<T> r = fmod(a, b);
+    const Lanes<T> towards_zero = round((a - r) / b);
+    const Lanes<T> whole = where(other_side(r, b), towards_zero - 1.0, towards_zero);
+    return where(equal(b, 0.0), a / b, where(equal(whole, 0.0), copysign(whole, a / b), whole));
   }
 #endif
 

@@ -34,7 +34,7 @@ constinit const OpDef pow_op = binary<formulas::Pow>(
      .arguments = "a, b: float32 or float64 tensors of one dtype, broadcast together; NaN for "
                   "a < 0 with fractional b; a⁰ = 1 and 1ᵇ = 1 even for NaN",
      .gradient = "∂y/∂a = b·aᵇ⁻¹, 0 where b = 0; ∂y/∂b = y·ln a: NaN where a < 0, 0 where a = 0 "
-                 "and b ≥ 0, NaN where a = 0 and b < 0",
+                 "and b ≥ 0, NaN where a = 0 and b < 0; at infinite b as the products give it",
      .source = "C17 §F.10.4.4"});
 
 }  // namespace wengert::ops
@@ -53,16 +53,16 @@ WENGERT_OP_TESTS(pow) {
                     {{-0.0, 0.0}, 1.0, {0.0, 0.0}},
                     {{0.0, 1.0}, 0.0, {1.0, 0.0}},
                     {{0.0, 2.0}, 0.0, {0.0, 0.0}},
-                    {{-0.0, 3.0}, -0.0, {0.0, 0.0}},
+                    {{-0.0, 3.0}, -0.0, {0.0, -0.0}},
                     {{0.0, 0.5}, 0.0, {kInfinity, 0.0}},
                     {{0.0, -1.0}, kInfinity, {-kInfinity, kNan}},
                     {{-0.0, -1.0}, -kInfinity, {-kInfinity, kNan}},
                     {{3.0, 0.0}, 1.0, {0.0, 1.0986122886681098}},
-                    {{1.0, kInfinity}, 1.0, {kInfinity, kNan}},
+                    {{1.0, kInfinity}, 1.0, {kInfinity, 0.0}},
                     {{1e-300, 1.0}, 1e-300, {1.0, -6.907755278982137e-298}},
                     {{1e308, 1.0}, 1e308, {1.0, kInfinity}},
                     {{1e308, 2.0}, kInfinity, {kInfinity, kInfinity}},
-                    {{2.0, -kInfinity}, 0.0, {-0.0, 0.0}},
+                    {{2.0, -kInfinity}, 0.0, {kNan, 0.0}},
                     {{kInfinity, 0.0}, 1.0, {0.0, kInfinity}},
                     {{kInfinity, 2.0}, kInfinity, {kInfinity, kInfinity}},
                     {{kInfinity, -2.0}, 0.0, {-0.0, kNan}},
