@@ -36,7 +36,8 @@ function(wengert_level_sources library prefix)
     target_include_directories(${objects} PRIVATE ${WENGERT_INCLUDE_DIR})
     target_compile_definitions(${objects} PRIVATE WENGERT_LEVEL=${level}
                                WENGERT_LANE_BYTES=${WENGERT_LEVEL_BYTES_${level}})
-    target_compile_options(${objects} PRIVATE -O3 -fno-math-errno -fno-trapping-math
+    # Integer lanes wrap around (−INT_MIN is INT_MIN), as the ops' pages say.
+    target_compile_options(${objects} PRIVATE -O3 -fno-math-errno -fno-trapping-math -fwrapv
                            ${WENGERT_LEVEL_FLAGS_${level}})
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()

@@ -169,7 +169,7 @@ std::uint8_t saved_mask(const OpDef& op, const Operands& operands) {
 }
 
 /// Elementwise on small dense operands of one dtype and shape: straight to the kernel.
-Value* apply_small(const OpDef& op, const Operands& operands, const void* attributes) {
+Value* apply_small(const OpDef& op, const Operands& operands) {
   const Value* first = operands.values[0];
   const auto kernel = op.elementwise->kernels->forward[static_cast<int>(first->dtype)];
   if (kernel == nullptr || first->has(Value::kStrided)) return nullptr;
@@ -192,7 +192,7 @@ Value* apply_small(const OpDef& op, const Operands& operands, const void* attrib
   for (int d = 0; d < rank; ++d) value->sizes()[d] = first->sizes()[d];
   detail::attach_data(value, count);
   value->counts = Value::kHandle;
-  kernel(data, value->data, count, attributes);
+  kernel(data, value->data, count, nullptr);
   return value;
 }
 
@@ -380,7 +380,8 @@ Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attri
   Operands operands(inputs.size());
   gather(operands, op, inputs, tape, where);
   Value* value = nullptr;
-  if (op.elementwise != nullptr) value = apply_small(op, operands, attributes);
+  // Attributes are checked by infer, which the short way leaves out.
+  if (op.elementwise != nullptr && attributes == nullptr) value = apply_small(op, operands);
   Var result;
   if (value != nullptr) {
     result = Var::take(value);

@@ -40,6 +40,13 @@ inline Var operator/(const Operand& a, const Operand& b) { return div(*a.var, *b
 inline Var operator>(const Operand& a, const Operand& b) {
   return greater(*a.var, *b.var, a.where);
 }
+inline Var operator<(const Operand& a, const Operand& b) { return less(*a.var, *b.var, a.where); }
+inline Var operator<=(const Operand& a, const Operand& b) {
+  return less_equal(*a.var, *b.var, a.where);
+}
+inline Var operator>=(const Operand& a, const Operand& b) {
+  return greater_equal(*a.var, *b.var, a.where);
+}
 inline Var operator-(const Operand& a) { return neg(*a.var, a.where); }
 
 }  // namespace wengert

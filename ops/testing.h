@@ -74,6 +74,23 @@ OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*refere
 OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
                      double (*reference)(double, double), double low_a, double high_a,
                      double low_b, double high_b);
+using UnaryCall = Var (*)(const Var&, std::source_location);
+using BinaryCall = Var (*)(const Var&, const Var&, std::source_location);
+/// Adds samples over int32, int64 and uint8, values only. The reference's result is rounded
+/// towards zero and wraps around to the dtype. Second operands are never 0.
+void add_integer_samples(OpTests& tests, UnaryCall op, double (*reference)(double));
+void add_integer_samples(OpTests& tests, BinaryCall op, double (*reference)(double, double));
+/// Samples of a comparison: every broadcast pattern, every dtype, ties, ±0, infinities and NaN.
+OpTests comparison_tests(BinaryCall op, bool (*reference)(double, double));
+/// What ops over floats reject: integers, bools, empty Vars; of two operands also sizes that do
+/// not broadcast and mixed dtypes.
+std::vector<Rejected> float_rejections(UnaryCall op);
+std::vector<Rejected> float_rejections(BinaryCall op);
+/// The same for ops that take integers too.
+std::vector<Rejected> number_rejections(UnaryCall op);
+std::vector<Rejected> number_rejections(BinaryCall op);
+/// What every two-operand op rejects: sizes that do not broadcast, mixed dtypes, empty Vars.
+std::vector<Rejected> broadcast_rejections(BinaryCall op);
 /// Applies a scalar function to float64 tensors broadcast together; for references.
 Tensor map(std::span<const Tensor> inputs, const std::function<double(std::span<const double>)>& f,
            DType result = DType::kFloat64);

@@ -87,20 +87,29 @@ inline void store_mask(Mask<T> mask, void* to, std::int64_t i, std::int64_t n) {
   }
 }
 
+/// Whether an operand's partial is itself a cotangent (that of a recorded derivative), whose zeros
+/// win over an infinite g just as g's own zeros do.
+template <class F>
+constexpr bool partial_b_is_cotangent() {
+  if constexpr (requires { F::partial_b_is_cotangent; }) return F::partial_b_is_cotangent;
+  return false;
+}
+
 /// gx (+)= g·p, exactly 0 where g is 0 even if p is infinite or NaN.
-template <class T>
+template <class T, bool kBothZeros = false>
 inline void finish(Lanes<T> g, Lanes<T> p, void* gx, std::int64_t i, std::int64_t n,
                    bool accumulate) {
   Lanes<T> r = where(equal(g, 0.0), 0.0, g * p);
+  if constexpr (kBothZeros) r = where(equal(p, 0.0), 0.0, r);
   if (accumulate) r = load<T>(gx, i, n) + r;
   store<T>(r, gx, i, n);
 }
 
 /// The same for one element, without a loop's prologue.
-template <class T>
+template <class T, bool kBothZeros = false>
 inline void finish_one(const void* g, T p, void* gx, bool accumulate) {
   const T cotangent = *static_cast<const T*>(g);
-  const T r = cotangent == T(0) ? T(0) : cotangent * p;
+  const T r = cotangent == T(0) || (kBothZeros && p == T(0)) ? T(0) : cotangent * p;
   *static_cast<T*>(gx) = accumulate ? *static_cast<T*>(gx) + r : r;
 }
 
@@ -158,6 +167,7 @@ template <class F, class T, bool kFirst>
 void binary_backward(const void* g, const void* const* in, const void* y, void* gx,
                      std::int64_t n, const void*, bool accumulate) {
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
+  constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
   if (n == 1) {
     const auto splat = [](const void* from, bool read) {
       return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
@@ -167,7 +177,7 @@ void binary_backward(const void* g, const void* const* in, const void* y, void* 
     if constexpr (kFirst) {
       finish_one<T>(g, as_lanes<T>(F::partial_a(a, b, v)).v[0], gx, accumulate);
     } else {
-      finish_one<T>(g, as_lanes<T>(F::partial_b(a, b, v)).v[0], gx, accumulate);
+      finish_one<T, kBothZeros>(g, as_lanes<T>(F::partial_b(a, b, v)).v[0], gx, accumulate);
     }
     return;
   }
@@ -184,7 +194,7 @@ void binary_backward(const void* g, const void* const* in, const void* y, void* 
           return F::partial_b(a, b, v);
         }
       }();
-      finish<T>(load<T>(g, i, m), as_lanes<T>(p), gx, i, m, decltype(adding)::value);
+      finish<T, kBothZeros>(load<T>(g, i, m), as_lanes<T>(p), gx, i, m, decltype(adding)::value);
     });
   };
   accumulate ? run(std::true_type{}) : run(std::false_type{});

@@ -85,6 +85,8 @@ struct Lanes {
   friend Mask<T> equal(Lanes a, double b) { return equal(a, splat(static_cast<T>(b))); }
   friend Mask<T> not_equal(Lanes a, double b) { return not_equal(a, splat(static_cast<T>(b))); }
   friend Mask<T> is_nan(Lanes a) { return {a.v != a.v}; }
+  friend Mask<T> is_inf(Lanes a) { return equal(abs(a), __builtin_inf()); }
+  friend Mask<T> is_finite(Lanes a) { return abs(a) < __builtin_inf(); }
   friend Lanes where(Mask<T> m, Lanes a, Lanes b) { return {m.v ? a.v : b.v}; }
   friend Lanes where(Mask<T> m, Lanes a, double b) {
     return where(m, a, splat(static_cast<T>(b)));
@@ -132,6 +134,48 @@ inline Lanes<T> abs(Lanes<T> x) {
   } else {
     return x;
   }
+}
+
+/// −1, 0 or 1; zeros keep their sign and NaN stays NaN.
+template <class T>
+inline Lanes<T> sign(Lanes<T> x) {
+  if constexpr (std::is_signed_v<T>) {
+    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, x));
+  } else {
+    return where(x > 0.0, 1.0, x);
+  }
+}
+
+/// The magnitude of `magnitude` under the sign bit of `sign`.
+template <class T>
+inline Lanes<T> copysign(Lanes<T> magnitude, Lanes<T> sign) {
+  using Bits = typename Mask<T>::Vector;
+  using Vector = typename Lanes<T>::Vector;
+  constexpr auto kSign = static_cast<typename Mask<T>::Element>(
+      typename Mask<T>::Element(1) << (sizeof(T) * 8 - 1));
+  const Bits mask = Bits{} + kSign;
+  return {reinterpret_cast<Vector>((reinterpret_cast<Bits>(magnitude.v) & ~mask) |
+                                   (reinterpret_cast<Bits>(sign.v) & mask))};
+}
+
+/// g·p, and 0 where g is 0 even if p is infinite or NaN.
+template <class T>
+inline Lanes<T> cotangent_product(Lanes<T> g, Lanes<T> p) {
+  return where(equal(g, 0.0), 0.0, g * p);
+}
+
+/// The exact remainder of a/b with the sign of a.
+template <class T>
+inline Lanes<T> fmod(Lanes<T> a, Lanes<T> b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kCount; ++i) {
+    if constexpr (sizeof(T) == 4) {
+      r.v[i] = __builtin_fmodf(a.v[i], b.v[i]);
+    } else {
+      r.v[i] = __builtin_fmod(a.v[i], b.v[i]);
+    }
+  }
+  return r;
 }
 
 // Elementary functions: the C library's vector forms (libmvec, at most 4 ULP).
@@ -207,5 +251,11 @@ WENGERT_ELEMENTARY(cbrt, cbrt)
 WENGERT_ELEMENTARY2(pow, pow)
 WENGERT_ELEMENTARY2(atan2, atan2)
 WENGERT_ELEMENTARY2(hypot, hypot)
+
+/// 1/(1 + e⁻ˣ): right in both tails, since e⁻ˣ = ∞ gives 0.
+template <class T>
+inline Lanes<T> sigmoid(Lanes<T> x) {
+  return 1.0 / (1.0 + exp(-x));
+}
 
 }  // namespace wengert::kernels::WENGERT_LEVEL

@@ -83,3 +83,59 @@ Var where(const Var& condition, const Var& a, const Var& b, std::source_location
 
 }  // namespace wengert
 #endif
+
+#ifdef WENGERT_TESTS
+namespace {
+
+using wengert::Shape;
+using wengert::Tensor;
+using wengert::Var;
+using wengert::testing::Sample;
+
+/// The condition is fixed and the branches are the inputs, so that differences see floats only.
+Sample choose(const Shape& condition, const Shape& a, const Shape& b, wengert::DType dtype) {
+  using namespace wengert;
+  Sample sample;
+  sample.name = to_string(condition) + " of " + to_string(dtype, a) + " and " + to_string(b);
+  const Tensor mask = less(testing::spread(condition, 0.0, 1.0, 3), 0.6).value();
+  sample.inputs = {testing::spread(a, -100.0, 100.0).to(dtype),
+                   testing::spread(b, -100.0, 100.0, 2).to(dtype)};
+  if (dtype == DType::kUint8 || dtype == DType::kBool) {
+    sample.inputs = {testing::spread(a, 0.0, 250.0).to(dtype), Tensor::zeros(dtype, b)};
+  }
+  sample.smooth = is_floating(dtype);
+  sample.call = [mask](std::span<const Var> x) {
+    return std::vector<Var>{where(mask, x[0], x[1])};
+  };
+  sample.reference = [mask, dtype](std::span<const Tensor> x) {
+    const Tensor all[] = {mask, x[0], x[1]};
+    const auto f = [](std::span<const double> v) { return v[0] * v[1] + (1 - v[0]) * v[2]; };
+    return std::vector<Tensor>{testing::map(all, f, dtype)};
+  };
+  return sample;
+}
+
+}  // namespace
+
+WENGERT_OP_TESTS(where) {
+  OpTests tests;
+  tests.linear = true;
+  for (DType dtype : {DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUint8, DType::kBool}) {
+    tests.samples.push_back(choose({5, 7}, {5, 7}, {5, 7}, dtype));
+    tests.samples.push_back(choose({7}, {5, 1}, {}, dtype));
+    tests.samples.push_back(choose({3, 1, 1}, {5, 1}, {4}, dtype));
+    tests.samples.push_back(choose({}, {3}, {2, 1}, dtype));
+    tests.samples.push_back(choose({0, 3}, {3}, {1}, dtype));
+  }
+  const Tensor yes = Tensor::full(DType::kBool, {2}, 1), x = Tensor::full(DType::kFloat32, {2}, 1);
+  tests.rejected = {
+      {"condition", [=] { where(x, x, x); }, ErrorKind::kDType,
+       "the condition must be bool, got f32[2]"},
+      {"mixed dtypes", [=] { where(yes, x, Tensor::full(DType::kFloat64, {2}, 1)); },
+       ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"},
+      {"sizes", [=] { where(yes, Tensor::full(DType::kFloat32, {3}, 1), x); }, ErrorKind::kShape,
+       "shapes do not broadcast: bool[2] and f32[3] (2 vs 3)"},
+      {"empty Var", [=] { where(yes, x, Var()); }, ErrorKind::kGraph, "input 2 is an empty Var"}};
+  return tests;
+}
+#endif
