@@ -1,0 +1,412 @@
+#include "wengert/ops/kernels/rows.h"
+
+#include "wengert/ops/kernels/lanes.h"
+
+namespace wengert::kernels::WENGERT_LEVEL {
+namespace {
+
+constexpr std::int64_t kBlock = 1024;  // elements summed in lanes before pairing
+constexpr std::int64_t kNarrow = 64;   // rows up to this length are worked on a lane each
+
+template <class T>
+inline T negative_infinity() {
+  return static_cast<T>(-__builtin_inf());
+}
+
+template <class T>
+inline Lanes<T> larger(Lanes<T> a, Lanes<T> b) {
+  return where(b > a || is_nan(b), b, a);  // a NaN in `a` stays, since nothing is above it
+}
+template <class T>
+inline Lanes<T> smaller(Lanes<T> a, Lanes<T> b) {
+  return where(b < a || is_nan(b), b, a);
+}
+
+/// The lanes combined in a tree of fixed shape.
+template <class T, class Combine>
+inline T across(Lanes<T> lanes, Combine combine) {
+  for (int width = Lanes<T>::kCount / 2; width > 0; width /= 2) {
+    Lanes<T> upper = lanes;
+    for (int i = 0; i < width; ++i) upper.v[i] = lanes.v[i + width];
+    lanes = combine(lanes, upper);
+  }
+  return lanes.v[0];
+}
+
+template <class T>
+inline Lanes<T> plus(Lanes<T> a, Lanes<T> b) {
+  return a + b;
+}
+
+/// Σ f(x) of a block: four vectors of partial sums, then a tree.
+template <class T, class F>
+T sum_block(const T* x, std::int64_t n, F f) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  Lanes<T> totals[4];
+  for (auto& total : totals) total = Lanes<T>::splat(T(0));
+  std::int64_t i = 0;
+  for (; i + 4 * kCount <= n; i += 4 * kCount) {
+    for (int k = 0; k < 4; ++k) totals[k] = totals[k] + f(Lanes<T>::load(x + i + k * kCount));
+  }
+  for (; i + kCount <= n; i += kCount) totals[0] = totals[0] + f(Lanes<T>::load(x + i));
+  T tail = 0;
+  for (; i < n; ++i) tail += f(Lanes<T>::splat(x[i])).v[0];
+  return across((totals[0] + totals[1]) + (totals[2] + totals[3]), plus<T>) + tail;
+}
+
+template <class T, class F>
+T sum_of(const T* x, std::int64_t n, F f) {
+  if (n <= kBlock) return sum_block(x, n, f);
+  std::int64_t half = kBlock;
+  while (half * 2 < n) half *= 2;
+  return sum_of(x, half, f) + sum_of(x + half, n - half, f);
+}
+
+template <class T>
+T sum(const T* x, std::int64_t n) {
+  return sum_of(x, n, [](Lanes<T> v) { return v; });
+}
+
+template <class T>
+T squares(const T* x, std::int64_t n, T center) {
+  return sum_of(x, n, [center](Lanes<T> v) {
+    const Lanes<T> d = v - Lanes<T>::splat(center);
+    return d * d;
+  });
+}
+
+template <class T, class Choose>
+T extreme(const T* x, std::int64_t n, Choose choose) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  Lanes<T> best = Lanes<T>::splat(x[0]), second = best;
+  std::int64_t i = 0;
+  for (; i + 2 * kCount <= n; i += 2 * kCount) {
+    best = choose(best, Lanes<T>::load(x + i));
+    second = choose(second, Lanes<T>::load(x + i + kCount));
+  }
+  best = choose(best, second);
+  for (; i < n; ++i) best = choose(best, Lanes<T>::splat(x[i]));
+  return across(best, choose);
+}
+
+template <class T>
+T max(const T* x, std::int64_t n) {
+  return extreme(x, n, larger<T>);
+}
+template <class T>
+T min(const T* x, std::int64_t n) {
+  return extreme(x, n, smaller<T>);
+}
+
+/// Strips of columns stay in registers while rows go by; rows are paired in blocks of 128.
+template <class T, int kVectors>
+inline void sum_strip(const T* x, std::int64_t rows, std::int64_t stride, T* to,
+                      bool accumulate) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  Lanes<T> totals[kVectors];
+  for (auto& total : totals) total = Lanes<T>::splat(T(0));
+  for (std::int64_t begin = 0; begin < rows; begin += 128) {
+    const std::int64_t end = begin + 128 < rows ? begin + 128 : rows;
+    Lanes<T> part[kVectors];
+    for (auto& p : part) p = Lanes<T>::splat(T(0));
+    for (std::int64_t i = begin; i < end; ++i) {
+      for (int k = 0; k < kVectors; ++k) {
+        part[k] = part[k] + Lanes<T>::load(x + i * stride + k * kCount);
+      }
+    }
+    for (int k = 0; k < kVectors; ++k) totals[k] = totals[k] + part[k];
+  }
+  for (int k = 0; k < kVectors; ++k) {
+    if (accumulate) totals[k] = Lanes<T>::load(to + k * kCount) + totals[k];
+    totals[k].store(to + k * kCount);
+  }
+}
+
+template <class T>
+void sum_columns(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, T* to,
+                 bool accumulate) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  std::int64_t j = 0;
+  for (; j + 4 * kCount <= columns; j += 4 * kCount) {
+    sum_strip<T, 4>(x + j, rows, stride, to + j, accumulate);
+  }
+  for (; j + kCount <= columns; j += kCount) {
+    sum_strip<T, 1>(x + j, rows, stride, to + j, accumulate);
+  }
+  for (; j < columns; ++j) {
+    T total = 0;
+    for (std::int64_t begin = 0; begin < rows; begin += 128) {
+      const std::int64_t end = begin + 128 < rows ? begin + 128 : rows;
+      T part = 0;
+      for (std::int64_t i = begin; i < end; ++i) part += x[i * stride + j];
+      total += part;
+    }
+    to[j] = accumulate ? to[j] + total : total;
+  }
+}
+
+// ---------------------------------------------------------------------------- narrow rows
+
+/// As many rows as there are lanes, a row each: column j of all of them is one vector.
+template <class T>
+struct Tile {
+  static constexpr std::int64_t kRows = Lanes<T>::kCount;
+  alignas(64) T data[kNarrow * kRows];
+
+  void read(const T* x, std::int64_t rows, std::int64_t n) {
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      const T* row = x + (r < rows ? r : 0) * n;  // lanes without a row repeat the first
+      for (std::int64_t j = 0; j < n; ++j) data[j * kRows + r] = row[j];
+    }
+  }
+  void write(T* y, std::int64_t rows, std::int64_t n, bool accumulate) const {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t j = 0; j < n; ++j) {
+        const T value = data[j * kRows + r];
+        y[r * n + j] = accumulate ? y[r * n + j] + value : value;
+      }
+    }
+  }
+  Lanes<T> column(std::int64_t j) const { return Lanes<T>::load(data + j * kRows); }
+  void set(std::int64_t j, Lanes<T> v) { v.store(data + j * kRows); }
+
+  /// What is taken off before exp: the row's maximum, or 0 where that is infinite, so that
+  /// −∞ − −∞ never arises.
+  Lanes<T> shift(std::int64_t n) const {
+    Lanes<T> most = column(0);
+    for (std::int64_t j = 1; j < n; ++j) most = larger(most, column(j));
+    return where(equal(abs(most), __builtin_inf()), 0.0, most);
+  }
+  /// Replaces x by exp(x − shift); gives the rows' sums.
+  Lanes<T> exponentiate(std::int64_t n, Lanes<T> by) {
+    Lanes<T> total = Lanes<T>::splat(T(0));
+    for (std::int64_t j = 0; j < n; ++j) {
+      const Lanes<T> e = exp(column(j) - by);
+      set(j, e);
+      total = total + e;
+    }
+    return total;
+  }
+};
+
+/// Calls body(first row, rows) for each group of as many rows as there are lanes.
+template <class T, class Body>
+inline void for_groups(std::int64_t rows, Body body) {
+  constexpr std::int64_t kRows = Tile<T>::kRows;
+  for (std::int64_t r = 0; r < rows; r += kRows) body(r, rows - r < kRows ? rows - r : kRows);
+}
+
+// ---------------------------------------------------------------------------- wide rows
+
+template <class T>
+inline T shift_of(const T* x, std::int64_t n) {
+  const T most = max(x, n);
+  return __builtin_isinf(most) ? T(0) : most;
+}
+
+/// The logarithm as the lanes compute it.
+template <class T>
+inline T log_of(T x) {
+  return log(Lanes<T>::splat(x)).v[0];
+}
+
+template <class T>
+inline T sum_exp(const T* x, std::int64_t n, T by) {
+  return sum_of(x, n, [by](Lanes<T> v) { return exp(v - Lanes<T>::splat(by)); });
+}
+
+/// body(vector) stored over a row; the last, short vector included.
+template <class T, class Body>
+inline void map_row(std::int64_t n, T* to, bool accumulate, Body body) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  std::int64_t i = 0;
+  for (; i + kCount <= n; i += kCount) {
+    Lanes<T> v = body(i, kCount);
+    if (accumulate) v = Lanes<T>::load(to + i) + v;
+    v.store(to + i);
+  }
+  if (i < n) {
+    Lanes<T> v = body(i, n - i);
+    if (accumulate) v = Lanes<T>::load_some(to + i, n - i) + v;
+    v.store_some(to + i, n - i);
+  }
+}
+
+template <class T>
+inline Lanes<T> some(const T* x, std::int64_t i, std::int64_t n) {
+  return n == Lanes<T>::kCount ? Lanes<T>::load(x + i) : Lanes<T>::load_some(x + i, n);
+}
+
+// ---------------------------------------------------------------------------- the kernels
+
+template <class T>
+void logsumexp(const T* x, std::int64_t rows, std::int64_t n, T* to) {
+  if (n == 0) {
+    for (std::int64_t r = 0; r < rows; ++r) to[r] = negative_infinity<T>();
+  } else if (n <= kNarrow) {
+    for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
+      Tile<T> tile;
+      tile.read(x + first * n, count, n);
+      const Lanes<T> by = tile.shift(n);
+      (log(tile.exponentiate(n, by)) + by).store_some(to + first, count);
+    });
+  } else {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const T by = shift_of(x + r * n, n);
+      to[r] = log_of(sum_exp(x + r * n, n, by)) + by;
+    }
+  }
+}
+
+template <class T>
+void softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
+  if (n <= kNarrow) {
+    if (n == 0) return;
+    for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
+      Tile<T> tile;
+      tile.read(x + first * n, count, n);
+      const Lanes<T> total = tile.exponentiate(n, tile.shift(n));
+      for (std::int64_t j = 0; j < n; ++j) tile.set(j, tile.column(j) / total);
+      tile.write(y + first * n, count, n, false);
+    });
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = x + r * n;
+    const Lanes<T> by = Lanes<T>::splat(shift_of(row, n));
+    map_row(n, y + r * n, false,
+            [&](std::int64_t i, std::int64_t m) { return exp(some(row, i, m) - by); });
+    const Lanes<T> total = Lanes<T>::splat(sum(y + r * n, n));
+    map_row(n, y + r * n, false,
+            [&](std::int64_t i, std::int64_t m) { return some(y + r * n, i, m) / total; });
+  }
+}
+
+template <class T>
+void log_softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
+  if (n <= kNarrow) {
+    if (n == 0) return;
+    for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
+      Tile<T> tile;
+      tile.read(x + first * n, count, n);
+      const Lanes<T> by = tile.shift(n);
+      const Lanes<T> logarithm = log(tile.exponentiate(n, by));
+      tile.read(x + first * n, count, n);
+      for (std::int64_t j = 0; j < n; ++j) tile.set(j, (tile.column(j) - by) - logarithm);
+      tile.write(y + first * n, count, n, false);
+    });
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = x + r * n;
+    const T shift = shift_of(row, n);
+    const Lanes<T> by = Lanes<T>::splat(shift);
+    const Lanes<T> logarithm = Lanes<T>::splat(log_of(sum_exp(row, n, shift)));
+    map_row(n, y + r * n, false, [&](std::int64_t i, std::int64_t m) {
+      return (some(row, i, m) - by) - logarithm;
+    });
+  }
+}
+
+template <class T>
+void softmax_backward(const T* g, const T* y, std::int64_t rows, std::int64_t n, T* gx,
+                      bool accumulate) {
+  const auto product = [](Lanes<T> a, Lanes<T> b) { return where(equal(a, 0.0), 0.0, a * b); };
+  if (n <= kNarrow) {
+    if (n == 0) return;
+    for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
+      Tile<T> cotangents, values;
+      cotangents.read(g + first * n, count, n);
+      values.read(y + first * n, count, n);
+      Lanes<T> total = Lanes<T>::splat(T(0));
+      for (std::int64_t j = 0; j < n; ++j) {
+        total = total + product(cotangents.column(j), values.column(j));
+      }
+      for (std::int64_t j = 0; j < n; ++j) {
+        values.set(j, product(cotangents.column(j) - total, values.column(j)));
+      }
+      values.write(gx + first * n, count, n, accumulate);
+    });
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T *gr = g + r * n, *yr = y + r * n;
+    const auto at = [&](std::int64_t i, std::int64_t m) {
+      return product(some(gr, i, m), some(yr, i, m));
+    };
+    Lanes<T> part = Lanes<T>::splat(T(0));
+    std::int64_t i = 0;
+    for (; i + Lanes<T>::kCount <= n; i += Lanes<T>::kCount) part = part + at(i, Lanes<T>::kCount);
+    T total = across(part, plus<T>);
+    for (; i < n; ++i) total += at(i, 1).v[0];
+    const Lanes<T> off = Lanes<T>::splat(total);
+    map_row(n, gx + r * n, accumulate, [&](std::int64_t k, std::int64_t m) {
+      return product(some(gr, k, m) - off, some(yr, k, m));
+    });
+  }
+}
+
+template <class T>
+void log_softmax_backward(const T* g, const T* y, std::int64_t rows, std::int64_t n, T* gx,
+                          bool accumulate) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T *gr = g + r * n, *yr = y + r * n;
+    const Lanes<T> total = Lanes<T>::splat(sum(gr, n));
+    map_row(n, gx + r * n, accumulate, [&](std::int64_t i, std::int64_t m) {
+      return some(gr, i, m) - where(equal(total, 0.0), 0.0, total * exp(some(yr, i, m)));
+    });
+  }
+}
+
+template <class T>
+void cross_entropy_backward(const T* g, const T* x, const std::int64_t* target, std::int64_t rows,
+                            std::int64_t n, T* gx, bool accumulate) {
+  if (n <= kNarrow) {
+    for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
+      Tile<T> tile;
+      tile.read(x + first * n, count, n);
+      const Lanes<T> total = tile.exponentiate(n, tile.shift(n));
+      for (std::int64_t j = 0; j < n; ++j) tile.set(j, tile.column(j) / total);
+      for (std::int64_t r = 0; r < count; ++r) {
+        tile.data[target[first + r] * Tile<T>::kRows + r] -= T(1);
+      }
+      const Lanes<T> by = some(g, first, count);
+      for (std::int64_t j = 0; j < n; ++j) {
+        tile.set(j, where(equal(by, 0.0), 0.0, tile.column(j) * by));
+      }
+      tile.write(gx + first * n, count, n, accumulate);
+    });
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    T* to = gx + r * n;
+    if (g[r] == T(0)) {
+      if (!accumulate) __builtin_memset(to, 0, static_cast<std::size_t>(n) * sizeof(T));
+      continue;
+    }
+    const T* row = x + r * n;
+    const T shift = shift_of(row, n);
+    const Lanes<T> by = Lanes<T>::splat(shift);
+    const Lanes<T> scale = Lanes<T>::splat(g[r] / sum_exp(row, n, shift));
+    map_row(n, to, accumulate,
+            [&](std::int64_t i, std::int64_t m) { return exp(some(row, i, m) - by) * scale; });
+    to[target[r]] -= g[r];
+  }
+}
+
+template <class T>
+constexpr RowKernels<T> kernels_of() {
+  return {sum<T>,         max<T>,         min<T>,
+          squares<T>,     sum_columns<T>, logsumexp<T>,
+          softmax<T>,     log_softmax<T>, softmax_backward<T>,
+          log_softmax_backward<T>, cross_entropy_backward<T>};
+}
+
+}  // namespace
+
+extern const RowKernels<float> rows_float;
+extern const RowKernels<double> rows_double;
+constinit const RowKernels<float> rows_float = kernels_of<float>();
+constinit const RowKernels<double> rows_double = kernels_of<double>();
+
+}  // namespace wengert::kernels::WENGERT_LEVEL
