@@ -1,50 +1,83 @@
 #include "wengert/ops/kernels/reduce.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "wengert/graph/op.h"
+#include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/thread_pool.h"
 
 namespace wengert::kernels {
 namespace {
 
-constexpr std::int64_t kBlock = 128;  // elements summed in a row before pairing
+constexpr std::int64_t kPart = 65536;  // elements a task sums; fixed, so that bits are too
 
-/// Pairwise sum of a dense run; eight partial sums in the blocks let the compiler vectorize.
-template <class T>
-T sum_run(const T* x, std::int64_t n) {
-  if (n <= kBlock) {
-    T lanes[8] = {};
-    std::int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-      for (int k = 0; k < 8; ++k) lanes[k] += x[i + k];
-    }
-    T total = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
-              ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
-    for (; i < n; ++i) total += x[i];
-    return total;
+/// Calls body(begin, end) for fixed parts of [0, n) on the pool.
+template <class Body>
+void in_parts(std::int64_t n, std::int64_t part, Body&& body) {
+  if (n <= part) {
+    body(0, n);
+    return;
   }
-  std::int64_t half = kBlock;
-  while (half * 2 < n) half *= 2;
-  return sum_run(x, half) + sum_run(x + half, n - half);
+  parallel_for((n + part - 1) / part,
+               [&](std::int64_t i) { body(i * part, std::min(n, (i + 1) * part)); });
 }
 
-/// to[j] (+)= Σ_i x[i·inner + j], rows paired in fixed blocks.
+/// Sum of a dense run: parts of fixed size on the pool, then the parts' sums.
 template <class T>
-void sum_rows(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool accumulate,
-              T* scratch) {
-  // Rows are added in order within blocks of kBlock; long columns gain from the second level.
-  if (!accumulate) std::fill(to, to + inner, T(0));
-  for (std::int64_t begin = 0; begin < rows; begin += kBlock) {
-    const std::int64_t end = std::min(rows, begin + kBlock);
-    T* target = rows <= kBlock ? to : scratch;
-    if (target == scratch) std::fill(scratch, scratch + inner, T(0));
-    for (std::int64_t i = begin; i < end; ++i) {
-      const T* row = x + i * inner;
-      for (std::int64_t j = 0; j < inner; ++j) target[j] += row[j];
+T sum_run(const T* x, std::int64_t n) {
+  if (n <= kPart) return row_kernels<T>().sum(x, n);
+  std::vector<T> parts(static_cast<std::size_t>((n + kPart - 1) / kPart));
+  in_parts(n, kPart, [&](std::int64_t begin, std::int64_t end) {
+    parts[static_cast<std::size_t>(begin / kPart)] = row_kernels<T>().sum(x + begin, end - begin);
+  });
+  return sum_run(parts.data(), static_cast<std::int64_t>(parts.size()));
+}
+
+/// to[i] (+)= Σ_j x[i·inner + j].
+template <class T>
+void sum_each_row(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool accumulate) {
+  if (inner > kPart) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const T total = sum_run(x + i * inner, inner);
+      to[i] = accumulate ? to[i] + total : total;
     }
-    if (target == scratch) {
-      for (std::int64_t j = 0; j < inner; ++j) to[j] += scratch[j];
-    }
+    return;
+  }
+  in_parts(rows, std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(inner, 1)),
+           [&](std::int64_t begin, std::int64_t end) {
+             for (std::int64_t i = begin; i < end; ++i) {
+               const T total = row_kernels<T>().sum(x + i * inner, inner);
+               to[i] = accumulate ? to[i] + total : total;
+             }
+           });
+}
+
+/// to[j] (+)= Σ_i x[i·inner + j]: strips of columns on the pool.
+template <class T>
+void sum_rows(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool accumulate) {
+  const std::int64_t strip = std::max<std::int64_t>(64, kPart / std::max<std::int64_t>(rows, 1));
+  in_parts(inner, (strip + 63) / 64 * 64, [&](std::int64_t begin, std::int64_t end) {
+    row_kernels<T>().sum_columns(x + begin, rows, end - begin, inner, to + begin, accumulate);
+  });
+}
+
+/// Sums of integers, which wrap around: unsigned arithmetic defines that.
+template <class T>
+void sum_integers(const T* x, std::span<const std::int64_t> sizes, std::span<const bool> reduced,
+                  std::uint64_t* to) {
+  if (sizes.empty()) {
+    *to += static_cast<std::uint64_t>(static_cast<std::int64_t>(*x));
+    return;
+  }
+  std::int64_t inner = 1, kept = 1;
+  for (std::size_t d = 1; d < sizes.size(); ++d) {
+    inner *= sizes[d];
+    if (!reduced[d]) kept *= sizes[d];
+  }
+  for (std::int64_t i = 0; i < sizes[0]; ++i) {
+    sum_integers(x + i * inner, sizes.subspan(1), reduced.subspan(1),
+                 reduced[0] ? to : to + i * kept);
   }
 }
 
@@ -72,9 +105,11 @@ void reduce(const T* from, std::span<const std::int64_t> sizes, std::span<const 
     return;
   }
   if (sizes.size() == 2 && reduced[0] && !reduced[1]) {
-    T* scratch = sizes[0] > kBlock ? new T[static_cast<std::size_t>(inner)] : nullptr;
-    sum_rows(from, sizes[0], inner, to, accumulate, scratch);
-    delete[] scratch;
+    sum_rows(from, sizes[0], inner, to, accumulate);
+    return;
+  }
+  if (sizes.size() == 2 && !reduced[0] && reduced[1]) {
+    sum_each_row(from, sizes[0], inner, to, accumulate);
     return;
   }
   for (std::int64_t i = 0; i < sizes[0]; ++i) {
@@ -99,6 +134,17 @@ void reduce_sum(DType dtype, const std::byte* from, std::span<const std::int64_t
       sizes[rank] = shape[d];
       marks[rank++] = reduced[d];
     }
+  }
+  if (!is_floating(dtype)) {
+    std::int64_t kept = 1;
+    for (std::size_t d = 0; d < rank; ++d) kept *= marks[d] ? 1 : sizes[d];
+    auto* totals = reinterpret_cast<std::uint64_t*>(to);
+    if (!accumulate) std::fill(totals, totals + kept, 0);
+    dispatch(dtype, [&]<class T>(T) {
+      sum_integers(reinterpret_cast<const T*>(from), std::span<const std::int64_t>(sizes, rank),
+                   std::span<const bool>(marks, rank), totals);
+    });
+    return;
   }
   dispatch_floating(dtype, [&]<class T>(T) {
     reduce(reinterpret_cast<const T*>(from), std::span<const std::int64_t>(sizes, rank),

@@ -1,6 +1,9 @@
 #include "wengert/ops/reduction/axes.h"
 
+#include <algorithm>
+
 #include "wengert/ops/kernels/strided.h"
+#include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/ops.h"
 
 namespace wengert::ops {
@@ -42,6 +45,88 @@ Var with_reduced_axes(const Var& y, const Shape& input_shape,
     shape[static_cast<int>(axis < 0 ? axis + shape.size() : axis)] = 1;
   }
   return reshape(y, shape);
+}
+
+std::int64_t reduced_count(const Shape& shape, const Axes& axes) {
+  if (axes.empty()) return element_count(shape);
+  std::int64_t n = 1;
+  for (std::int64_t axis : axes) n *= shape[static_cast<int>(axis < 0 ? axis + shape.size() : axis)];
+  return n;
+}
+
+void require_number(const OpCall& call) {
+  if (call.dtype(0) == DType::kBool) {
+    call.fail(ErrorKind::kDType, "needs numbers, got " + call.describe(0),
+              "count_nonzero counts, any and all combine truth values");
+  }
+}
+
+void require_elements(const OpCall& call, const Axes& axes) {
+  if (reduced_count(call.shape(0), axes) == 0) {
+    call.fail(ErrorKind::kShape, "over no elements: " + call.describe(0) + " along " +
+                                     (axes.empty() ? "all axes" : "axes " + to_string(axes.span())),
+              "it has no value there; check the size first");
+  }
+}
+
+void infer_floating(InferContext& call) {
+  const auto& attributes = call.attributes<ReductionAttributes>();
+  call.require_floating(0);
+  call.output(call.dtype(0), reduced_shape(call, attributes));
+}
+
+void infer_extreme(InferContext& call) {
+  const auto& attributes = call.attributes<ReductionAttributes>();
+  require_number(call);
+  const Shape shape = reduced_shape(call, attributes);
+  require_elements(call, attributes.axes);
+  call.output(call.dtype(0), shape);
+}
+
+void infer_total(InferContext& call) {
+  require_number(call);
+  const DType dtype = is_floating(call.dtype(0)) ? call.dtype(0) : DType::kInt64;
+  call.output(dtype, reduced_shape(call, call.attributes<ReductionAttributes>()));
+}
+
+Var reciprocal_or_zero(const Var& y) {
+  const Var zero = Tensor::zeros(y.dtype(), {}), one = Tensor::full(y.dtype(), {}, 1);
+  const Var none = equal(y, zero);
+  return where(none, zero, one / where(none, one, y));
+}
+
+Rows::Rows(const TensorView& view, const bool* reduced) : data_(view.data) {
+  // Kept axes first, reduced ones last: when that is how the memory lies, nothing is copied.
+  const Strides own = view.resolved_strides();
+  Shape sizes;
+  Strides strides;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int d = 0; d < view.rank; ++d) {
+      if (reduced[d] != (pass == 1)) continue;
+      (pass == 0 ? count_ : length_) *= view.sizes[d];
+      sizes.push_back(view.sizes[d]);
+      strides.push_back(own[d]);
+    }
+  }
+  const TensorView ordered = {view.dtype, view.rank, sizes.data(), strides.data(), view.data};
+  if (count_ * length_ == 0 || ordered.is_dense()) return;
+  storage_ = detail::allocate_storage(static_cast<std::size_t>(count_ * length_) *
+                                      size_of(view.dtype));
+  kernels::copy_to_dense(ordered, storage_->data);
+  data_ = storage_->data;
+}
+
+void Rows::run(void (*body)(void*, std::int64_t), void* context) const {
+  constexpr std::int64_t kPart = 32768;  // elements a task: a few microseconds of work
+  const std::int64_t part = std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(1, length_));
+  if (count_ <= part) {
+    for (std::int64_t i = 0; i < count_; ++i) body(context, i);
+    return;
+  }
+  kernels::parallel_for((count_ + part - 1) / part, [&](std::int64_t task) {
+    const std::int64_t end = std::min(count_, (task + 1) * part);
+    for (std::int64_t i = task * part; i < end; ++i) body(context, i);
+  });
 }
 
 DenseInput::DenseInput(const TensorView& view) : view_(view) {

@@ -9,12 +9,6 @@ namespace wengert {
 namespace ops {
 namespace {
 
-void infer_sum(InferContext& call) {
-  const auto& attributes = call.attributes<ReductionAttributes>();
-  call.require_floating(0);
-  call.output(call.dtype(0), reduced_shape(call, attributes));
-}
-
 void evaluate_sum(EvalContext& call) {
   bool reduced[kMaxRank];
   mark_axes(call, call.attributes<ReductionAttributes>().axes, reduced);
@@ -34,12 +28,13 @@ constinit const OpDef sum_op = {
     .name = "sum",
     .doc = {.summary = "Sum over axes.",
             .formula = "y = Σ x over the given axes",
-            .arguments = "x: float32 or float64; axes: negative from the back, all when empty; "
-                         "keepdims keeps them with size 1; over no elements the sum is 0",
+            .arguments = "x: float32, float64, or integers, whose sum is int64 and wraps around; axes: "
+                         "negative from the back, all when empty; keepdims keeps them with size 1; "
+                         "over no elements the sum is 0",
             .gradient = "the cotangent repeated along the axes",
             .source = "N. Higham, The accuracy of floating point summation, 1993 (pairwise)"},
     .differentiable = 1,
-    .infer = infer_sum,
+    .infer = infer_total,
     .evaluate = evaluate_sum,
     .vjp = sum_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
@@ -52,4 +47,38 @@ Var sum(const Var& x, const Axes& axes, bool keepdims, std::source_location wher
 }
 
 }  // namespace wengert
+#endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/reduction/reduction_tests.h"
+
+WENGERT_OP_TESTS(sum) {
+  const ReductionCall call = [](const Var& x, const Axes& axes, bool keepdims) {
+    return sum(x, axes, keepdims);
+  };
+  const RowReference reference = [](const std::vector<double>& values) {
+    long double total = 0;
+    for (double v : values) total += v;
+    return static_cast<double>(total);
+  };
+  OpTests tests;
+  tests.samples = reduction_samples(call, reference, -1, 1, true);
+  for (Sample& sample : tests.samples) sample.scale = 8;
+  for (const ReductionCase& c : std::vector<ReductionCase>{{{3000}, {}}, {{300, 70}, {0}}}) {
+    tests.samples.push_back(reduction_sample(c, spread(c.shape, -1, 1), call, reference));
+    tests.samples.back().scale = 300;
+    tests.samples.back().smooth = false;  // only the value: differences would take long
+  }
+  for (DType dtype : {DType::kInt32, DType::kInt64, DType::kUint8}) {
+    const ReductionCase c = {{3, 5}, {0}};
+    tests.samples.push_back(reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference,
+                                             DType::kInt64));
+  }
+  tests.rejected = reduction_rejected(call);
+  tests.rejected.push_back({"bool", [] { sum(Tensor::zeros(DType::kBool, {2})); },
+                            ErrorKind::kDType, "needs numbers, got bool[2]"});
+  tests.order = 2;
+  tests.linear = true;
+  return tests;
+}
 #endif

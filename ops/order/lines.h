@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "wengert/graph/op.h"
+#include "wengert/ops/reduction/axes.h"
+
+// What ops along one axis share. Private to the library.
+namespace wengert::ops {
+
+/// An axis, and whether it is walked from its end.
+struct ScanAttributes {
+  std::int64_t axis;
+  bool reverse;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("axis", self.axis);
+    v("reverse", self.reverse);
+  }
+};
+
+/// A dense tensor as lines along one axis: line l has `length` elements `step` apart.
+struct Lines {
+  std::int64_t count = 1, length = 1, step = 1;
+  Lines(const TensorView& view, int axis) {
+    for (int d = 0; d < view.rank; ++d) {
+      if (d == axis) continue;
+      count *= view.sizes[d];
+      if (d > axis) step *= view.sizes[d];
+    }
+    length = view.sizes[axis];
+  }
+  std::int64_t start(std::int64_t line) const {
+    return line / step * step * length + line % step;
+  }
+};
+
+/// cumsum and cumprod from either end.
+Var cumulative_sum(const Var& x, std::int64_t axis, bool reverse);
+Var cumulative_product(const Var& x, std::int64_t axis, bool reverse);
+
+}  // namespace wengert::ops

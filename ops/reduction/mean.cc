@@ -1,0 +1,82 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include "wengert/ops/kernels/reduce.h"
+#include "wengert/ops/reduction/axes.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+void evaluate_mean(EvalContext& call) {
+  const Axes& axes = call.attributes<ReductionAttributes>().axes;
+  bool reduced[kMaxRank];
+  mark_axes(call, axes, reduced);
+  const DenseInput x(call.input(0));
+  const TensorView out = call.output();
+  kernels::reduce_sum(out.dtype, x.view().data, x.view().shape(), reduced, out.data, false);
+  const std::int64_t n = reduced_count(call.shape(0), axes), results = out.count();
+  dispatch_floating(out.dtype, [&]<class T>(T) {
+    for (std::int64_t i = 0; i < results; ++i) out.as<T>()[i] /= static_cast<T>(n);
+  });
+}
+
+void mean_vjp(VjpContext& c) {
+  const auto& attributes = c.attributes<ReductionAttributes>();
+  const auto n = static_cast<double>(reduced_count(c.shape(0), attributes.axes));
+  if (n == 0) return;  // x has no elements
+  c.set(0, broadcast_to(with_reduced_axes(c.cotangent() / n, c.shape(0), attributes), c.shape(0)));
+}
+
+}  // namespace
+
+constinit const OpDef mean_op = {
+    .name = "mean",
+    .doc = {.summary = "Arithmetic mean over axes.",
+            .formula = "y = (1/n)·Σ x over the given axes, n elements",
+            .arguments = "x: float32 or float64; axes: negative from the back, all when empty; "
+                         "keepdims keeps them with size 1; over no elements the mean is NaN",
+            .gradient = "the cotangent over n, repeated along the axes",
+            .source = "N. Higham, The accuracy of floating point summation, 1993 (pairwise)"},
+    .differentiable = 1,
+    .infer = infer_floating,
+    .evaluate = evaluate_mean,
+    .vjp = mean_vjp,
+    .attributes = &attribute_type<ReductionAttributes>,
+};
+
+}  // namespace ops
+
+Var mean(const Var& x, const Axes& axes, bool keepdims, std::source_location where) {
+  return apply(ops::mean_op, {&x}, ops::ReductionAttributes{axes, keepdims}, where);
+}
+
+}  // namespace wengert
+#endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/reduction/reduction_tests.h"
+
+WENGERT_OP_TESTS(mean) {
+  const ReductionCall call = [](const Var& x, const Axes& axes, bool keepdims) {
+    return mean(x, axes, keepdims);
+  };
+  OpTests tests;
+  tests.samples = reduction_samples(
+      call,
+      [](const std::vector<double>& values) {
+        double total = 0;
+        for (double v : values) total += v;
+        return total / static_cast<double>(values.size());
+      },
+      -1, 1, true);
+  for (Sample& sample : tests.samples) sample.scale = 1;
+  tests.rejected = reduction_rejected(call);
+  tests.rejected.push_back({"integers", [] { mean(Tensor::zeros(DType::kInt32, {2})); },
+                            ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
+  tests.ulps32 = tests.ulps64 = 8;
+  tests.order = 2;
+  tests.linear = true;
+  return tests;
+}
+#endif

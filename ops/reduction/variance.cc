@@ -1,0 +1,204 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include <algorithm>
+#include <cmath>
+
+#include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/reduction/axes.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+struct VarianceAttributes {
+  ReductionAttributes over;
+  std::int64_t correction;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    ReductionAttributes::visit(self.over, v);
+    v("correction", self.correction);
+  }
+};
+
+void infer_variance(InferContext& call) {
+  const auto& attributes = call.attributes<VarianceAttributes>();
+  call.require_floating(0);
+  if (attributes.correction < 0) {
+    call.fail(ErrorKind::kValue, "negative correction " + std::to_string(attributes.correction),
+              "0 divides by n (biased), 1 by n − 1 (unbiased)");
+  }
+  call.output(call.dtype(0), reduced_shape(call, attributes.over));
+}
+
+/// What the squares are divided by: n − correction, and 0, which gives NaN, where none is left.
+double divisor(std::int64_t n, std::int64_t correction) {
+  return static_cast<double>(std::max<std::int64_t>(0, n - correction));
+}
+
+template <bool kRoot>
+struct Spread {
+  static constexpr bool kFloatingOnly = true;
+  std::int64_t correction;
+  template <class T>
+  T operator()(const T* x, std::int64_t n) const {
+    const auto& kernels = kernels::row_kernels<T>();
+    const T mean = n == 0 ? T(0) : kernels.sum(x, n) / static_cast<T>(n);
+    const T variance = kernels.squares(x, n, mean) / static_cast<T>(divisor(n, correction));
+    return kRoot ? std::sqrt(variance) : variance;
+  }
+};
+
+template <bool kRoot>
+void evaluate_variance(EvalContext& call) {
+  const auto& attributes = call.attributes<VarianceAttributes>();
+  evaluate_rows(call, attributes.over.axes, Spread<kRoot>{attributes.correction});
+}
+
+/// g·(x − mean)·factor/(n − correction)
+void set_centered(VjpContext& c, const Var& g, double factor) {
+  const auto& attributes = c.attributes<VarianceAttributes>();
+  const std::int64_t n = reduced_count(c.shape(0), attributes.over.axes);
+  if (n == 0) return;  // x has no elements
+  const Var x = c.input(0);
+  const Var centered = x - mean(x, attributes.over.axes, true);
+  const double scale = factor / divisor(n, attributes.correction);
+  c.set(0, cotangent_product(g, centered * scale));
+}
+
+void variance_vjp(VjpContext& c) {
+  const auto& over = c.attributes<VarianceAttributes>().over;
+  set_centered(c, with_reduced_axes(c.cotangent(), c.shape(0), over), 2);
+}
+
+void standard_deviation_vjp(VjpContext& c) {
+  const auto& over = c.attributes<VarianceAttributes>().over;
+  const Var g = cotangent_product(c.cotangent(), reciprocal_or_zero(c.output()));
+  set_centered(c, with_reduced_axes(g, c.shape(0), over), 1);
+}
+
+}  // namespace
+
+constinit const OpDef variance_op = {
+    .name = "variance",
+    .doc = {.summary = "Variance over axes.",
+            .formula = "y = Σ (x − mean x)²/(n − correction) over the given axes, n elements",
+            .arguments = "x: float32 or float64; axes: negative from the back, all when empty; "
+                         "keepdims keeps them with size 1; correction ≥ 0: 0 biased, 1 unbiased; "
+                         "NaN where n ≤ correction",
+            .gradient = "2·(x − mean x)/(n − correction)",
+            .source = "two passes: T. Chan, G. Golub, R. LeVeque, Algorithms for computing the "
+                      "sample variance, 1983"},
+    .differentiable = 1,
+    .reads = {reads_input(0)},
+    .infer = infer_variance,
+    .evaluate = evaluate_variance<false>,
+    .vjp = variance_vjp,
+    .attributes = &attribute_type<VarianceAttributes>,
+};
+
+constinit const OpDef standard_deviation_op = {
+    .name = "standard_deviation",
+    .doc = {.summary = "Standard deviation over axes.",
+            .formula = "y = √(Σ (x − mean x)²/(n − correction)) over the given axes, n elements",
+            .arguments = "x: float32 or float64; axes: negative from the back, all when empty; "
+                         "keepdims keeps them with size 1; correction ≥ 0: 0 biased, 1 unbiased; "
+                         "NaN where n ≤ correction",
+            .gradient = "(x − mean x)/((n − correction)·y), and 0 where y is 0",
+            .source = "two passes: T. Chan, G. Golub, R. LeVeque, Algorithms for computing the "
+                      "sample variance, 1983"},
+    .differentiable = 1,
+    .reads = {reads_input(0) | kReadsOutputs},
+    .infer = infer_variance,
+    .evaluate = evaluate_variance<true>,
+    .vjp = standard_deviation_vjp,
+    .attributes = &attribute_type<VarianceAttributes>,
+};
+
+}  // namespace ops
+
+Var variance(const Var& x, const Axes& axes, bool keepdims, std::int64_t correction,
+             std::source_location where) {
+  return apply(ops::variance_op, {&x}, ops::VarianceAttributes{{axes, keepdims}, correction},
+               where);
+}
+
+Var standard_deviation(const Var& x, const Axes& axes, bool keepdims, std::int64_t correction,
+                       std::source_location where) {
+  return apply(ops::standard_deviation_op, {&x},
+               ops::VarianceAttributes{{axes, keepdims}, correction}, where);
+}
+
+}  // namespace wengert
+#endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/reduction/reduction_tests.h"
+
+namespace {
+
+using namespace wengert;
+using namespace wengert::testing;
+
+double textbook_variance(const std::vector<double>& values, int correction) {
+  double mean = 0, squares = 0;
+  for (double v : values) mean += v / static_cast<double>(values.size());
+  for (double v : values) squares += (v - mean) * (v - mean);
+  const double left = static_cast<double>(values.size()) - correction;
+  return left <= 0 ? kNan : squares / left;
+}
+
+using CorrectedCall = std::function<Var(const Var&, const Axes&, bool, std::int64_t)>;
+
+OpTests spread_tests(const CorrectedCall& f, bool root) {
+  OpTests tests;
+  for (int correction : {0, 1}) {
+    const ReductionCall call = [f, correction](const Var& x, const Axes& axes, bool keepdims) {
+      return f(x, axes, keepdims, correction);
+    };
+    const RowReference reference = [correction, root](const std::vector<double>& v) {
+      const double variance = textbook_variance(v, correction);
+      return root ? std::sqrt(variance) : variance;
+    };
+    for (Sample& sample : reduction_samples(call, reference, -1, 3, true)) {
+      // One element has no spread: a kink, or NaN.
+      sample.smooth = sample.inputs[0].rank() > 0 && sample.name.find("[2,1,3]") == std::string::npos;
+      sample.name += " correction " + std::to_string(correction);
+      sample.scale = 1;
+      tests.samples.push_back(std::move(sample));
+    }
+  }
+  const ReductionCall plain = [f](const Var& x, const Axes& axes, bool keepdims) {
+    return f(x, axes, keepdims, 0);
+  };
+  const auto all = [plain](const Var& x) { return plain(x, {}, false); };
+  tests.samples.push_back(
+      gradient_sample("no spread", Tensor::full(DType::kFloat64, {3}, 2), all, {0, 0, 0}));
+  tests.samples.push_back(fixed_sample(
+      "far from zero", {Tensor::from({1048576., 1048577., 1048578.}, {3})},
+      [all](std::span<const Var> x) { return std::vector<Var>{all(x[0])}; },
+      {Tensor::scalar(root ? std::sqrt(2.0 / 3) : 2.0 / 3)}));
+  tests.rejected = reduction_rejected(plain);
+  tests.rejected.push_back(
+      {"negative correction", [f] { f(Tensor::zeros(DType::kFloat32, {2}), {}, false, -1); },
+       ErrorKind::kValue, "negative correction -1"});
+  tests.ulps32 = tests.ulps64 = 16;
+  return tests;
+}
+
+}  // namespace
+
+WENGERT_OP_TESTS(variance) {
+  return spread_tests([](const Var& x, const Axes& axes, bool keepdims,
+                         std::int64_t correction) { return variance(x, axes, keepdims, correction); },
+                      false);
+}
+
+WENGERT_OP_TESTS(standard_deviation) {
+  return spread_tests(
+      [](const Var& x, const Axes& axes, bool keepdims, std::int64_t correction) {
+        return standard_deviation(x, axes, keepdims, correction);
+      },
+      true);
+}
+#endif
