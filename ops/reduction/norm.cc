@@ -1,0 +1,170 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include <algorithm>
+#include <cmath>
+
+#include "wengert/ops/reduction/axes.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+struct NormAttributes {
+  double p;
+  ReductionAttributes over;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("p", self.p);
+    ReductionAttributes::visit(self.over, v);
+  }
+};
+
+void infer_norm(InferContext& call) {
+  const auto& attributes = call.attributes<NormAttributes>();
+  call.require_floating(0);
+  if (!(attributes.p > 0)) {
+    call.fail(ErrorKind::kValue, "p must be positive, got " + std::to_string(attributes.p),
+              "1, 2, infinity or any other p > 0; count_nonzero counts");
+  }
+  call.output(call.dtype(0), reduced_shape(call, attributes.over));
+}
+
+/// In double, scaled by the largest element where powers could overflow or vanish.
+struct Norm {
+  static constexpr bool kFloatingOnly = true;
+  double p;
+  template <class T>
+  T operator()(const T* x, std::int64_t n) const {
+    double most = 0, total = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double magnitude = std::fabs(static_cast<double>(x[i]));
+      if (magnitude != magnitude) return x[i];
+      most = std::max(most, magnitude);
+    }
+    if (most == 0 || std::isinf(most) || std::isinf(p)) return static_cast<T>(most);
+    if (p == 1) {
+      for (std::int64_t i = 0; i < n; ++i) total += std::fabs(static_cast<double>(x[i]));
+      return static_cast<T>(total);
+    }
+    const bool safe = p == 2 && most < 1e140 && most > 1e-140;
+    const double scale = safe ? 1 : most;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double u = std::fabs(static_cast<double>(x[i])) / scale;
+      total += p == 2 ? u * u : std::pow(u, p);
+    }
+    return static_cast<T>(scale * (p == 2 ? std::sqrt(total) : std::pow(total, 1 / p)));
+  }
+};
+
+void evaluate_norm(EvalContext& call) {
+  const auto& attributes = call.attributes<NormAttributes>();
+  evaluate_rows(call, attributes.over.axes, Norm{attributes.p});
+}
+
+void norm_vjp(VjpContext& c) {
+  const auto& [p, over] = c.attributes<NormAttributes>();
+  const Var x = c.input(0), y = with_reduced_axes(c.output(), c.shape(0), over);
+  const Var g = with_reduced_axes(c.cotangent(), c.shape(0), over);
+  if (p == 1) {
+    c.set(0, cotangent_product(g, signed_power(x, 0, true)));
+  } else if (p == 2) {
+    c.set(0, cotangent_product(g, x * reciprocal_or_zero(y)));
+  } else if (std::isinf(p)) {
+    const Var zero = Tensor::zeros(x.dtype(), {}), one = Tensor::full(x.dtype(), {}, 1);
+    const Var chosen = equal(signed_power(x, 1, false), y);
+    const Var share = reciprocal_or_zero(sum(where(chosen, one, zero), over.axes, true));
+    c.set(0, where(chosen, cotangent_product(g * share, signed_power(x, 0, true)), zero));
+  } else {
+    // sign(x)·(|x|/y)^(p−1), and 0 where y is 0.
+    c.set(0, cotangent_product(g, signed_power(x * reciprocal_or_zero(y), p - 1, true)));
+  }
+}
+
+}  // namespace
+
+constinit const OpDef norm_op = {
+    .name = "norm",
+    .doc = {.summary = "p-norm over axes, without overflow on the way.",
+            .formula = "y = (Σ |x|^p)^(1/p); for p = ∞ max |x|",
+            .arguments = "x: float32 or float64; p > 0, infinity too (below 1 it is no norm, but "
+                         "defined); axes: negative from the back, all when empty; keepdims keeps "
+                         "them with size 1; over no elements the norm is 0; NaN wins",
+            .gradient = "sign(x)·(|x|/y)^(p−1): for p = 1 sign(x), for p = 2 x/y, for p = ∞ "
+                        "sign(x) shared evenly by the elements with |x| = y; the subgradient 0 at "
+                        "x = 0 and where y = 0, for p < 1 too",
+            .source = "J. Blue, A portable Fortran program to find the Euclidean norm of a "
+                      "vector, 1978 (scaling)"},
+    .differentiable = 1,
+    .reads = {reads_input(0) | kReadsOutputs},
+    .infer = infer_norm,
+    .evaluate = evaluate_norm,
+    .vjp = norm_vjp,
+    .attributes = &attribute_type<NormAttributes>,
+};
+
+}  // namespace ops
+
+Var norm(const Var& x, double p, const Axes& axes, bool keepdims, std::source_location where) {
+  return apply(ops::norm_op, {&x}, ops::NormAttributes{p, {axes, keepdims}}, where);
+}
+
+}  // namespace wengert
+#endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/reduction/reduction_tests.h"
+
+WENGERT_OP_TESTS(norm) {
+  OpTests tests;
+  const auto call = [](double p) -> ReductionCall {
+    return [p](const Var& x, const Axes& axes, bool keepdims) {
+      return norm(x, p, axes, keepdims);
+    };
+  };
+  for (double p : {1.0, 2.0, kInfinity, 3.0, 1.5}) {
+    const RowReference reference = [p](const std::vector<double>& values) {
+      double total = 0;
+      for (double v : values) {
+        total = std::isinf(p) ? std::max(total, std::fabs(v)) : total + std::pow(std::fabs(v), p);
+      }
+      return std::isinf(p) ? total : std::pow(total, 1 / p);
+    };
+    // Positive, so away from the kinks at 0, and then with signs.
+    for (Sample& sample : reduction_samples(call(p), reference, 0.2, 2, true)) {
+      sample.name += " p = " + std::to_string(p);
+      if (sample.inputs[0].element_count() > 40) sample.smooth = false;
+      tests.samples.push_back(std::move(sample));
+    }
+    tests.samples.push_back(reduction_sample(
+        {{2, 3}, {1}}, Tensor::from({-1., .5, 2., 3., -.25, -2.}, {2, 3}), call(p), reference));
+    const auto all = [p](const Var& x) { return norm(x, p); };
+    tests.samples.push_back(gradient_sample("at 0, p = " + std::to_string(p),
+                                            Tensor::from({0., 0.}, {2}), all, {0, 0}));
+    tests.samples.push_back(fixed_sample(
+        "infinite, p = " + std::to_string(p), {Tensor::from({1., -kInfinity}, {2})},
+        [p](std::span<const Var> x) { return std::vector<Var>{norm(x[0], p)}; },
+        {Tensor::scalar(kInfinity)}));
+  }
+  tests.samples.push_back(gradient_sample(
+      "3-4-5", Tensor::from({3., -4.}, {2}), [](const Var& x) { return norm(x); }, {.6, -.8}));
+  tests.samples.push_back(gradient_sample(
+      "infinity, ties", Tensor::from({3., -3., 1.}, {3}),
+      [](const Var& x) { return norm(x, kInfinity); }, {.5, -.5, 0}));
+  tests.samples.push_back(gradient_sample(
+      "1, with a zero", Tensor::from({3., 0., -1.}, {3}), [](const Var& x) { return norm(x, 1); },
+      {1, 0, -1}));
+  tests.rejected = reduction_rejected(call(2));
+  const auto bad = [](double p) { return [p] { norm(Tensor::zeros(DType::kFloat32, {2}), p); }; };
+  tests.rejected.push_back(
+      {"p = 0", bad(0), ErrorKind::kValue, "p must be positive, got 0.000000"});
+  tests.rejected.push_back(
+      {"p = -inf", bad(-kInfinity), ErrorKind::kValue, "p must be positive, got -inf"});
+  tests.rejected.push_back({"NaN", bad(kNan), ErrorKind::kValue, "p must be positive, got nan"});
+  tests.rejected.push_back({"integers", [] { norm(Tensor::zeros(DType::kInt32, {2})); },
+                            ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
+  tests.ulps32 = tests.ulps64 = 8;
+  tests.order = 2;
+  return tests;
+}
+#endif
