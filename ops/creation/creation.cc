@@ -273,33 +273,33 @@ Var constant(const Tensor& value, std::source_location) { return Var(value); }
 
 Var zeros(const Shape& shape, DType dtype, std::source_location where) {
   const ops::FillAttributes attributes = {shape, 0, dtype};
-  return apply(ops::zeros_op, {}, &attributes, where);
+  return apply(ops::zeros_op, {}, attributes, where);
 }
 
 Var ones(const Shape& shape, DType dtype, std::source_location where) {
   const ops::FillAttributes attributes = {shape, 1, dtype};
-  return apply(ops::ones_op, {}, &attributes, where);
+  return apply(ops::ones_op, {}, attributes, where);
 }
 
 Var full(const Shape& shape, double value, DType dtype, std::source_location where) {
   const ops::FillAttributes attributes = {shape, value, dtype};
-  return apply(ops::full_op, {}, &attributes, where);
+  return apply(ops::full_op, {}, attributes, where);
 }
 
 Var arange(double start, double stop, double step, DType dtype, std::source_location where) {
   const ops::RangeAttributes attributes = {start, stop, step, 0, dtype};
-  return apply(ops::arange_op, {}, &attributes, where);
+  return apply(ops::arange_op, {}, attributes, where);
 }
 
 Var linspace(double start, double stop, std::int64_t count, DType dtype,
              std::source_location where) {
   const ops::RangeAttributes attributes = {start, stop, 0, count, dtype};
-  return apply(ops::linspace_op, {}, &attributes, where);
+  return apply(ops::linspace_op, {}, attributes, where);
 }
 
 Var eye(std::int64_t rows, std::int64_t columns, DType dtype, std::source_location where) {
   const ops::FillAttributes attributes = {{rows, columns == -1 ? rows : columns}, 1, dtype};
-  return apply(ops::eye_op, {}, &attributes, where);
+  return apply(ops::eye_op, {}, attributes, where);
 }
 
 Var zeros_like(const Var& x, std::source_location where) {

@@ -171,7 +171,7 @@ namespace {
 using namespace wengert;
 using namespace wengert::testing;
 
-OpTests softmax_tests(const std::function<Var(const Var&, int)>& f, bool logarithm) {
+OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool logarithm) {
   OpTests tests;
   const auto reference = [logarithm](const std::vector<double>& x) {
     long double most = -kInfinity, total = 0;
@@ -219,10 +219,10 @@ OpTests softmax_tests(const std::function<Var(const Var&, int)>& f, bool logarit
 }  // namespace
 
 WENGERT_OP_TESTS(softmax) {
-  return softmax_tests([](const Var& x, int axis) { return softmax(x, axis); }, false);
+  return tests_of_softmax([](const Var& x, int axis) { return softmax(x, axis); }, false);
 }
 
 WENGERT_OP_TESTS(log_softmax) {
-  return softmax_tests([](const Var& x, int axis) { return log_softmax(x, axis); }, true);
+  return tests_of_softmax([](const Var& x, int axis) { return log_softmax(x, axis); }, true);
 }
 #endif

@@ -118,7 +118,7 @@ Var draw(const OpDef& op, RandomStream& stream, const Shape& shape, double first
                                        first,
                                        second,
                                        dtype};
-  Var result = apply(op, {}, &attributes, where);
+  Var result = apply(op, {}, attributes, where);
   stream.next();
   return result;
 }
