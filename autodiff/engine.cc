@@ -252,7 +252,7 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
     return false;
   }
   const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
-  const bool mine = !keep && sole_owner(g);
+  bool mine = !keep && sole_owner(g);
   if (!keep) table_[id] = nullptr;  // the handle on g is ours from here on
   bool used = keep;
   const void* data[2] = {in[0]->data, inputs > 1 ? in[1]->data : nullptr};
@@ -263,6 +263,7 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
     if (op.passes[i]) {
       if (i != last || used) {
         detail::hold(g);
+        mine = false;  // its memory is the other input's gradient now
       } else {
         used = true;
       }

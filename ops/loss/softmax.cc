@@ -207,7 +207,7 @@ OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool loga
       {Tensor::from({kNan, kNan}, {2})}));
   tests.samples.push_back(gradient_sample(
       "of the first element, one masked", Tensor::from({0., -kInfinity, 0.}, {3}),
-      [f](const Var& x) { return f(x, 0) * Var(Tensor::from({1., 0., 0.}, {3})); },
+      [f](const Var& x) { return f(x, 0) * Tensor::from({1., 0., 0.}, {3}).to(x.dtype()); },
       logarithm ? std::vector<double>{.5, 0, -.5} : std::vector<double>{.25, 0, -.25}));
   tests.rejected = line_rejected(f);
   tests.rejected.push_back({"integers", [f] { f(Tensor::zeros(DType::kInt32, {2}), 0); },

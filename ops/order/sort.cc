@@ -261,7 +261,7 @@ WENGERT_OP_TESTS(sort) {
   }
   tests.samples.push_back(gradient_sample(
       "weighted", Tensor::from({3., 1., 2.}, {3}),
-      [](const Var& x) { return sort(x)[0] * Var(Tensor::from({10., 20., 30.}, {3})).value(); },
+      [](const Var& x) { return sort(x)[0] * Tensor::from({10., 20., 30.}, {3}).to(x.dtype()); },
       {30, 10, 20}));
   tests.rejected = line_rejected([](const Var& x, int axis) { return sort(x, axis)[0]; });
   tests.ulps32 = tests.ulps64 = 0;
