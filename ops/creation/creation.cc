@@ -55,9 +55,10 @@ bool holds(DType dtype, double value) {
 
 void require_held(const OpCall& call, DType dtype, const char* what, double value) {
   if (!holds(dtype, value)) {
-    call.fail(ErrorKind::kValue, std::string(what) + " " + std::to_string(value) +
-                                     " is no " + std::string(name_of(dtype)),
-              "choose a floating dtype");
+    call.fail(
+        ErrorKind::kValue,
+        std::string(what) + " " + std::to_string(value) + " is no " + std::string(name_of(dtype)),
+        "choose a floating dtype");
   }
 }
 
@@ -126,9 +127,8 @@ void evaluate_arange(EvalContext& call) {
       if constexpr (std::is_floating_point_v<T>) {
         out.as<T>()[i] = static_cast<T>(a.start + static_cast<double>(i) * a.step);
       } else {
-        out.as<T>()[i] = static_cast<T>(
-            static_cast<std::int64_t>(a.start) +
-            (n > 1 ? i * static_cast<std::int64_t>(a.step) : 0));
+        out.as<T>()[i] = static_cast<T>(static_cast<std::int64_t>(a.start) +
+                                        (n > 1 ? i * static_cast<std::int64_t>(a.step) : 0));
       }
     }
   });
@@ -153,9 +153,9 @@ void evaluate_linspace(EvalContext& call) {
     for (std::int64_t i = 0; i < a.count; ++i) {
       // From the nearer end: both are exact, and the points lie symmetrically.
       const double t = a.count > 1 ? static_cast<double>(i) / static_cast<double>(a.count - 1) : 0;
-      const double value = i == 0                ? a.start
-                           : i + 1 == a.count    ? a.stop
-                                                 : a.start * (1 - t) + a.stop * t;
+      const double value = i == 0             ? a.start
+                           : i + 1 == a.count ? a.stop
+                                              : a.start * (1 - t) + a.stop * t;
       out.as<T>()[i] = static_cast<T>(value);
     }
   });
@@ -193,23 +193,23 @@ constexpr std::string_view kNoGradient = "none: the result does not depend on an
 
 }  // namespace
 
-constinit const OpDef zeros_op = creation(
-    "zeros",
-    {.summary = "A tensor of zeros.",
-     .formula = "y[i…] = 0",
-     .arguments = "shape: sizes ≥ 0; dtype: any",
-     .gradient = kNoGradient,
-     .source = "elementary"},
-    infer_full, evaluate_full, &attribute_type<FillAttributes>);
+constinit const OpDef zeros_op =
+    creation("zeros",
+             {.summary = "A tensor of zeros.",
+              .formula = "y[i…] = 0",
+              .arguments = "shape: sizes ≥ 0; dtype: any",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_full, evaluate_full, &attribute_type<FillAttributes>);
 
-constinit const OpDef ones_op = creation(
-    "ones",
-    {.summary = "A tensor of ones.",
-     .formula = "y[i…] = 1",
-     .arguments = "shape: sizes ≥ 0; dtype: any, true for bool",
-     .gradient = kNoGradient,
-     .source = "elementary"},
-    infer_full, evaluate_full, &attribute_type<FillAttributes>);
+constinit const OpDef ones_op =
+    creation("ones",
+             {.summary = "A tensor of ones.",
+              .formula = "y[i…] = 1",
+              .arguments = "shape: sizes ≥ 0; dtype: any, true for bool",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_full, evaluate_full, &attribute_type<FillAttributes>);
 
 constinit const OpDef full_op = creation(
     "full",
@@ -240,32 +240,32 @@ constinit const OpDef linspace_op = creation(
      .source = "elementary"},
     infer_linspace, evaluate_linspace, &attribute_type<RangeAttributes>);
 
-constinit const OpDef eye_op = creation(
-    "eye",
-    {.summary = "A matrix with ones on the diagonal.",
-     .formula = "y[i, j] = [i = j]",
-     .arguments = "rows ≥ 0; columns ≥ 0, or −1 for as many as rows; dtype: any",
-     .gradient = kNoGradient,
-     .source = "elementary"},
-    infer_eye, evaluate_eye, &attribute_type<FillAttributes>);
+constinit const OpDef eye_op =
+    creation("eye",
+             {.summary = "A matrix with ones on the diagonal.",
+              .formula = "y[i, j] = [i = j]",
+              .arguments = "rows ≥ 0; columns ≥ 0, or −1 for as many as rows; dtype: any",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_eye, evaluate_eye, &attribute_type<FillAttributes>);
 
-constinit const OpDef zeros_like_op = creation(
-    "zeros_like",
-    {.summary = "Zeros of another tensor's shape and dtype.",
-     .formula = "y[i…] = 0",
-     .arguments = "x: any dtype and shape",
-     .gradient = kNoGradient,
-     .source = "elementary"},
-    infer_like, evaluate_like<0>, nullptr, 1);
+constinit const OpDef zeros_like_op =
+    creation("zeros_like",
+             {.summary = "Zeros of another tensor's shape and dtype.",
+              .formula = "y[i…] = 0",
+              .arguments = "x: any dtype and shape",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_like, evaluate_like<0>, nullptr, 1);
 
-constinit const OpDef ones_like_op = creation(
-    "ones_like",
-    {.summary = "Ones of another tensor's shape and dtype.",
-     .formula = "y[i…] = 1",
-     .arguments = "x: any dtype and shape",
-     .gradient = kNoGradient,
-     .source = "elementary"},
-    infer_like, evaluate_like<1>, nullptr, 1);
+constinit const OpDef ones_like_op =
+    creation("ones_like",
+             {.summary = "Ones of another tensor's shape and dtype.",
+              .formula = "y[i…] = 1",
+              .arguments = "x: any dtype and shape",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_like, evaluate_like<1>, nullptr, 1);
 
 }  // namespace ops
 

@@ -33,16 +33,23 @@ OpTests fill_tests(const FillCall& call, double value) {
   for (DType dtype : kAllDTypes) {
     for (const Shape& shape : {Shape{}, Shape{5}, Shape{2, 3}, Shape{0}, Shape{3, 0, 2}}) {
       const std::vector<double> values(static_cast<std::size_t>(element_count(shape)), value);
-      tests.samples.push_back(made(to_string(dtype, shape), [=] { return call(shape, dtype); },
-                                   Tensor::from(values, shape).to(dtype)));
+      tests.samples.push_back(made(
+          to_string(dtype, shape), [=] { return call(shape, dtype); },
+          Tensor::from(values, shape).to(dtype)));
     }
   }
   const std::int64_t huge = std::int64_t{1} << 40;
   tests.rejected = {
-      {"negative size", [=] { call({2, -1}, DType::kFloat32); }, ErrorKind::kShape,
-       "negative size in [2,-1]"},
-      {"overflow", [=] { call({huge, huge}, DType::kFloat32); }, ErrorKind::kShape,
-       "f32[1099511627776,1099511627776] needs more than 2⁶³ − 1 bytes"},
+      {"negative size",
+       [=] {
+         call({2, -1}, DType::kFloat32);
+       },
+       ErrorKind::kShape, "negative size in [2,-1]"},
+      {"overflow",
+       [=] {
+         call({huge, huge}, DType::kFloat32);
+       },
+       ErrorKind::kShape, "f32[1099511627776,1099511627776] needs more than 2⁶³ − 1 bytes"},
       {"overflow of bytes", [=] { call({std::int64_t{1} << 60}, DType::kFloat64); },
        ErrorKind::kShape, "f64[1152921504606846976] needs more than 2⁶³ − 1 bytes"}};
   tests.order = 0;
@@ -79,8 +86,8 @@ WENGERT_OP_TESTS(constant) {
   OpTests tests;
   for (DType dtype : kAllDTypes) {
     const Tensor value = spread({2, 3}, 0, 3).to(dtype);
-    tests.samples.push_back(made(to_string(dtype, value.shape()), [=] { return constant(value); },
-                                 value));
+    tests.samples.push_back(made(
+        to_string(dtype, value.shape()), [=] { return constant(value); }, value));
   }
   tests.exempt = "every tensor is accepted";
   tests.order = 0;
@@ -98,21 +105,22 @@ WENGERT_OP_TESTS(ones) {
 WENGERT_OP_TESTS(full) {
   OpTests tests =
       fill_tests([](const Shape& shape, DType dtype) { return full(shape, 1, dtype); }, 1);
-  tests.samples.push_back(made("-1.5", [] { return full({2}, -1.5); },
-                               Tensor::from({-1.5f, -1.5f}, {2})));
-  tests.samples.push_back(made("NaN", [] { return full({}, kNan); },
-                               Tensor::scalar(static_cast<float>(kNan))));
-  tests.samples.push_back(made("lowest", [] { return full({}, -0x1p63, DType::kInt64); },
-                               Tensor::scalar(std::numeric_limits<std::int64_t>::min())));
+  tests.samples.push_back(made(
+      "-1.5", [] { return full({2}, -1.5); }, Tensor::from({-1.5f, -1.5f}, {2})));
+  tests.samples.push_back(made(
+      "NaN", [] { return full({}, kNan); }, Tensor::scalar(static_cast<float>(kNan))));
+  tests.samples.push_back(made(
+      "lowest", [] { return full({}, -0x1p63, DType::kInt64); },
+      Tensor::scalar(std::numeric_limits<std::int64_t>::min())));
   const auto bad = [](double value, DType dtype) { return [=] { full({2}, value, dtype); }; };
-  tests.rejected.push_back({"fraction", bad(1.5, DType::kInt32), ErrorKind::kValue,
-                            "value 1.500000 is no int32"});
-  tests.rejected.push_back({"too large", bad(256, DType::kUint8), ErrorKind::kValue,
-                            "value 256.000000 is no uint8"});
-  tests.rejected.push_back({"2 as bool", bad(2, DType::kBool), ErrorKind::kValue,
-                            "value 2.000000 is no bool"});
-  tests.rejected.push_back({"NaN as integer", bad(kNan, DType::kInt64), ErrorKind::kValue,
-                            "value nan is no int64"});
+  tests.rejected.push_back(
+      {"fraction", bad(1.5, DType::kInt32), ErrorKind::kValue, "value 1.500000 is no int32"});
+  tests.rejected.push_back(
+      {"too large", bad(256, DType::kUint8), ErrorKind::kValue, "value 256.000000 is no uint8"});
+  tests.rejected.push_back(
+      {"2 as bool", bad(2, DType::kBool), ErrorKind::kValue, "value 2.000000 is no bool"});
+  tests.rejected.push_back(
+      {"NaN as integer", bad(kNan, DType::kInt64), ErrorKind::kValue, "value nan is no int64"});
   return tests;
 }
 
@@ -155,10 +163,10 @@ WENGERT_OP_TESTS(linspace) {
   OpTests tests;
   const auto add = [&](double start, double stop, std::vector<double> expected, DType dtype) {
     const auto count = static_cast<std::int64_t>(expected.size());
-    tests.samples.push_back(
-        made(std::to_string(start) + " to " + std::to_string(stop),
-             [=] { return linspace(start, stop, count, dtype); },
-             Tensor::from(expected, {count}).to(dtype)));
+    tests.samples.push_back(made(
+        std::to_string(start) + " to " + std::to_string(stop),
+        [=] { return linspace(start, stop, count, dtype); },
+        Tensor::from(expected, {count}).to(dtype)));
   };
   for (DType dtype : {DType::kFloat32, DType::kFloat64}) {
     add(0, 1, {0, .25, .5, .75, 1}, dtype);
@@ -183,15 +191,17 @@ WENGERT_OP_TESTS(linspace) {
 WENGERT_OP_TESTS(eye) {
   OpTests tests;
   for (DType dtype : kAllDTypes) {
-    tests.samples.push_back(made("square", [=] { return eye(2, -1, dtype); },
-                                 Tensor::from({1., 0., 0., 1.}, {2, 2}).to(dtype)));
-    tests.samples.push_back(made("wide", [=] { return eye(2, 3, dtype); },
-                                 Tensor::from({1., 0., 0., 0., 1., 0.}, {2, 3}).to(dtype)));
-    tests.samples.push_back(made("tall", [=] { return eye(3, 1, dtype); },
-                                 Tensor::from({1., 0., 0.}, {3, 1}).to(dtype)));
+    tests.samples.push_back(made(
+        "square", [=] { return eye(2, -1, dtype); },
+        Tensor::from({1., 0., 0., 1.}, {2, 2}).to(dtype)));
+    tests.samples.push_back(made(
+        "wide", [=] { return eye(2, 3, dtype); },
+        Tensor::from({1., 0., 0., 0., 1., 0.}, {2, 3}).to(dtype)));
+    tests.samples.push_back(made(
+        "tall", [=] { return eye(3, 1, dtype); }, Tensor::from({1., 0., 0.}, {3, 1}).to(dtype)));
   }
-  tests.samples.push_back(made("empty", [] { return eye(0); },
-                               Tensor::zeros(DType::kFloat32, {0, 0})));
+  tests.samples.push_back(made(
+      "empty", [] { return eye(0); }, Tensor::zeros(DType::kFloat32, {0, 0})));
   tests.rejected = {{"rows", [] { eye(-1); }, ErrorKind::kShape, "negative size in [-1,-1]"},
                     {"columns", [] { eye(2, -2); }, ErrorKind::kShape, "negative size in [2,-2]"},
                     {"overflow", [] { eye(std::int64_t{1} << 40); }, ErrorKind::kShape,

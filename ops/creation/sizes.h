@@ -10,8 +10,8 @@ namespace wengert::ops {
 /// Adds an output of that shape. Fails with kShape on negative sizes and on more bytes than an
 /// address can name.
 inline void output_of_sizes(InferContext& call, DType dtype, const Shape& shape) {
-  std::int64_t most = std::numeric_limits<std::int64_t>::max() /
-                      static_cast<std::int64_t>(size_of(dtype));
+  std::int64_t most =
+      std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(size_of(dtype));
   bool empty = false;
   for (std::int64_t size : shape) {
     if (size < 0) call.fail(ErrorKind::kShape, "negative size in " + shape.str());

@@ -107,8 +107,8 @@ double normal_quantile(double p) {
   const double q = p - 0.5;
   if (std::fabs(q) <= 0.425) return q * ratio(kCenterAbove, kCenterBelow, 0.180625 - q * q);
   const double r = std::sqrt(-log_portable(q < 0 ? p : 1 - p));
-  const double x = r <= 5 ? ratio(kTailAbove, kTailBelow, r - 1.6)
-                          : ratio(kFarAbove, kFarBelow, r - 5);
+  const double x =
+      r <= 5 ? ratio(kTailAbove, kTailBelow, r - 1.6) : ratio(kFarAbove, kFarBelow, r - 5);
   return q < 0 ? -x : x;
 }
 
@@ -119,8 +119,8 @@ void fill_uniform(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& 
     // Rounding may reach the upper end, which does not belong to the interval.
     const T first = static_cast<T>(low), last = std::nextafter(static_cast<T>(high), first);
     for_each_element(n, draw, [&](std::int64_t i, std::uint64_t bits) {
-      const double u = sizeof(T) == 4 ? static_cast<double>(bits >> 40) * 0x1p-24
-                                      : unit_interval(bits);
+      const double u =
+          sizeof(T) == 4 ? static_cast<double>(bits >> 40) * 0x1p-24 : unit_interval(bits);
       // Halves, so that a range above the largest number does not overflow.
       const double value = low + 2 * (u * (high * 0.5 - low * 0.5));
       out[i] = std::clamp(static_cast<T>(value), first, std::max(first, last));

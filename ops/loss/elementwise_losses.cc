@@ -79,8 +79,9 @@ constinit const OpDef mean_squared_error_op = {
     .name = "mean_squared_error",
     .doc = {.summary = "Squared error, averaged over all elements unless told otherwise.",
             .formula = "y = (1/n)·Σ (prediction − target)²",
-            .arguments = "prediction, target: float32 or float64 of one dtype and shape; reduction: "
-                         "mean (NaN over none), sum, or none",
+            .arguments =
+                "prediction, target: float32 or float64 of one dtype and shape; reduction: "
+                "mean (NaN over none), sum, or none",
             .gradient = "∂prediction: 2·(prediction − target)/n, ∂target: its negative",
             .source = "C. F. Gauss, Theoria combinationis observationum, 1823"},
     .min_inputs = 2,
@@ -95,7 +96,8 @@ constinit const OpDef mean_squared_error_op = {
 
 constinit const OpDef bce_with_logits_op = {
     .name = "bce_with_logits",
-    .doc = {.summary = "Binary cross-entropy of sigmoid(logits), from the logits, without overflow.",
+    .doc = {.summary =
+                "Binary cross-entropy of sigmoid(logits), from the logits, without overflow.",
             .formula = "y = (1/n)·Σ max(x, 0) − x·t + log(1 + exp(−|x|))",
             .arguments = "logits x, targets t (probabilities): float32 or float64 of one dtype and "
                          "shape; reduction: mean (NaN over none), sum, or none. An infinite logit "
@@ -139,8 +141,8 @@ using namespace wengert::testing;
 
 using PairLoss = std::function<Var(const Var&, const Var&, Reduction)>;
 
-OpTests pair_tests(const PairLoss& f, const std::function<double(double, double)>& loss,
-                   double low, double high) {
+OpTests pair_tests(const PairLoss& f, const std::function<double(double, double)>& loss, double low,
+                   double high) {
   OpTests tests;
   int seed = 0;
   for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 4}, Shape{0, 2}}) {
@@ -189,13 +191,13 @@ WENGERT_OP_TESTS(mean_squared_error) {
 }
 
 WENGERT_OP_TESTS(bce_with_logits) {
-  OpTests tests = pair_tests(
-      [](const Var& a, const Var& b, Reduction r) { return bce_with_logits(a, b, r); },
-      [](double x, double t) {
-        const double p = 1 / (1 + std::exp(-x));
-        return -t * std::log(p) - (1 - t) * std::log(1 - p);
-      },
-      0.05, 0.95);
+  OpTests tests =
+      pair_tests([](const Var& a, const Var& b, Reduction r) { return bce_with_logits(a, b, r); },
+                 [](double x, double t) {
+                   const double p = 1 / (1 + std::exp(-x));
+                   return -t * std::log(p) - (1 - t) * std::log(1 - p);
+                 },
+                 0.05, 0.95);
   const auto special = [&](double x, double t, double value, double gradient) {
     tests.specials.push_back({{x, t}, value, {gradient, -x}});
   };

@@ -13,8 +13,7 @@ inline std::string name_of_reduction(Reduction reduction) {
 }
 
 /// Losses as the reduction leaves them; `shape` is theirs.
-inline Tensor reduced(const std::vector<double>& losses, const Shape& shape,
-                      Reduction reduction) {
+inline Tensor reduced(const std::vector<double>& losses, const Shape& shape, Reduction reduction) {
   if (reduction == Reduction::kNone) return Tensor::from(losses, shape);
   double total = 0;
   for (double v : losses) total += v;

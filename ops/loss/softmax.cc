@@ -180,8 +180,8 @@ OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool loga
     std::vector<double> y;
     for (double v : x) {
       const long double shifted = v - most;
-      y.push_back(static_cast<double>(logarithm ? shifted - std::log(total)
-                                                : std::exp(shifted) / total));
+      y.push_back(
+          static_cast<double>(logarithm ? shifted - std::log(total) : std::exp(shifted) / total));
     }
     return y;
   };
@@ -191,9 +191,9 @@ OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool loga
   cases.push_back({{20, 3}, 1});
   int seed = 0;
   for (const auto& [shape, axis] : cases) {
-    tests.samples.push_back(line_sample("regular", spread(shape, -3, 3, ++seed), axis,
-                                        [f, axis = axis](const Var& x) { return f(x, axis); },
-                                        reference));
+    tests.samples.push_back(line_sample(
+        "regular", spread(shape, -3, 3, ++seed), axis,
+        [f, axis = axis](const Var& x) { return f(x, axis); }, reference));
   }
   for (const std::vector<double>& x : std::vector<std::vector<double>>{
            {1e4, -1e4, 1e4}, {-1e4, -1e4 + 1, -1e4}, {0, -kInfinity, 1}}) {
@@ -201,13 +201,15 @@ OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool loga
         "far", Tensor::from(x, {3}), 0, [f](const Var& v) { return f(v, 0); }, reference));
     tests.samples.back().smooth = false;
   }
-  tests.samples.push_back(fixed_sample(
-      "all masked", {Tensor::from({-kInfinity, -kInfinity}, {2})},
-      [f](std::span<const Var> x) { return std::vector<Var>{f(x[0], 0)}; },
-      {Tensor::from({kNan, kNan}, {2})}));
+  tests.samples.push_back(
+      fixed_sample("all masked", {Tensor::from({-kInfinity, -kInfinity}, {2})},
+                   [f](std::span<const Var> x) { return std::vector<Var>{f(x[0], 0)}; },
+                   {Tensor::from({kNan, kNan}, {2})}));
   tests.samples.push_back(gradient_sample(
       "of the first element, one masked", Tensor::from({0., -kInfinity, 0.}, {3}),
-      [f](const Var& x) { return f(x, 0) * Tensor::from({1., 0., 0.}, {3}).to(x.dtype()); },
+      [f](const Var& x) {
+        return f(x, 0) * Tensor::from({1., 0., 0.}, {3}).to(x.dtype());
+      },
       logarithm ? std::vector<double>{.5, 0, -.5} : std::vector<double>{.25, 0, -.25}));
   tests.rejected = line_rejected(f);
   tests.rejected.push_back({"integers", [f] { f(Tensor::zeros(DType::kInt32, {2}), 0); },

@@ -41,8 +41,8 @@ void infer_cross_entropy(InferContext& call) {
   if (is_floating(call.dtype(1))) {
     call.require_same_dtype(0, 1);
   } else if (call.dtype(1) == DType::kBool) {
-    call.fail(ErrorKind::kDType, "targets must be class indices or probabilities, got " +
-                                     call.describe(1));
+    call.fail(ErrorKind::kDType,
+              "targets must be class indices or probabilities, got " + call.describe(1));
   }
   if (!(call.shape(1) == (is_floating(call.dtype(1)) ? call.shape(0) : batch))) {
     call.fail(ErrorKind::kShape,
@@ -76,9 +76,9 @@ void copy_indices(const TensorView& targets, std::int64_t* to) {
 void require_in_range(const OpCall& call, const std::int64_t* targets, const Batch& batch) {
   for (std::int64_t r = 0; r < batch.rows; ++r) {
     if (targets[r] >= 0 && targets[r] < batch.classes) continue;
-    call.fail(ErrorKind::kIndex, "target " + std::to_string(targets[r]) + " in row " +
-                                     std::to_string(r) + " is no class of " +
-                                     std::to_string(batch.classes),
+    call.fail(ErrorKind::kIndex,
+              "target " + std::to_string(targets[r]) + " in row " + std::to_string(r) +
+                  " is no class of " + std::to_string(batch.classes),
               "classes count from 0");
   }
 }
@@ -104,28 +104,28 @@ void evaluate_cross_entropy(EvalContext& call) {
     Scratch<T> losses(batch.rows);
     if (is_floating(targets.dtype)) {
       const DenseInput p(targets);
-      with_log_softmax(x.view().as<T>(), batch, [&](std::int64_t first, std::int64_t rows,
-                                                    const T* logs) {
-        const T* weights = p.view().as<T>() + first * batch.classes;
-        for (std::int64_t r = 0; r < rows; ++r, weights += batch.classes, logs += batch.classes) {
-          T total = 0;
-          for (std::int64_t j = 0; j < batch.classes; ++j) {
-            if (weights[j] != 0) total -= weights[j] * logs[j];  // 0·∞ is 0 here
-          }
-          losses.data()[first + r] = total;
-        }
-      });
+      with_log_softmax(x.view().as<T>(), batch,
+                       [&](std::int64_t first, std::int64_t rows, const T* logs) {
+                         const T* weights = p.view().as<T>() + first * batch.classes;
+                         for (std::int64_t r = 0; r < rows;
+                              ++r, weights += batch.classes, logs += batch.classes) {
+                           T total = 0;
+                           for (std::int64_t j = 0; j < batch.classes; ++j) {
+                             if (weights[j] != 0) total -= weights[j] * logs[j];  // 0·∞ is 0 here
+                           }
+                           losses.data()[first + r] = total;
+                         }
+                       });
     } else {
       Scratch<std::int64_t> index(batch.rows);
       copy_indices(targets, index.data());
       require_in_range(call, index.data(), batch);
-      with_log_softmax(x.view().as<T>(), batch,
-                       [&](std::int64_t first, std::int64_t rows, const T* logs) {
-                         for (std::int64_t r = 0; r < rows; ++r) {
-                           losses.data()[first + r] =
-                               -logs[r * batch.classes + index.data()[first + r]];
-                         }
-                       });
+      with_log_softmax(
+          x.view().as<T>(), batch, [&](std::int64_t first, std::int64_t rows, const T* logs) {
+            for (std::int64_t r = 0; r < rows; ++r) {
+              losses.data()[first + r] = -logs[r * batch.classes + index.data()[first + r]];
+            }
+          });
     }
     reduce_losses(losses.data(), batch.rows, reduction, out.as<T>());
   });
@@ -134,9 +134,9 @@ void evaluate_cross_entropy(EvalContext& call) {
 template <class T>
 void spread_cotangent(const TensorView& g, Reduction reduction, std::int64_t rows, T* to) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    to[r] = reduction == Reduction::kNone   ? g.as<T>()[r]
+    to[r] = reduction == Reduction::kNone  ? g.as<T>()[r]
             : reduction == Reduction::kSum ? g.as<T>()[0]
-                                            : g.as<T>()[0] / static_cast<T>(rows);
+                                           : g.as<T>()[0] / static_cast<T>(rows);
   }
 }
 
@@ -193,8 +193,8 @@ void backward_cross_entropy(BackwardContext& c) {
 /// Ones at the target classes, zeros elsewhere, as ops.
 Var indicator(const Var& targets, std::int64_t classes, DType dtype) {
   const Var zero = Tensor::zeros(dtype, {}), one = Tensor::full(dtype, {}, 1);
-  const Var index = targets.dtype() == DType::kUint8 ? Var(targets.value().to(DType::kInt64))
-                                                     : targets;
+  const Var index =
+      targets.dtype() == DType::kUint8 ? Var(targets.value().to(DType::kInt64)) : targets;
   const Var all = arange(0, static_cast<double>(classes), 1, index.dtype());
   return where(equal(expand_dims(index, -1), all), one, zero);
 }
@@ -304,8 +304,8 @@ Sample entropy_sample(const Tensor& x, const Tensor& t, Reduction reduction) {
 WENGERT_OP_TESTS(softmax_cross_entropy) {
   OpTests tests;
   int seed = 0;
-  for (const Shape& shape : {Shape{5}, Shape{1, 1}, Shape{20, 3}, Shape{2, 3, 4}, Shape{2, 70},
-                             Shape{0, 3}}) {
+  for (const Shape& shape :
+       {Shape{5}, Shape{1, 1}, Shape{20, 3}, Shape{2, 3, 4}, Shape{2, 70}, Shape{0, 3}}) {
     Shape batch = shape;
     batch.erase(batch.size() - 1);
     const auto classes = static_cast<double>(shape[shape.size() - 1]);
@@ -319,25 +319,28 @@ WENGERT_OP_TESTS(softmax_cross_entropy) {
     }
   }
   const Tensor far = Tensor::from({1e4, -1e4, 0., -kInfinity, 2., 2.}, {2, 3});
-  tests.samples.push_back(entropy_sample(far, Tensor::from<std::int32_t>({0, 1}, {2}),
-                                         Reduction::kNone));
+  tests.samples.push_back(
+      entropy_sample(far, Tensor::from<std::int32_t>({0, 1}, {2}), Reduction::kNone));
   tests.samples.back().smooth = false;
-  tests.samples.push_back(entropy_sample(far, Tensor::from({1., 0., 0., 0., .5, .5}, {2, 3}),
-                                         Reduction::kNone));
+  tests.samples.push_back(
+      entropy_sample(far, Tensor::from({1., 0., 0., 0., .5, .5}, {2, 3}), Reduction::kNone));
   tests.samples.back().smooth = false;
   const auto at = [](std::initializer_list<std::int32_t> t) {
     return Tensor::from<std::int32_t>(t, {static_cast<std::int64_t>(t.size())});
   };
-  tests.samples.push_back(gradient_sample(
-      "far and masked", far,
-      [at](const Var& x) { return softmax_cross_entropy(x, at({1, 1}), Reduction::kSum); },
-      {1, -1, 0, 0, -.5, .5}));
+  tests.samples.push_back(
+      gradient_sample("far and masked", far,
+                      [at](const Var& x) {
+                        return softmax_cross_entropy(x, at({1, 1}), Reduction::kSum);
+                      },
+                      {1, -1, 0, 0, -.5, .5}));
   const auto bad = [](const Tensor& t, DType dtype = DType::kFloat32) {
     return [=] { softmax_cross_entropy(Tensor::zeros(dtype, {2, 3}), t); };
   };
   tests.rejected = {
       {"class too large", bad(at({0, 3})), ErrorKind::kIndex, "target 3 in row 1 is no class of 3"},
-      {"negative class", bad(at({-1, 0})), ErrorKind::kIndex, "target -1 in row 0 is no class of 3"},
+      {"negative class", bad(at({-1, 0})), ErrorKind::kIndex,
+       "target -1 in row 0 is no class of 3"},
       {"shape", bad(at({0, 1, 2})), ErrorKind::kShape,
        "logits are f32[2,3] but targets are i32[3]"},
       {"probabilities' shape", bad(Tensor::zeros(DType::kFloat32, {2})), ErrorKind::kShape,

@@ -53,16 +53,16 @@ void infer_pick(InferContext& call) {
 
 /// Calls move(position in the long tensor, position in the short one) for each index.
 template <class Move>
-void for_each_index(const OpCall& call, const TensorView& wide, const TensorView& indices,
-                    int axis, Move&& move) {
+void for_each_index(const OpCall& call, const TensorView& wide, const TensorView& indices, int axis,
+                    Move&& move) {
   const Lines to(wide, axis), from(indices, axis);
   for (std::int64_t l = 0; l < from.count && from.length > 0; ++l) {
     for (std::int64_t i = 0; i < from.length; ++i) {
       const std::int64_t at = from.start(l) + i * from.step;
       const std::int64_t index = indices.as<std::int64_t>()[at];
       if (index < 0 || index >= to.length) {
-        call.fail(ErrorKind::kIndex, "index " + std::to_string(index) + " is out of range for size " +
-                                         std::to_string(to.length));
+        call.fail(ErrorKind::kIndex, "index " + std::to_string(index) +
+                                         " is out of range for size " + std::to_string(to.length));
       }
       move(to.start(l) + index * to.step, at);
     }

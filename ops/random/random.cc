@@ -41,8 +41,8 @@ void infer_uniform(InferContext& call) {
   const auto& a = call.attributes<RandomAttributes>();
   require_floating_result(call, a.dtype);
   if (!std::isfinite(a.first) || !std::isfinite(a.second) || a.first > a.second) {
-    call.fail(ErrorKind::kValue, "no interval [" + std::to_string(a.first) + ", " +
-                                     std::to_string(a.second) + ")");
+    call.fail(ErrorKind::kValue,
+              "no interval [" + std::to_string(a.first) + ", " + std::to_string(a.second) + ")");
   }
   output_of_sizes(call, a.dtype, a.shape);
 }
@@ -128,15 +128,15 @@ constexpr std::string_view kSource =
 
 }  // namespace
 
-constinit const OpDef random_uniform_op =
-    random_op("random_uniform",
-              {.summary = "Random numbers, uniform in [low, high).",
-               .formula = "y = low + u·(high − low), u of 24 (float32) or 53 (float64) random bits",
-               .arguments = "stream: takes its next draw; shape; low ≤ high, finite (low alone when "
-                            "they are equal); dtype: float32 or float64",
-               .gradient = "none: there is no input",
-               .source = kSource},
-              infer_uniform, evaluate_uniform);
+constinit const OpDef random_uniform_op = random_op(
+    "random_uniform",
+    {.summary = "Random numbers, uniform in [low, high).",
+     .formula = "y = low + u·(high − low), u of 24 (float32) or 53 (float64) random bits",
+     .arguments = "stream: takes its next draw; shape; low ≤ high, finite (low alone when "
+                  "they are equal); dtype: float32 or float64",
+     .gradient = "none: there is no input",
+     .source = kSource},
+    infer_uniform, evaluate_uniform);
 
 constinit const OpDef random_normal_op =
     random_op("random_normal",
@@ -148,15 +148,15 @@ constinit const OpDef random_normal_op =
                .source = "quantile: M. Wichura, Algorithm AS 241, 1988; bits: Philox4x32-10"},
               infer_normal, evaluate_normal);
 
-constinit const OpDef random_bernoulli_op =
-    random_op("random_bernoulli",
-              {.summary = "1 with probability p, else 0.",
-               .formula = "y = [u < p], u of 53 random bits",
-               .arguments = "stream: takes its next draw; shape; 0 ≤ p ≤ 1, both ends exact; dtype: "
-                            "any",
-               .gradient = "none: there is no input",
-               .source = kSource},
-              infer_bernoulli, evaluate_bernoulli);
+constinit const OpDef random_bernoulli_op = random_op(
+    "random_bernoulli",
+    {.summary = "1 with probability p, else 0.",
+     .formula = "y = [u < p], u of 53 random bits",
+     .arguments = "stream: takes its next draw; shape; 0 ≤ p ≤ 1, both ends exact; dtype: "
+                  "any",
+     .gradient = "none: there is no input",
+     .source = kSource},
+    infer_bernoulli, evaluate_bernoulli);
 
 constinit const OpDef random_permutation_op =
     random_op("random_permutation",
@@ -174,8 +174,8 @@ Var random_uniform(RandomStream& stream, const Shape& shape, double low, double 
   return ops::draw(ops::random_uniform_op, stream, shape, low, high, dtype, where);
 }
 
-Var random_normal(RandomStream& stream, const Shape& shape, double mean, double stddev,
-                  DType dtype, std::source_location where) {
+Var random_normal(RandomStream& stream, const Shape& shape, double mean, double stddev, DType dtype,
+                  std::source_location where) {
   return ops::draw(ops::random_normal_op, stream, shape, mean, stddev, dtype, where);
 }
 
@@ -216,9 +216,8 @@ WENGERT_OP_TESTS(random_uniform) {
     const float high = std::nextafter(1.0f, 2.0f);
     return all_equal(random_uniform(stream, {500}, 1, high).value(), 1);
   }));
-  add_stream_samples(tests, [](RandomStream& s, const Shape& shape) {
-    return random_uniform(s, shape);
-  });
+  add_stream_samples(tests,
+                     [](RandomStream& s, const Shape& shape) { return random_uniform(s, shape); });
   tests.rejected = random_rejected(
       [](const Shape& shape, DType dtype) {
         RandomStream stream(1);
@@ -245,9 +244,8 @@ WENGERT_OP_TESTS(random_normal) {
         },
         1, 4, [](double x) { return 0.5 * std::erfc(-(x - 1) / 2 / std::sqrt(2.0)); }, -20, 20));
   }
-  add_stream_samples(tests, [](RandomStream& s, const Shape& shape) {
-    return random_normal(s, shape);
-  });
+  add_stream_samples(tests,
+                     [](RandomStream& s, const Shape& shape) { return random_normal(s, shape); });
   tests.rejected = random_rejected(
       [](const Shape& shape, DType dtype) {
         RandomStream stream(1);
@@ -281,9 +279,8 @@ WENGERT_OP_TESTS(random_bernoulli) {
       }));
     }
   }
-  add_stream_samples(tests, [](RandomStream& s, const Shape& shape) {
-    return random_bernoulli(s, shape, 0.5);
-  });
+  add_stream_samples(
+      tests, [](RandomStream& s, const Shape& shape) { return random_bernoulli(s, shape, 0.5); });
   const auto bad = [](double p) {
     return [p] {
       RandomStream stream(1);
@@ -338,9 +335,9 @@ WENGERT_OP_TESTS(random_permutation) {
       random_permutation(stream, n);
     };
   };
-  tests.rejected = {{"negative", bad(-1), ErrorKind::kShape, "negative count -1"},
-                    {"most negative", bad(INT64_MIN), ErrorKind::kShape,
-                     "negative count -9223372036854775808"}};
+  tests.rejected = {
+      {"negative", bad(-1), ErrorKind::kShape, "negative count -1"},
+      {"most negative", bad(INT64_MIN), ErrorKind::kShape, "negative count -9223372036854775808"}};
   tests.exempt = "its only argument is a count";
   tests.order = 0;
   return tests;

@@ -38,8 +38,7 @@ using Draw = std::function<Var(RandomStream&, const Shape&)>;
 /// Mean, variance, range, correlation of neighbours, and where `cdf` is given the
 /// Kolmogorov–Smirnov distance of 20,000 numbers.
 inline Sample distribution_sample(const std::string& name, const Draw& draw, double mean,
-                                  double variance, double (*cdf)(double), double low,
-                                  double high) {
+                                  double variance, double (*cdf)(double), double low, double high) {
   return holds_sample(name, [=] {
     constexpr double kCount = 20000, kSigmas = 3.9;
     RandomStream stream(2024, "test");
@@ -111,11 +110,13 @@ inline void add_stream_samples(OpTests& tests, const Draw& draw) {
   }));
 }
 
-inline std::vector<Rejected> random_rejected(
-    const std::function<void(const Shape&, DType)>& call, bool floating) {
-  std::vector<Rejected> rejected = {
-      {"negative size", [=] { call({2, -1}, DType::kFloat32); }, ErrorKind::kShape,
-       "negative size in [2,-1]"}};
+inline std::vector<Rejected> random_rejected(const std::function<void(const Shape&, DType)>& call,
+                                             bool floating) {
+  std::vector<Rejected> rejected = {{"negative size",
+                                     [=] {
+                                       call({2, -1}, DType::kFloat32);
+                                     },
+                                     ErrorKind::kShape, "negative size in [2,-1]"}};
   if (floating) {
     rejected.push_back({"integers", [=] { call({2}, DType::kInt32); }, ErrorKind::kDType,
                         "the result must be float32 or float64, not int32"});
