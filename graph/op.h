@@ -315,7 +315,7 @@ WENGERT_API std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var
 WENGERT_API Var apply(const OpDef& op, const Var& x, std::source_location where);
 WENGERT_API Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where);
 template <class A>
-  requires std::is_trivially_copyable_v<A>
+  requires(std::is_trivially_copyable_v<A> && !std::is_pointer_v<A>)
 Var apply(const OpDef& op, std::initializer_list<const Var*> inputs, const A& attributes,
           std::source_location where) {
   return apply(op, std::span(inputs.begin(), inputs.size()), &attributes, where);

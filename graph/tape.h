@@ -173,9 +173,14 @@ class WENGERT_API Scope {
   std::uint32_t outer_;
 };
 
+namespace ops {
+/// In the table of ops like any other, but made by the tape.
+WENGERT_API extern const OpDef constant_op;
+}  // namespace ops
+
 namespace detail {
 /// Leaves of every graph.
-WENGERT_API extern const OpDef constant_op;
+using ops::constant_op;
 WENGERT_API extern const OpDef variable_op;
 WENGERT_API extern const OpDef parameter_op;
 /// The path of a scope of this thread.

@@ -8,6 +8,8 @@
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/var.h"
+#include "wengert/ops/loss/reduction.h"
+#include "wengert/ops/random_stream.h"
 
 // The ops, declared from the table ops.def. `wengert ops NAME` prints the page of each: formula,
 // arguments, shapes, domain, gradient. Every op computes at once, is recorded where a tape is

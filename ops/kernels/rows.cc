@@ -13,9 +13,9 @@ WENGERT_ROWS(baseline)
 #if defined(__x86_64__)
 WENGERT_ROWS(avx2)
 WENGERT_ROWS(avx512)
-#define WENGERT_CHOOSE(name)                                      \
-  cpu_level() == CpuLevel::kAvx512 ? avx512::name                 \
-  : cpu_level() == CpuLevel::kAvx2 ? avx2::name                   \
+#define WENGERT_CHOOSE(name)                      \
+  cpu_level() == CpuLevel::kAvx512 ? avx512::name \
+  : cpu_level() == CpuLevel::kAvx2 ? avx2::name   \
                                    : baseline::name
 #else
 #define WENGERT_CHOOSE(name) baseline::name

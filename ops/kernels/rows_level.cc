@@ -1,6 +1,5 @@
-#include "wengert/ops/kernels/rows.h"
-
 #include "wengert/ops/kernels/lanes.h"
+#include "wengert/ops/kernels/rows.h"
 
 namespace wengert::kernels::WENGERT_LEVEL {
 namespace {
@@ -100,8 +99,7 @@ T min(const T* x, std::int64_t n) {
 
 /// Strips of columns stay in registers while rows go by; rows are paired in blocks of 128.
 template <class T, int kVectors>
-inline void sum_strip(const T* x, std::int64_t rows, std::int64_t stride, T* to,
-                      bool accumulate) {
+inline void sum_strip(const T* x, std::int64_t rows, std::int64_t stride, T* to, bool accumulate) {
   constexpr std::int64_t kCount = Lanes<T>::kCount;
   Lanes<T> totals[kVectors];
   for (auto& total : totals) total = Lanes<T>::splat(T(0));
@@ -302,9 +300,8 @@ void log_softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
     const T shift = shift_of(row, n);
     const Lanes<T> by = Lanes<T>::splat(shift);
     const Lanes<T> logarithm = Lanes<T>::splat(log_of(sum_exp(row, n, shift)));
-    map_row(n, y + r * n, false, [&](std::int64_t i, std::int64_t m) {
-      return (some(row, i, m) - by) - logarithm;
-    });
+    map_row(n, y + r * n, false,
+            [&](std::int64_t i, std::int64_t m) { return (some(row, i, m) - by) - logarithm; });
   }
 }
 
@@ -396,10 +393,17 @@ void cross_entropy_backward(const T* g, const T* x, const std::int64_t* target, 
 
 template <class T>
 constexpr RowKernels<T> kernels_of() {
-  return {sum<T>,         max<T>,         min<T>,
-          squares<T>,     sum_columns<T>, logsumexp<T>,
-          softmax<T>,     log_softmax<T>, softmax_backward<T>,
-          log_softmax_backward<T>, cross_entropy_backward<T>};
+  return {sum<T>,
+          max<T>,
+          min<T>,
+          squares<T>,
+          sum_columns<T>,
+          logsumexp<T>,
+          softmax<T>,
+          log_softmax<T>,
+          softmax_backward<T>,
+          log_softmax_backward<T>,
+          cross_entropy_backward<T>};
 }
 
 }  // namespace

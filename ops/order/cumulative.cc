@@ -51,8 +51,8 @@ void cumprod_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ScanAttributes>();
   const int axis = static_cast<int>(attributes.axis), by = attributes.reverse ? -1 : 1;
   // yᵢ = xᵢ·yᵢ₋₁: what flows into yᵢ is sᵢ = gᵢ + xᵢ₊₁·sᵢ₊₁, of which x gets sᵢ·yᵢ₋₁.
-  const Var s = linear_recurrence(shift(c.input(0), -by, axis, 0), c.cotangent(), axis,
-                                  !attributes.reverse);
+  const Var s =
+      linear_recurrence(shift(c.input(0), -by, axis, 0), c.cotangent(), axis, !attributes.reverse);
   c.set(0, cotangent_product(s, shift(c.output(), by, axis, 1)));
 }
 

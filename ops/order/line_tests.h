@@ -11,8 +11,8 @@ struct LineCase {
 };
 
 inline std::vector<LineCase> line_cases() {
-  return {{{1}, 0}, {{6}, -1}, {{3, 4}, 0}, {{3, 4}, -1}, {{2, 3, 2}, 1}, {{2, 3, 2}, -3},
-          {{0}, 0}, {{3, 0}, 0}, {{0, 3}, 1}};
+  return {{{1}, 0},        {{6}, -1}, {{3, 4}, 0}, {{3, 4}, -1}, {{2, 3, 2}, 1},
+          {{2, 3, 2}, -3}, {{0}, 0},  {{3, 0}, 0}, {{0, 3}, 1}};
 }
 
 using LineInputs = std::vector<std::vector<double>>;
@@ -40,8 +40,9 @@ inline Tensor map_lines(std::span<const Tensor> inputs, int axis,
     }
   }
   Shape result = shape;
-  if (results.empty()) results.push_back(f(LineInputs(inputs.size(), std::vector<double>(
-                                              static_cast<std::size_t>(shape[at])))));
+  if (results.empty())
+    results.push_back(
+        f(LineInputs(inputs.size(), std::vector<double>(static_cast<std::size_t>(shape[at])))));
   result[at] = static_cast<std::int64_t>(results[0].size());
   std::vector<double> out(static_cast<std::size_t>(element_count(result)));
   for (std::int64_t l = 0; l < outer * inner; ++l) {
@@ -54,18 +55,17 @@ inline Tensor map_lines(std::span<const Tensor> inputs, int axis,
 }
 
 /// A sample of an op of one input that works line by line.
-inline Sample line_sample(
-    std::string name, Tensor x, int axis, std::function<Var(const Var&)> call,
-    std::function<std::vector<double>(const std::vector<double>&)> reference,
-    DType dtype = DType::kFloat64) {
+inline Sample line_sample(std::string name, Tensor x, int axis, std::function<Var(const Var&)> call,
+                          std::function<std::vector<double>(const std::vector<double>&)> reference,
+                          DType dtype = DType::kFloat64) {
   Sample sample;
-  sample.name = std::move(name) + " " + to_string(x.dtype(), x.shape()) + " along " +
-                std::to_string(axis);
+  sample.name =
+      std::move(name) + " " + to_string(x.dtype(), x.shape()) + " along " + std::to_string(axis);
   sample.inputs = {std::move(x)};
   sample.call = [call](std::span<const Var> in) { return std::vector<Var>{call(in[0])}; };
   sample.reference = [axis, reference, dtype](std::span<const Tensor> in) {
-    return std::vector<Tensor>{
-        map_lines(in, axis, [&](const LineInputs& lines) { return reference(lines[0]); }, dtype)};
+    return std::vector<Tensor>{map_lines(
+        in, axis, [&](const LineInputs& lines) { return reference(lines[0]); }, dtype)};
   };
   sample.scale = 1;
   sample.smooth = is_floating(dtype);
@@ -74,8 +74,11 @@ inline Sample line_sample(
 
 inline std::vector<Rejected> line_rejected(const std::function<Var(const Var&, int)>& call) {
   const auto zeros = [](const Shape& shape) { return Var(Tensor::zeros(DType::kFloat32, shape)); };
-  return {{"axis out of range", [=] { call(zeros({2, 3}), 2); }, ErrorKind::kAxis,
-           "axis 2 is out of range for rank 2"},
+  return {{"axis out of range",
+           [=] {
+             call(zeros({2, 3}), 2);
+           },
+           ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
           {"scalar", [=] { call(zeros({}), -1); }, ErrorKind::kAxis,
            "axis -1 is out of range for rank 0"},
           {"empty Var", [=] { call(Var(), 0); }, ErrorKind::kGraph, "input 0 is an empty Var"}};

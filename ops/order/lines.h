@@ -30,9 +30,7 @@ struct Lines {
     }
     length = view.sizes[axis];
   }
-  std::int64_t start(std::int64_t line) const {
-    return line / step * step * length + line % step;
-  }
+  std::int64_t start(std::int64_t line) const { return line / step * step * length + line % step; }
 };
 
 /// cumsum and cumprod from either end.

@@ -45,8 +45,8 @@ void recurrence_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ScanAttributes>();
   const int axis = static_cast<int>(attributes.axis), by = attributes.reverse ? -1 : 1;
   // sᵢ = gᵢ + aᵢ₊₁·sᵢ₊₁ is the same recurrence from the other end.
-  const Var s = linear_recurrence(shift(c.input(0), -by, axis, 0), c.cotangent(), axis,
-                                  !attributes.reverse);
+  const Var s =
+      linear_recurrence(shift(c.input(0), -by, axis, 0), c.cotangent(), axis, !attributes.reverse);
   if (c.needs(0)) c.set(0, cotangent_product(s, shift(c.output(), by, axis, 0)));
   if (c.needs(1)) c.set(1, s);
 }
@@ -78,11 +78,11 @@ void evaluate_shift(EvalContext& call) {
       const T* from = x.view().as<T>() + lines.start(l);
       T* to = out.as<T>() + lines.start(l);
       for (std::int64_t i = 0; i < lines.length; ++i) {
-        const bool inside = attributes.by >= 0 ? i >= attributes.by
-                                               : attributes.by > -lines.length &&
-                                                     i < lines.length + attributes.by;
-        to[i * lines.step] = inside ? from[(i - attributes.by) * lines.step]
-                                    : static_cast<T>(attributes.fill);
+        const bool inside = attributes.by >= 0
+                                ? i >= attributes.by
+                                : attributes.by > -lines.length && i < lines.length + attributes.by;
+        to[i * lines.step] =
+            inside ? from[(i - attributes.by) * lines.step] : static_cast<T>(attributes.fill);
       }
     }
   });

@@ -112,13 +112,12 @@ void evaluate_topk(EvalContext& call) {
   select(call, attributes.axis, attributes.k, attributes.largest);
 }
 
-Var zeros_of(DType dtype, const Shape& shape) { return Tensor::zeros(dtype, shape); }
-
 void set_placed(VjpContext& c, std::int64_t axis) {
   const Var g = c.cotangent(0);
   if (!g) return;
   const int at = static_cast<int>(axis < 0 ? axis + c.shape(0).size() : axis);
-  c.set(0, scatter_add(zeros_of(g.dtype(), c.shape(0)), c.output(1), g, at));
+  const Var zeros = Tensor::zeros(g.dtype(), c.shape(0));
+  c.set(0, scatter_add(zeros, c.output(1), g, at));
 }
 
 void sort_vjp(VjpContext& c) { set_placed(c, c.attributes<SortAttributes>().axis); }
@@ -146,7 +145,8 @@ constinit const OpDef sort_op = {
 constinit const OpDef topk_op = {
     .name = "topk",
     .doc = {.summary = "The k largest or smallest elements along an axis, sorted.",
-            .formula = "values[i] = x[indices[i]], i < k: the first k of sort, descending if largest",
+            .formula =
+                "values[i] = x[indices[i]], i < k: the first k of sort, descending if largest",
             .arguments = "x: any dtype; 0 ≤ k ≤ the axis's size; axis: negative from the back. Of "
                          "equal elements the first comes first; NaN comes last. Gives {values, "
                          "indices}, indices int64",
@@ -196,9 +196,10 @@ std::vector<double> order_of(const std::vector<double>& x, bool descending) {
     std::size_t at = order.size();
     while (at > 0) {
       const double before = x[static_cast<std::size_t>(order[at - 1])];
-      const bool moves = std::isnan(x[i]) ? false
+      const bool moves = std::isnan(x[i])     ? false
                          : std::isnan(before) ? true
-                         : descending ? before < x[i] : before > x[i];
+                         : descending         ? before < x[i]
+                                              : before > x[i];
       if (!moves) break;
       --at;
     }
@@ -247,9 +248,9 @@ WENGERT_OP_TESTS(sort) {
   for (bool descending : {false, true}) {
     const std::string name = descending ? "descending" : "ascending";
     const auto add = [&](const Tensor& x, int axis) {
-      tests.samples.push_back(order_sample(
-          name, x, axis, -1, descending,
-          [axis, descending](const Var& v) { return sort(v, axis, descending); }));
+      tests.samples.push_back(
+          order_sample(name, x, axis, -1, descending,
+                       [axis, descending](const Var& v) { return sort(v, axis, descending); }));
     };
     for (const auto& [shape, axis] : line_cases()) {
       add(spread(shape, -2, 2, ++seed), axis);
@@ -261,10 +262,12 @@ WENGERT_OP_TESTS(sort) {
       tests.samples.back().smooth = false;
     }
   }
-  tests.samples.push_back(gradient_sample(
-      "weighted", Tensor::from({3., 1., 2.}, {3}),
-      [](const Var& x) { return sort(x)[0] * Var(Tensor::from({10., 20., 30.}, {3})).value(); },
-      {30, 10, 20}));
+  tests.samples.push_back(
+      gradient_sample("weighted", Tensor::from({3., 1., 2.}, {3}),
+                      [](const Var& x) {
+                        return sort(x)[0] * Tensor::from({10., 20., 30.}, {3}).to(x.dtype());
+                      },
+                      {30, 10, 20}));
   tests.rejected = line_rejected([](const Var& x, int axis) { return sort(x, axis)[0]; });
   tests.ulps32 = tests.ulps64 = 0;
   tests.order = 2;
@@ -296,10 +299,11 @@ WENGERT_OP_TESTS(topk) {
   const auto bad = [](std::int64_t k, int axis) {
     return [=] { topk(Tensor::zeros(DType::kFloat32, {2, 3}), k, axis); };
   };
-  tests.rejected = {
-      {"k too large", bad(4, -1), ErrorKind::kValue, "k = 4 of 3 elements along axis -1 of f32[2,3]"},
-      {"k negative", bad(-1, 0), ErrorKind::kValue, "k = -1 of 2 elements along axis 0 of f32[2,3]"},
-      {"axis", bad(1, 2), ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
+  tests.rejected = {{"k too large", bad(4, -1), ErrorKind::kValue,
+                     "k = 4 of 3 elements along axis -1 of f32[2,3]"},
+                    {"k negative", bad(-1, 0), ErrorKind::kValue,
+                     "k = -1 of 2 elements along axis 0 of f32[2,3]"},
+                    {"axis", bad(1, 2), ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   tests.ulps32 = tests.ulps64 = 0;
   tests.order = 2;
   return tests;

@@ -122,10 +122,10 @@ OpTests argument_tests(const std::function<Var(const Var&, int, bool)>& f, doubl
   }
   const auto fixed = [&](const char* name, std::vector<double> x, std::int64_t position) {
     for (double& v : x) v *= sign;
-    tests.samples.push_back(fixed_sample(
-        name, {Tensor::from(x, {static_cast<std::int64_t>(x.size())})},
-        [f](std::span<const Var> in) { return std::vector<Var>{f(in[0], -1, false)}; },
-        {Tensor::scalar(position)}));
+    tests.samples.push_back(
+        fixed_sample(name, {Tensor::from(x, {static_cast<std::int64_t>(x.size())})},
+                     [f](std::span<const Var> in) { return std::vector<Var>{f(in[0], -1, false)}; },
+                     {Tensor::scalar(position)}));
   };
   fixed("the first of ties", {1, 3, 3, 2, 3}, 1);
   fixed("the first NaN", {1, kInfinity, kNan, 3, kNan}, 2);
@@ -134,12 +134,18 @@ OpTests argument_tests(const std::function<Var(const Var&, int, bool)>& f, doubl
   const auto zeros = [](const Shape& shape, DType dtype = DType::kFloat32) {
     return Var(Tensor::zeros(dtype, shape));
   };
-  tests.rejected = {{"axis", [=] { f(zeros({2, 3}), 2, false); }, ErrorKind::kAxis,
-                     "axis 2 is out of range for rank 2"},
+  tests.rejected = {{"axis",
+                     [=] {
+                       f(zeros({2, 3}), 2, false);
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
                     {"scalar", [=] { f(zeros({}), -1, false); }, ErrorKind::kAxis,
                      "axis -1 is out of range for rank 0"},
-                    {"empty axis", [=] { f(zeros({3, 0}), -1, false); }, ErrorKind::kShape,
-                     "over no elements: f32[3,0] along axes [-1]"},
+                    {"empty axis",
+                     [=] {
+                       f(zeros({3, 0}), -1, false);
+                     },
+                     ErrorKind::kShape, "over no elements: f32[3,0] along axes [-1]"},
                     {"bool", [=] { f(zeros({3}, DType::kBool), -1, false); }, ErrorKind::kDType,
                      "needs numbers, got bool[3]"}};
   tests.order = 0;

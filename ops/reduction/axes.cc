@@ -13,8 +13,8 @@ void mark_axes(const OpCall& call, const Axes& axes, bool* reduced) {
   for (std::int64_t axis : axes) {
     const int at = call.resolve_axis(axis, call.rank(0));
     if (reduced[at]) {
-      call.fail(ErrorKind::kAxis, "axis " + std::to_string(axis) + " is named twice in " +
-                                      to_string(axes.span()));
+      call.fail(ErrorKind::kAxis,
+                "axis " + std::to_string(axis) + " is named twice in " + to_string(axes.span()));
     }
     reduced[at] = true;
   }
@@ -50,7 +50,8 @@ Var with_reduced_axes(const Var& y, const Shape& input_shape,
 std::int64_t reduced_count(const Shape& shape, const Axes& axes) {
   if (axes.empty()) return element_count(shape);
   std::int64_t n = 1;
-  for (std::int64_t axis : axes) n *= shape[static_cast<int>(axis < 0 ? axis + shape.size() : axis)];
+  for (std::int64_t axis : axes)
+    n *= shape[static_cast<int>(axis < 0 ? axis + shape.size() : axis)];
   return n;
 }
 
@@ -63,8 +64,9 @@ void require_number(const OpCall& call) {
 
 void require_elements(const OpCall& call, const Axes& axes) {
   if (reduced_count(call.shape(0), axes) == 0) {
-    call.fail(ErrorKind::kShape, "over no elements: " + call.describe(0) + " along " +
-                                     (axes.empty() ? "all axes" : "axes " + to_string(axes.span())),
+    call.fail(ErrorKind::kShape,
+              "over no elements: " + call.describe(0) + " along " +
+                  (axes.empty() ? "all axes" : "axes " + to_string(axes.span())),
               "it has no value there; check the size first");
   }
 }
@@ -110,8 +112,8 @@ Rows::Rows(const TensorView& view, const bool* reduced) : data_(view.data) {
   }
   const TensorView ordered = {view.dtype, view.rank, sizes.data(), strides.data(), view.data};
   if (count_ * length_ == 0 || ordered.is_dense()) return;
-  storage_ = detail::allocate_storage(static_cast<std::size_t>(count_ * length_) *
-                                      size_of(view.dtype));
+  storage_ =
+      detail::allocate_storage(static_cast<std::size_t>(count_ * length_) * size_of(view.dtype));
   kernels::copy_to_dense(ordered, storage_->data);
   data_ = storage_->data;
 }

@@ -94,8 +94,7 @@ void evaluate_rows(EvalContext& call, const Axes& axes, const F& f) {
   const TensorView out = call.output();
   const auto run = [&]<class T>(T) {
     using Result = decltype(f(static_cast<const T*>(nullptr), std::int64_t{}));
-    rows.for_each(
-        [&](std::int64_t i) { out.as<Result>()[i] = f(rows.row<T>(i), rows.length()); });
+    rows.for_each([&](std::int64_t i) { out.as<Result>()[i] = f(rows.row<T>(i), rows.length()); });
   };
   if constexpr (requires { F::kFloatingOnly; }) {
     dispatch_floating(call.dtype(0), run);

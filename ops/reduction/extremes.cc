@@ -103,19 +103,21 @@ using namespace wengert::testing;
 OpTests extreme_tests(const ReductionCall& call, const RowReference& reference, double sign) {
   OpTests tests;
   tests.samples = reduction_samples(call, reference, -3, 2, false);
-  const auto all = [call](std::span<const Var> x) { return std::vector<Var>{call(x[0], {}, false)}; };
+  const auto all = [call](std::span<const Var> x) {
+    return std::vector<Var>{call(x[0], {}, false)};
+  };
   const auto total = [call](const Var& x) { return call(x, {-1}, false); };
   const auto at = [sign](std::initializer_list<double> values) {
     std::vector<double> signed_values;
     for (double v : values) signed_values.push_back(sign * v);
     return Tensor::from(signed_values, {static_cast<std::int64_t>(values.size())});
   };
-  tests.samples.push_back(gradient_sample("ties share", at({1, 4, 4, 2, 4, 4}), total,
-                                          {0, .25, .25, 0, .25, .25}));
-  tests.samples.push_back(gradient_sample("zeros tie, signs apart", at({-0.0, 0.0, -1}), total,
-                                          {.5, .5, 0}));
-  tests.samples.push_back(gradient_sample("infinities tie", at({kInfinity, 0, kInfinity}), total,
-                                          {.5, 0, .5}));
+  tests.samples.push_back(
+      gradient_sample("ties share", at({1, 4, 4, 2, 4, 4}), total, {0, .25, .25, 0, .25, .25}));
+  tests.samples.push_back(
+      gradient_sample("zeros tie, signs apart", at({-0.0, 0.0, -1}), total, {.5, .5, 0}));
+  tests.samples.push_back(
+      gradient_sample("infinities tie", at({kInfinity, 0, kInfinity}), total, {.5, 0, .5}));
   tests.samples.push_back(gradient_sample("NaN", at({1, kNan, 2}), total, {0, 0, 0}));
   for (int position : {0, 5, 40}) {
     std::vector<double> values(41, 1.0);
@@ -131,7 +133,9 @@ OpTests extreme_tests(const ReductionCall& call, const RowReference& reference, 
   }
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"no elements",
-                            [call] { call(Tensor::zeros(DType::kFloat32, {3, 0}), {1}, false); },
+                            [call] {
+                              call(Tensor::zeros(DType::kFloat32, {3, 0}), {1}, false);
+                            },
                             ErrorKind::kShape, "over no elements: f32[3,0] along axes [1]"});
   tests.rejected.push_back({"bool", [call] { call(Tensor::zeros(DType::kBool, {2}), {}, false); },
                             ErrorKind::kDType, "needs numbers, got bool[2]"});

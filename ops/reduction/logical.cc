@@ -158,12 +158,12 @@ WENGERT_OP_TESTS(all) {
 }
 
 WENGERT_OP_TESTS(count_nonzero) {
-  return logical_tests(
-      [](const Var& x, const Axes& axes, bool keepdims) { return count_nonzero(x, axes, keepdims); },
-      [](const std::vector<double>& v) {
-        return static_cast<double>(v.size()) -
-               static_cast<double>(std::count(v.begin(), v.end(), 0.0));
-      },
-      DType::kInt64);
+  return logical_tests([](const Var& x, const Axes& axes,
+                          bool keepdims) { return count_nonzero(x, axes, keepdims); },
+                       [](const std::vector<double>& v) {
+                         return static_cast<double>(v.size()) -
+                                static_cast<double>(std::count(v.begin(), v.end(), 0.0));
+                       },
+                       DType::kInt64);
 }
 #endif

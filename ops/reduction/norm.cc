@@ -118,9 +118,8 @@ Var norm(const Var& x, double p, const Axes& axes, bool keepdims, std::source_lo
 WENGERT_OP_TESTS(norm) {
   OpTests tests;
   const auto call = [](double p) -> ReductionCall {
-    return [p](const Var& x, const Axes& axes, bool keepdims) {
-      return norm(x, p, axes, keepdims);
-    };
+    return
+        [p](const Var& x, const Axes& axes, bool keepdims) { return norm(x, p, axes, keepdims); };
   };
   for (double p : {1.0, 2.0, kInfinity, 3.0, 1.5}) {
     const RowReference reference = [p](const std::vector<double>& values) {
@@ -141,19 +140,18 @@ WENGERT_OP_TESTS(norm) {
     const auto all = [p](const Var& x) { return norm(x, p); };
     tests.samples.push_back(gradient_sample("at 0, p = " + std::to_string(p),
                                             Tensor::from({0., 0.}, {2}), all, {0, 0}));
-    tests.samples.push_back(fixed_sample(
-        "infinite, p = " + std::to_string(p), {Tensor::from({1., -kInfinity}, {2})},
-        [p](std::span<const Var> x) { return std::vector<Var>{norm(x[0], p)}; },
-        {Tensor::scalar(kInfinity)}));
+    tests.samples.push_back(
+        fixed_sample("infinite, p = " + std::to_string(p), {Tensor::from({1., -kInfinity}, {2})},
+                     [p](std::span<const Var> x) { return std::vector<Var>{norm(x[0], p)}; },
+                     {Tensor::scalar(kInfinity)}));
   }
-  tests.samples.push_back(gradient_sample(
-      "3-4-5", Tensor::from({3., -4.}, {2}), [](const Var& x) { return norm(x); }, {.6, -.8}));
-  tests.samples.push_back(gradient_sample(
-      "infinity, ties", Tensor::from({3., -3., 1.}, {3}),
-      [](const Var& x) { return norm(x, kInfinity); }, {.5, -.5, 0}));
-  tests.samples.push_back(gradient_sample(
-      "1, with a zero", Tensor::from({3., 0., -1.}, {3}), [](const Var& x) { return norm(x, 1); },
-      {1, 0, -1}));
+  tests.samples.push_back(gradient_sample("3-4-5", Tensor::from({3., -4.}, {2}),
+                                          [](const Var& x) { return norm(x); }, {.6, -.8}));
+  tests.samples.push_back(gradient_sample("infinity, ties", Tensor::from({3., -3., 1.}, {3}),
+                                          [](const Var& x) { return norm(x, kInfinity); },
+                                          {.5, -.5, 0}));
+  tests.samples.push_back(gradient_sample("1, with a zero", Tensor::from({3., 0., -1.}, {3}),
+                                          [](const Var& x) { return norm(x, 1); }, {1, 0, -1}));
   tests.rejected = reduction_rejected(call(2));
   const auto bad = [](double p) { return [p] { norm(Tensor::zeros(DType::kFloat32, {2}), p); }; };
   tests.rejected.push_back(

@@ -107,19 +107,18 @@ WENGERT_OP_TESTS(prod) {
     tests.samples.push_back(reduction_sample(c, at, call, reference));
     tests.samples.back().name += std::string(" ") + name;
     tests.samples.back().scale = 1;
-    tests.samples.push_back(
-        gradient_sample(name, at, [](const Var& v) { return prod(v); }, gradient));
+    tests.samples.push_back(gradient_sample(
+        name, at, [](const Var& v) { return prod(v); }, gradient));
   };
   zeros("one zero", {2, 0, 3, 4}, {0, 24, 0, 0});
   zeros("two zeros", {2, 0, 3, 0}, {0, 0, 0, 0});
   zeros("three zeros", {0, 0, 0}, {0, 0, 0});
-  tests.samples.push_back(reduction_sample({{2, 3}, {0, 1}},
-                                           Tensor::from({1.5, 0., 2., 3., 4., 0.5}, {2, 3}), call,
-                                           reference));
+  tests.samples.push_back(reduction_sample(
+      {{2, 3}, {0, 1}}, Tensor::from({1.5, 0., 2., 3., 4., 0.5}, {2, 3}), call, reference));
   for (DType dtype : {DType::kInt32, DType::kInt64, DType::kUint8}) {
     const ReductionCase c = {{3, 5}, {0}};
-    tests.samples.push_back(reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference,
-                                             DType::kInt64));
+    tests.samples.push_back(
+        reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference, DType::kInt64));
   }
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"bool", [] { prod(Tensor::zeros(DType::kBool, {2})); },

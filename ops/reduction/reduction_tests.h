@@ -24,10 +24,20 @@ struct ReductionCase {
 
 /// Every kind of axes: all, one, several, negative, kept; sizes 1 and long rows.
 inline std::vector<ReductionCase> reduction_cases() {
-  return {{{}, {}},           {{7}, {}},           {{3, 5}, {}},         {{3, 5}, {0}},
-          {{3, 5}, {1}},      {{3, 5}, {-1}, true}, {{3, 5}, {-2}, true}, {{2, 3, 4}, {1}},
-          {{2, 3, 4}, {0, 2}}, {{2, 3, 4}, {-1, 0}, true}, {{2, 3, 4}, {}, true}, {{2, 1, 3}, {1}},
-          {{2, 70}, {1}},     {{5, 2, 2, 3}, {0, 2}}};
+  return {{{}, {}},
+          {{7}, {}},
+          {{3, 5}, {}},
+          {{3, 5}, {0}},
+          {{3, 5}, {1}},
+          {{3, 5}, {-1}, true},
+          {{3, 5}, {-2}, true},
+          {{2, 3, 4}, {1}},
+          {{2, 3, 4}, {0, 2}},
+          {{2, 3, 4}, {-1, 0}, true},
+          {{2, 3, 4}, {}, true},
+          {{2, 1, 3}, {1}},
+          {{2, 70}, {1}},
+          {{5, 2, 2, 3}, {0, 2}}};
 }
 
 /// The textbook reduction: walks the input and collects what belongs to each result.
@@ -82,9 +92,8 @@ inline Sample reduction_sample(const ReductionCase& c, Tensor input, const Reduc
 
 /// Samples over [low, high] for reduction_cases(), and over no elements if `empty` says so.
 inline std::vector<Sample> reduction_samples(const ReductionCall& call,
-                                             const RowReference& reference, double low,
-                                             double high, bool empty,
-                                             DType dtype = DType::kFloat64) {
+                                             const RowReference& reference, double low, double high,
+                                             bool empty, DType dtype = DType::kFloat64) {
   std::vector<Sample> samples;
   auto cases = reduction_cases();
   cases.push_back({{0, 3}, {1}});
@@ -107,10 +116,12 @@ inline std::vector<Rejected> reduction_rejected(const ReductionCall& call) {
            "axis 2 is out of range for rank 2"},
           {"negative axis out of range", [=] { call(x(), {-3}, false); }, ErrorKind::kAxis,
            "axis -3 is out of range for rank 2"},
-          {"axis twice", [=] { call(x(), {1, -1}, false); }, ErrorKind::kAxis,
-           "axis -1 is named twice in [1,-1]"},
-          {"empty", [=] { call(Var(), {}, false); }, ErrorKind::kGraph,
-           "input 0 is an empty Var"}};
+          {"axis twice",
+           [=] {
+             call(x(), {1, -1}, false);
+           },
+           ErrorKind::kAxis, "axis -1 is named twice in [1,-1]"},
+          {"empty", [=] { call(Var(), {}, false); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
 }
 
 /// A sample with inputs and results written down: kinks, infinities, zeros, integers.
@@ -130,14 +141,13 @@ inline Sample fixed_sample(std::string name, std::vector<Tensor> inputs,
 inline Sample gradient_sample(std::string name, Tensor x, std::function<Var(const Var&)> call,
                               std::vector<double> expected) {
   const Shape shape = x.shape();
-  return fixed_sample(
-      "gradient " + std::move(name), {std::move(x)},
-      [call](std::span<const Var> in) {
-        Tape tape;
-        const Var point = variable(in[0].value());
-        return std::vector<Var>{grad(sum(call(point)), point).value()};
-      },
-      {Tensor::from(expected, shape)});
+  return fixed_sample("gradient " + std::move(name), {std::move(x)},
+                      [call](std::span<const Var> in) {
+                        Tape tape;
+                        const Var point = variable(in[0].value());
+                        return std::vector<Var>{grad(sum(call(point)), point).value()};
+                      },
+                      {Tensor::from(expected, shape)});
 }
 
 }  // namespace wengert::testing

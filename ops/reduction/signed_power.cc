@@ -42,8 +42,8 @@ void evaluate_power(EvalContext& call) {
   const std::int64_t n = out.count();
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < n; ++i) {
-      out.as<T>()[i] = static_cast<T>(
-          signed_power_of(x.view().as<T>()[i], attributes.exponent, attributes.odd));
+      out.as<T>()[i] =
+          static_cast<T>(signed_power_of(x.view().as<T>()[i], attributes.exponent, attributes.odd));
     }
   });
 }
@@ -115,10 +115,10 @@ WENGERT_OP_TESTS(signed_power) {
   const auto at_zero = [&](double exponent, bool odd, double value, double gradient) {
     const std::string name = "0 to " + std::to_string(exponent) + (odd ? " odd" : "");
     const auto call = [exponent, odd](const Var& x) { return signed_power(x, exponent, odd); };
-    tests.samples.push_back(fixed_sample(
-        name, {Tensor::scalar(0.0)},
-        [call](std::span<const Var> x) { return std::vector<Var>{call(x[0])}; },
-        {Tensor::scalar(value)}));
+    tests.samples.push_back(
+        fixed_sample(name, {Tensor::scalar(0.0)},
+                     [call](std::span<const Var> x) { return std::vector<Var>{call(x[0])}; },
+                     {Tensor::scalar(value)}));
     tests.samples.push_back(gradient_sample(name, Tensor::scalar(0.0), call, {gradient}));
   };
   at_zero(0, false, 1, 0);

@@ -13,8 +13,8 @@ void evaluate_sum(EvalContext& call) {
   bool reduced[kMaxRank];
   mark_axes(call, call.attributes<ReductionAttributes>().axes, reduced);
   const DenseInput x(call.input(0));
-  kernels::reduce_sum(x.view().dtype, x.view().data, x.view().shape(), reduced,
-                      call.output().data, false);
+  kernels::reduce_sum(x.view().dtype, x.view().data, x.view().shape(), reduced, call.output().data,
+                      false);
 }
 
 void sum_vjp(VjpContext& c) {
@@ -28,9 +28,10 @@ constinit const OpDef sum_op = {
     .name = "sum",
     .doc = {.summary = "Sum over axes.",
             .formula = "y = Σ x over the given axes",
-            .arguments = "x: float32, float64, or integers, whose sum is int64 and wraps around; axes: "
-                         "negative from the back, all when empty; keepdims keeps them with size 1; "
-                         "over no elements the sum is 0",
+            .arguments =
+                "x: float32, float64, or integers, whose sum is int64 and wraps around; axes: "
+                "negative from the back, all when empty; keepdims keeps them with size 1; "
+                "over no elements the sum is 0",
             .gradient = "the cotangent repeated along the axes",
             .source = "N. Higham, The accuracy of floating point summation, 1993 (pairwise)"},
     .differentiable = 1,
@@ -71,8 +72,8 @@ WENGERT_OP_TESTS(sum) {
   }
   for (DType dtype : {DType::kInt32, DType::kInt64, DType::kUint8}) {
     const ReductionCase c = {{3, 5}, {0}};
-    tests.samples.push_back(reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference,
-                                             DType::kInt64));
+    tests.samples.push_back(
+        reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference, DType::kInt64));
   }
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"bool", [] { sum(Tensor::zeros(DType::kBool, {2})); },

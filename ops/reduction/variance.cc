@@ -162,7 +162,8 @@ OpTests spread_tests(const CorrectedCall& f, bool root) {
     };
     for (Sample& sample : reduction_samples(call, reference, -1, 3, true)) {
       // One element has no spread: a kink, or NaN.
-      sample.smooth = sample.inputs[0].rank() > 0 && sample.name.find("[2,1,3]") == std::string::npos;
+      sample.smooth =
+          sample.inputs[0].rank() > 0 && sample.name.find("[2,1,3]") == std::string::npos;
       sample.name += " correction " + std::to_string(correction);
       sample.scale = 1;
       tests.samples.push_back(std::move(sample));
@@ -174,14 +175,14 @@ OpTests spread_tests(const CorrectedCall& f, bool root) {
   const auto all = [plain](const Var& x) { return plain(x, {}, false); };
   tests.samples.push_back(
       gradient_sample("no spread", Tensor::full(DType::kFloat64, {3}, 2), all, {0, 0, 0}));
-  tests.samples.push_back(fixed_sample(
-      "far from zero", {Tensor::from({1048576., 1048577., 1048578.}, {3})},
-      [all](std::span<const Var> x) { return std::vector<Var>{all(x[0])}; },
-      {Tensor::scalar(root ? std::sqrt(2.0 / 3) : 2.0 / 3)}));
+  tests.samples.push_back(
+      fixed_sample("far from zero", {Tensor::from({1048576., 1048577., 1048578.}, {3})},
+                   [all](std::span<const Var> x) { return std::vector<Var>{all(x[0])}; },
+                   {Tensor::scalar(root ? std::sqrt(2.0 / 3) : 2.0 / 3)}));
   tests.rejected = reduction_rejected(plain);
-  tests.rejected.push_back(
-      {"negative correction", [f] { f(Tensor::zeros(DType::kFloat32, {2}), {}, false, -1); },
-       ErrorKind::kValue, "negative correction -1"});
+  tests.rejected.push_back({"negative correction",
+                            [f] { f(Tensor::zeros(DType::kFloat32, {2}), {}, false, -1); },
+                            ErrorKind::kValue, "negative correction -1"});
   tests.ulps32 = tests.ulps64 = 16;
   return tests;
 }
@@ -189,9 +190,11 @@ OpTests spread_tests(const CorrectedCall& f, bool root) {
 }  // namespace
 
 WENGERT_OP_TESTS(variance) {
-  return spread_tests([](const Var& x, const Axes& axes, bool keepdims,
-                         std::int64_t correction) { return variance(x, axes, keepdims, correction); },
-                      false);
+  return spread_tests(
+      [](const Var& x, const Axes& axes, bool keepdims, std::int64_t correction) {
+        return variance(x, axes, keepdims, correction);
+      },
+      false);
 }
 
 WENGERT_OP_TESTS(standard_deviation) {

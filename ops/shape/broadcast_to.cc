@@ -60,3 +60,38 @@ Var broadcast_to(const Var& x, const Shape& shape, std::source_location where) {
 
 }  // namespace wengert
 #endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/shape/shape_tests.h"
+
+WENGERT_OP_TESTS(broadcast_to) {
+  OpTests tests = moving_tests();
+  const auto add = [&](const Shape& from, const Shape& to) {
+    add_sample(
+        tests, to_string(from) + " to " + to_string(to), {spread(from, -1, 1)},
+        [=](std::span<const Var> x) { return broadcast_to(x[0], to); },
+        [=](std::span<const Tensor> x) {
+          return by_index(to, [&](const Dims& i) {
+            Dims source;
+            for (int d = 0; d < from.size(); ++d) {
+              source.push_back(from[d] == 1 ? 0 : i[to.size() - from.size() + d]);
+            }
+            return element(x[0], source);
+          });
+        });
+  };
+  add({3}, {2, 3});
+  add({2, 1}, {2, 4});
+  add({}, {3});
+  add({1, 1}, {2, 0});
+  add({2, 3}, {2, 3});
+  tests.rejected = {
+      {"size", [] { broadcast_to(zeros32({2}), {3}); }, ErrorKind::kShape,
+       "f32[2] does not broadcast to [3]"},
+      {"rank", [] { broadcast_to(zeros32({2, 3}), {3}); }, ErrorKind::kShape,
+       "f32[2,3] does not broadcast to [3]"},
+      {"negative", [] { broadcast_to(zeros32({1}), {-1}); }, ErrorKind::kShape,
+       "negative size in [-1]"}};
+  return tests;
+}
+#endif

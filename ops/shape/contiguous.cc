@@ -37,3 +37,25 @@ Var contiguous(const Var& x, std::source_location where) {
 
 }  // namespace wengert
 #endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/shape/shape_tests.h"
+
+WENGERT_OP_TESTS(contiguous) {
+  OpTests tests = moving_tests();
+  add_sample(
+      tests, "of a transposed view", {spread({2, 3}, -1, 1)},
+      [](std::span<const Var> x) { return contiguous(transpose(x[0])); },
+      [](std::span<const Tensor> x) {
+        return by_index({3, 2}, [&](const Dims& i) { return element(x[0], {i[1], i[0]}); });
+      });
+  add_sample(
+      tests, "of a dense tensor", {spread({4}, -1, 1)},
+      [](std::span<const Var> x) { return contiguous(x[0]); },
+      [](std::span<const Tensor> x) { return x[0]; });
+  tests.rejected = {{"empty Var", [] { contiguous(Var()); }, ErrorKind::kGraph,
+                     "input 0 is an empty Var"}};
+  tests.exempt = "takes every dtype and shape";
+  return tests;
+}
+#endif

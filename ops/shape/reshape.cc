@@ -126,3 +126,31 @@ Var reshape(const Var& x, const Shape& shape, std::source_location where) {
 
 }  // namespace wengert
 #endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/shape/shape_tests.h"
+
+WENGERT_OP_TESTS(reshape) {
+  OpTests tests = moving_tests();
+  const auto add = [&](const Shape& shape, const Shape& asked, const Shape& result) {
+    add_sample(
+        tests, to_string(shape) + " as " + to_string(asked), {spread(shape, -1, 1)},
+        [=](std::span<const Var> x) { return reshape(x[0], asked); },
+        [=](std::span<const Tensor> x) { return x[0].contiguous().reshaped(result); });
+  };
+  add({2, 6}, {3, 4}, {3, 4});
+  add({2, 6}, {4, -1}, {4, 3});
+  add({1}, {}, {});
+  add({}, {1, 1}, {1, 1});
+  add({0, 3}, {3, -1}, {3, 0});
+  add({2, 3, 4}, {6, 1, 4}, {6, 1, 4});
+  tests.rejected = {
+      {"count", [] { reshape(zeros32({2, 3}), {4}); }, ErrorKind::kShape,
+       "f32[2,3] of 6 elements cannot become [4]"},
+      {"two open", [] { reshape(zeros32({2, 3}), {-1, -1}); }, ErrorKind::kShape,
+       "negative size in [-1,-1]"},
+      {"negative", [] { reshape(zeros32({2, 3}), {-2, -3}); }, ErrorKind::kShape,
+       "negative size in [-2,-3]"}};
+  return tests;
+}
+#endif

@@ -100,3 +100,52 @@ Var squeeze(const Var& x, const Axes& axes, std::source_location where) {
 
 }  // namespace wengert
 #endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/shape/shape_tests.h"
+
+WENGERT_OP_TESTS(expand_dims) {
+  OpTests tests = moving_tests();
+  const auto add = [&](const Shape& shape, int axis, const Shape& result) {
+    add_sample(
+        tests, to_string(shape) + " at " + std::to_string(axis), {spread(shape, -1, 1)},
+        [=](std::span<const Var> x) { return expand_dims(x[0], axis); },
+        [=](std::span<const Tensor> x) { return x[0].contiguous().reshaped(result); });
+  };
+  add({2, 3}, 0, {1, 2, 3});
+  add({2, 3}, -1, {2, 3, 1});
+  add({2, 3}, 1, {2, 1, 3});
+  add({}, 0, {1});
+  add({0}, 0, {1, 0});
+  tests.rejected = {
+      {"axis", [] { expand_dims(zeros32({2}), 2); }, ErrorKind::kAxis,
+       "axis 2 is out of range for rank 2"},
+      {"negative", [] { expand_dims(zeros32({2}), -3); }, ErrorKind::kAxis,
+       "axis -3 is out of range for rank 2"},
+      {"rank", [] { expand_dims(zeros32({1, 1, 1, 1, 1, 1, 1, 1}), 0); }, ErrorKind::kShape,
+       "f32[1,1,1,1,1,1,1,1] has the highest rank already"}};
+  return tests;
+}
+
+WENGERT_OP_TESTS(squeeze) {
+  OpTests tests = moving_tests();
+  const auto add = [&](const Shape& shape, const Axes& axes, const Shape& result) {
+    add_sample(
+        tests, to_string(shape) + " at " + axes.str(), {spread(shape, -1, 1)},
+        [=](std::span<const Var> x) { return squeeze(x[0], axes); },
+        [=](std::span<const Tensor> x) { return x[0].contiguous().reshaped(result); });
+  };
+  add({1, 3, 1}, {}, {3});
+  add({1, 3, 1}, {-1}, {1, 3});
+  add({1}, {0}, {});
+  add({1, 0}, {0}, {0});
+  tests.rejected = {
+      {"size", [] { squeeze(zeros32({2, 3}), {0}); }, ErrorKind::kShape,
+       "axis 0 of f32[2,3] has size 2, not 1"},
+      {"axis", [] { squeeze(zeros32({1}), {1}); }, ErrorKind::kAxis,
+       "axis 1 is out of range for rank 1"},
+      {"scalar", [] { squeeze(zeros32({}), {0}); }, ErrorKind::kAxis,
+       "axis 0 is out of range for rank 0"}};
+  return tests;
+}
+#endif

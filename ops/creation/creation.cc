@@ -1,0 +1,318 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+#include "wengert/ops/creation/sizes.h"
+
+namespace wengert {
+namespace ops {
+namespace {
+
+struct FillAttributes {
+  Shape shape;
+  double value;
+  DType dtype;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("shape", self.shape);
+    v("value", self.value);
+    v("dtype", self.dtype);
+  }
+};
+
+struct RangeAttributes {
+  double start, stop, step;
+  std::int64_t count;
+  DType dtype;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("start", self.start);
+    v("stop", self.stop);
+    v("step", self.step);
+    v("count", self.count);
+    v("dtype", self.dtype);
+  }
+};
+
+/// Whether a value is one of the dtype: any for floating ones, else whole and in range.
+bool holds(DType dtype, double value) {
+  return dispatch(dtype, [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>) {
+      return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
+      return value == 0 || value == 1;
+    } else {
+      constexpr int kBits = std::numeric_limits<T>::digits;
+      const double low = std::is_signed_v<T> ? -std::ldexp(1.0, kBits) : 0;
+      return std::trunc(value) == value && value >= low && value < std::ldexp(1.0, kBits);
+    }
+  });
+}
+
+void require_held(const OpCall& call, DType dtype, const char* what, double value) {
+  if (!holds(dtype, value)) {
+    call.fail(
+        ErrorKind::kValue,
+        std::string(what) + " " + std::to_string(value) + " is no " + std::string(name_of(dtype)),
+        "choose a floating dtype");
+  }
+}
+
+void infer_full(InferContext& call) {
+  const auto& a = call.attributes<FillAttributes>();
+  require_held(call, a.dtype, "value", a.value);
+  output_of_sizes(call, a.dtype, a.shape);
+}
+
+void fill_output(const TensorView& out, double value) {
+  const std::int64_t n = out.count();
+  dispatch(out.dtype, [&]<class T>(T) {
+    for (std::int64_t i = 0; i < n; ++i) out.as<T>()[i] = static_cast<T>(value);
+  });
+}
+
+void evaluate_full(EvalContext& call) {
+  fill_output(call.output(), call.attributes<FillAttributes>().value);
+}
+
+void infer_like(InferContext& call) { call.output(call.dtype(0), call.shape(0)); }
+template <int kValue>
+void evaluate_like(EvalContext& call) {
+  fill_output(call.output(), kValue);
+}
+
+void require_range_dtype(const OpCall& call, const RangeAttributes& a) {
+  if (a.dtype == DType::kBool) call.fail(ErrorKind::kDType, "bool has no ranges");
+  if (!std::isfinite(a.start) || !std::isfinite(a.stop)) {
+    call.fail(ErrorKind::kValue, "ends must be finite, got " + std::to_string(a.start) + " and " +
+                                     std::to_string(a.stop));
+  }
+}
+
+/// ⌈(stop − start)/step⌉ elements, none when step leads away from stop.
+void infer_arange(InferContext& call) {
+  const auto& a = call.attributes<RangeAttributes>();
+  require_range_dtype(call, a);
+  if (a.step == 0 || !std::isfinite(a.step)) {
+    call.fail(ErrorKind::kValue, "step must be finite and not 0, got " + std::to_string(a.step));
+  }
+  const double count = std::fmax(0, std::ceil((a.stop - a.start) / a.step));
+  if (!(count < 0x1p53)) {
+    call.fail(ErrorKind::kValue, "too many elements: from " + std::to_string(a.start) + " to " +
+                                     std::to_string(a.stop) + " by " + std::to_string(a.step));
+  }
+  if (count > 0) {
+    require_held(call, a.dtype, "start", a.start);
+    if (count > 1) {
+      if (!is_floating(a.dtype) && std::trunc(a.step) != a.step) {
+        call.fail(ErrorKind::kValue, "step " + std::to_string(a.step) + " is not whole",
+                  "choose a floating dtype");
+      }
+      require_held(call, a.dtype, "the last element", a.start + (count - 1) * a.step);
+    }
+  }
+  output_of_sizes(call, a.dtype, {static_cast<std::int64_t>(count)});
+}
+
+void evaluate_arange(EvalContext& call) {
+  const auto& a = call.attributes<RangeAttributes>();
+  const TensorView out = call.output();
+  const std::int64_t n = out.count();
+  dispatch(out.dtype, [&]<class T>(T) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      if constexpr (std::is_floating_point_v<T>) {
+        out.as<T>()[i] = static_cast<T>(a.start + static_cast<double>(i) * a.step);
+      } else {
+        out.as<T>()[i] = static_cast<T>(static_cast<std::int64_t>(a.start) +
+                                        (n > 1 ? i * static_cast<std::int64_t>(a.step) : 0));
+      }
+    }
+  });
+}
+
+void infer_linspace(InferContext& call) {
+  const auto& a = call.attributes<RangeAttributes>();
+  require_range_dtype(call, a);
+  if (!is_floating(a.dtype)) {
+    call.fail(ErrorKind::kDType,
+              "the result must be float32 or float64, not " + std::string(name_of(a.dtype)),
+              "arange makes integers");
+  }
+  if (a.count < 0) call.fail(ErrorKind::kShape, "negative count " + std::to_string(a.count));
+  output_of_sizes(call, a.dtype, {a.count});
+}
+
+void evaluate_linspace(EvalContext& call) {
+  const auto& a = call.attributes<RangeAttributes>();
+  const TensorView out = call.output();
+  dispatch_floating(out.dtype, [&]<class T>(T) {
+    for (std::int64_t i = 0; i < a.count; ++i) {
+      // From the nearer end: both are exact, and the points lie symmetrically.
+      const double t = a.count > 1 ? static_cast<double>(i) / static_cast<double>(a.count - 1) : 0;
+      const double value = i == 0             ? a.start
+                           : i + 1 == a.count ? a.stop
+                                              : a.start * (1 - t) + a.stop * t;
+      out.as<T>()[i] = static_cast<T>(value);
+    }
+  });
+}
+
+void infer_eye(InferContext& call) {
+  const auto& a = call.attributes<FillAttributes>();
+  output_of_sizes(call, a.dtype, a.shape);
+}
+
+void evaluate_eye(EvalContext& call) {
+  const TensorView out = call.output();
+  fill_output(out, 0);
+  dispatch(out.dtype, [&]<class T>(T) {
+    for (std::int64_t i = 0; i < out.sizes[0] && i < out.sizes[1]; ++i) {
+      out.as<T>()[i * out.sizes[1] + i] = T(1);
+    }
+  });
+}
+
+constexpr OpDef creation(std::string_view name, const Documentation& doc,
+                         void (*infer)(InferContext&), void (*evaluate)(EvalContext&),
+                         const AttributeType* attributes, int inputs = 0) {
+  OpDef op;
+  op.name = name;
+  op.doc = doc;
+  op.min_inputs = op.max_inputs = inputs;
+  op.infer = infer;
+  op.evaluate = evaluate;
+  op.attributes = attributes;
+  return op;
+}
+
+constexpr std::string_view kNoGradient = "none: the result does not depend on any value";
+
+}  // namespace
+
+constinit const OpDef zeros_op =
+    creation("zeros",
+             {.summary = "A tensor of zeros.",
+              .formula = "y[i…] = 0",
+              .arguments = "shape: sizes ≥ 0; dtype: any",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_full, evaluate_full, &attribute_type<FillAttributes>);
+
+constinit const OpDef ones_op =
+    creation("ones",
+             {.summary = "A tensor of ones.",
+              .formula = "y[i…] = 1",
+              .arguments = "shape: sizes ≥ 0; dtype: any, true for bool",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_full, evaluate_full, &attribute_type<FillAttributes>);
+
+constinit const OpDef full_op = creation(
+    "full",
+    {.summary = "A tensor with one value everywhere.",
+     .formula = "y[i…] = value",
+     .arguments = "shape: sizes ≥ 0; value: must be one of the dtype (whole and in range for "
+                  "integers); dtype: any",
+     .gradient = kNoGradient,
+     .source = "elementary"},
+    infer_full, evaluate_full, &attribute_type<FillAttributes>);
+
+constinit const OpDef arange_op = creation(
+    "arange",
+    {.summary = "Evenly spaced numbers from start to before stop.",
+     .formula = "y[i] = start + i·step, i < ⌈(stop − start)/step⌉",
+     .arguments = "start, stop: finite; step: finite, not 0, negative to count down; none when it "
+                  "leads away from stop; dtype: floating, or integer with whole start and step",
+     .gradient = kNoGradient,
+     .source = "elementary"},
+    infer_arange, evaluate_arange, &attribute_type<RangeAttributes>);
+
+constinit const OpDef linspace_op = creation(
+    "linspace",
+    {.summary = "A number of evenly spaced points with both ends.",
+     .formula = "y[i] = start·(1 − t) + stop·t, t = i/(count − 1); start alone for count 1",
+     .arguments = "start, stop: finite, given exactly; count ≥ 0; dtype: float32 or float64",
+     .gradient = kNoGradient,
+     .source = "elementary"},
+    infer_linspace, evaluate_linspace, &attribute_type<RangeAttributes>);
+
+constinit const OpDef eye_op =
+    creation("eye",
+             {.summary = "A matrix with ones on the diagonal.",
+              .formula = "y[i, j] = [i = j]",
+              .arguments = "rows ≥ 0; columns ≥ 0, or −1 for as many as rows; dtype: any",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_eye, evaluate_eye, &attribute_type<FillAttributes>);
+
+constinit const OpDef zeros_like_op =
+    creation("zeros_like",
+             {.summary = "Zeros of another tensor's shape and dtype.",
+              .formula = "y[i…] = 0",
+              .arguments = "x: any dtype and shape",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_like, evaluate_like<0>, nullptr, 1);
+
+constinit const OpDef ones_like_op =
+    creation("ones_like",
+             {.summary = "Ones of another tensor's shape and dtype.",
+              .formula = "y[i…] = 1",
+              .arguments = "x: any dtype and shape",
+              .gradient = kNoGradient,
+              .source = "elementary"},
+             infer_like, evaluate_like<1>, nullptr, 1);
+
+}  // namespace ops
+
+Var constant(const Tensor& value, std::source_location) { return Var(value); }
+
+Var zeros(const Shape& shape, DType dtype, std::source_location where) {
+  const ops::FillAttributes attributes = {shape, 0, dtype};
+  return apply(ops::zeros_op, {}, attributes, where);
+}
+
+Var ones(const Shape& shape, DType dtype, std::source_location where) {
+  const ops::FillAttributes attributes = {shape, 1, dtype};
+  return apply(ops::ones_op, {}, attributes, where);
+}
+
+Var full(const Shape& shape, double value, DType dtype, std::source_location where) {
+  const ops::FillAttributes attributes = {shape, value, dtype};
+  return apply(ops::full_op, {}, attributes, where);
+}
+
+Var arange(double start, double stop, double step, DType dtype, std::source_location where) {
+  const ops::RangeAttributes attributes = {start, stop, step, 0, dtype};
+  return apply(ops::arange_op, {}, attributes, where);
+}
+
+Var linspace(double start, double stop, std::int64_t count, DType dtype,
+             std::source_location where) {
+  const ops::RangeAttributes attributes = {start, stop, 0, count, dtype};
+  return apply(ops::linspace_op, {}, attributes, where);
+}
+
+Var eye(std::int64_t rows, std::int64_t columns, DType dtype, std::source_location where) {
+  const ops::FillAttributes attributes = {{rows, columns == -1 ? rows : columns}, 1, dtype};
+  return apply(ops::eye_op, {}, attributes, where);
+}
+
+Var zeros_like(const Var& x, std::source_location where) {
+  return apply(ops::zeros_like_op, x, where);
+}
+
+Var ones_like(const Var& x, std::source_location where) {
+  return apply(ops::ones_like_op, x, where);
+}
+
+}  // namespace wengert
+#endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/creation/creation_tests.h"
+#endif

@@ -1,0 +1,99 @@
+#include "wengert/ops/op_file.h"
+
+#ifdef WENGERT_RECORDS
+#include "wengert/ops/composite.h"
+
+namespace wengert {
+namespace ops {
+
+constinit const OpDef dot_op = composite(
+    "dot", 2, 2, 3,
+    {.summary = "Inner product of two vectors.",
+     .formula = "y = Σᵢ a[i]·b[i]",
+     .arguments = "a, b: vectors of one length and floating dtype. Recorded as matmul",
+     .gradient = "∂y/∂a = b, ∂y/∂b = a",
+     .source = "elementary"});
+
+constinit const OpDef outer_op = composite(
+    "outer", 2, 2, 3,
+    {.summary = "Outer product of two vectors.",
+     .formula = "y[i, j] = a[i]·b[j]",
+     .arguments = "a, b: vectors of one dtype. Recorded as expand_dims and mul",
+     .gradient = "∂a: g·b, ∂b: gᵀ·a",
+     .source = "elementary"});
+
+namespace {
+
+void require_vectors(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
+  if (a.rank() != 1 || b.rank() != 1) {
+    fail_composite(op, ErrorKind::kShape,
+                   "needs two vectors: a is " + to_string(a.dtype(), a.shape()) + ", b is " +
+                       to_string(b.dtype(), b.shape()),
+                   "matmul takes matrices, flatten makes vectors", where);
+  }
+}
+
+}  // namespace
+}  // namespace ops
+
+Var dot(const Var& a, const Var& b, std::source_location where) {
+  ops::require_vectors(ops::dot_op, a, b, where);
+  return matmul(a, b, where);
+}
+
+Var outer(const Var& a, const Var& b, std::source_location where) {
+  ops::require_vectors(ops::outer_op, a, b, where);
+  return mul(expand_dims(a, 1, where), expand_dims(b, 0, where), where);
+}
+
+}  // namespace wengert
+#endif
+
+#ifdef WENGERT_TESTS
+#include "wengert/ops/shape/shape_tests.h"
+
+WENGERT_OP_TESTS(dot) {
+  OpTests tests = moving_tests();
+  tests.ulps32 = tests.ulps64 = 16;
+  for (const std::int64_t n : {1, 5, 40, 0}) {
+    add_sample(
+        tests, std::to_string(n), {spread({n}, -1, 1), spread({n}, -1, 1, 2)},
+        [](std::span<const Var> x) { return dot(x[0], x[1]); },
+        [=](std::span<const Tensor> x) {
+          double total = 0;
+          for (std::int64_t i = 0; i < n; ++i) total += x[0].at(i) * x[1].at(i);
+          return Tensor::scalar(total);
+        });
+  }
+  tests.rejected = {
+      {"matrix", [] { dot(zeros32({2, 2}), zeros32({2})); }, ErrorKind::kShape,
+       "needs two vectors: a is f32[2,2], b is f32[2]"},
+      {"scalar", [] { dot(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
+       "needs two vectors: a is f32[], b is f32[2]"},
+      {"lengths", [] { dot(zeros32({3}), zeros32({2})); }, ErrorKind::kShape,
+       "inner sizes differ: a is f32[1,3], b is f32[2,1] (3 vs 2)"}};
+  return tests;
+}
+
+WENGERT_OP_TESTS(outer) {
+  OpTests tests = moving_tests();
+  add_sample(
+      tests, "3 and 4", {spread({3}, -1, 1), spread({4}, -1, 1, 2)},
+      [](std::span<const Var> x) { return outer(x[0], x[1]); },
+      [](std::span<const Tensor> x) {
+        return by_index({3, 4}, [&](const Dims& i) { return x[0].at(i[0]) * x[1].at(i[1]); });
+      });
+  add_sample(
+      tests, "nothing", {spread({0}, -1, 1), spread({4}, -1, 1, 2)},
+      [](std::span<const Var> x) { return outer(x[0], x[1]); },
+      [](std::span<const Tensor>) { return Tensor::zeros(DType::kFloat64, {0, 4}); });
+  tests.rejected = {
+      {"matrix", [] { outer(zeros32({2, 2}), zeros32({2})); }, ErrorKind::kShape,
+       "needs two vectors: a is f32[2,2], b is f32[2]"},
+      {"scalar", [] { outer(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
+       "needs two vectors: a is f32[], b is f32[2]"},
+      {"dtypes", [] { outer(zeros32({2}), Tensor::zeros(DType::kFloat64, {2})); },
+       ErrorKind::kDType, "mixed dtypes: f32[2,1] and f64[1,2]"}};
+  return tests;
+}
+#endif
