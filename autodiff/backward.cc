@@ -71,7 +71,10 @@ std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
   }
   std::vector<std::uint32_t> targets;
   for (const Var& x : xs) {
-    targets.push_back(tape.id_of(x, "grad"));
+    // A variable that no op on the tape has met: nothing depends on it.
+    const bool unmet = x && x.requires_grad() && x.get()->has(detail::Value::kLeaf) &&
+                       !tape.knows(x);
+    targets.push_back(unmet ? detail::kNoNode : tape.id_of(x, "grad"));
     if (!x.requires_grad()) {
       throw Error(ErrorKind::kGraph, "grad",
                   to_string(x.dtype(), x.shape()) + " to differentiate by is a constant",

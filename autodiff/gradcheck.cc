@@ -218,6 +218,7 @@ class Checker {
     const double tolerance =
         options_.absolute + options_.relative * std::fmax(std::fabs(analytic), std::fabs(numeric));
     const double error = std::fabs(analytic - numeric);
+    if (error == 0) return 0;
     return std::isfinite(error) ? error / tolerance : std::numeric_limits<double>::infinity();
   }
 

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <span>
 #include <string>
@@ -68,16 +69,16 @@ template <class Function>
 requires std::invocable<Function&, std::span<const Var>> GradcheckResult
 gradcheck(Function&& function, std::span<const Tensor> inputs, const GradcheckOptions& options = {},
           std::source_location where = std::source_location::current()) {
-  using F = std::remove_reference_t<Function>;
+  auto* const subject = std::addressof(function);  // of a plain function too
   const auto call = [](void* context, std::span<const Var> in, std::vector<Var>& out) {
-    auto&& result = (*static_cast<F*>(context))(in);
+    auto&& result = (**static_cast<decltype(subject)*>(context))(in);
     if constexpr (std::convertible_to<decltype(result), Var>) {
       out.emplace_back(std::forward<decltype(result)>(result));
     } else {
       for (auto& var : result) out.emplace_back(var);
     }
   };
-  void* context = const_cast<void*>(static_cast<const void*>(&function));
+  void* context = const_cast<void*>(static_cast<const void*>(&subject));
   return detail::gradcheck({call, context}, inputs, options, where);
 }
 

@@ -50,10 +50,11 @@ void on_gradient(std::string_view name, void (*observe)(void* context, const Ten
                 "no value named '" + std::string(name) + "' on this tape",
                 "name it with Tape::name, or use the parameter first");
   }
-  // Hooks of tapes that ended go at this occasion: serial numbers grow.
-  std::erase_if(t_hooks, [](const Hook& hook) {
-    const Tape* live = Tape::current();
-    return hook.serial > live->serial();
+  std::erase_if(t_hooks, [tape](const Hook& hook) {  // those of tapes that ended
+    for (const Tape* live = tape; live != nullptr; live = live->enclosing()) {
+      if (live->serial() == hook.serial) return false;
+    }
+    return true;
   });
   t_hooks.push_back({tape->serial(), node, observe, context});
 }

@@ -73,13 +73,17 @@ Tape::~Tape() {
   } else {
     delete memory_;
   }
-  for (Tape** link = &t_state.tape; *link != nullptr; link = &(*link)->outer_) {
-    if (*link == this) {
-      *link = outer_;
-      break;
-    }
+  if (t_state.tape == this) {
+    t_state.tape = outer_;
+    restore_control(saved_control_);
+    return;
   }
-  restore_control(saved_control_);
+  // An inner tape lives on: it goes on flushing denormals and will restore what was before us.
+  for (Tape* inner = t_state.tape; inner != nullptr; inner = inner->outer_) {
+    if (inner->outer_ != this) continue;
+    inner->outer_ = outer_;
+    inner->saved_control_ = saved_control_;
+  }
 }
 
 Tape* Tape::current() { return t_state.tape; }
@@ -197,6 +201,10 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
   const OpDef& leaf =
       value->has(Value::kRequiresGrad) ? detail::variable_op : detail::constant_op;
   Value* outputs[] = {value};
+  // Written before this tape met it: that is no overwriting of what the tape saved.
+  if (!value->has(Value::kInline) && value->storage != nullptr) {
+    value->version = value->storage->version.load(std::memory_order_acquire);
+  }
   append(leaf, {}, nullptr, outputs, 0, where);
   return value;
 }
@@ -270,6 +278,10 @@ std::uint32_t Tape::find(std::string_view name) const {
     if (known->name() == name) return id;
   }
   return kNoNode;
+}
+
+bool Tape::knows(const Var& var) const {
+  return owns(var) || memory_->alias_of.contains(var.get());
 }
 
 std::uint32_t Tape::id_of(const Var& var, std::string_view asking) const {

@@ -88,6 +88,10 @@ class WENGERT_API Tape {
   /// The id of a Var on this tape. Throws Error(kGraph): no node, another tape, tape ended.
   std::uint32_t id_of(const Var& var, std::string_view asking) const;
   bool owns(const Var& var) const { return var.get() != nullptr && var.get()->serial == serial_; }
+  /// Whether id_of would find it: a value of this tape, or a leaf of an enclosing one used here.
+  bool knows(const Var& var) const;
+  /// The tape that was live when this one began, or null.
+  const Tape* enclosing() const { return outer_; }
 
   /// While on, every recorded output is checked and the first NaN or infinity is remembered.
   void detect_non_finite(bool on) { detect_non_finite_ = on; }

@@ -15,7 +15,7 @@ inline constexpr double kGradientUlpsFactor = 8;
 
 struct CheckOptions {
   int order = 3;         ///< no derivative beyond this order is checked by differences
-  std::string sample;    ///< only the sample of this name; empty: everything
+  std::string sample = {};    ///< only the sample of this name; empty: everything
   bool verbose = false;  ///< a line per sample on standard error
 };
 

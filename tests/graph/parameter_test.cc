@@ -1,0 +1,134 @@
+#include "wengert/graph/parameter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/graph/errors.h"
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/tape.h"
+#include "wengert/ops/ops.h"
+
+namespace wengert {
+namespace {
+
+using ::testing::HasSubstr;
+
+Initializer filled_with(double value) {
+  return {"test_fill", value, 0,
+          [](const Initializer& self, std::uint64_t, std::string_view, const Fans&, Tensor& out) {
+            out = Tensor::full(out.dtype(), out.shape(), self.first);
+          }};
+}
+
+TEST(ParameterSet, CreatesOnFirstUseUnderTheScopesPath) {
+  ParameterSet set(7);
+  EXPECT_EQ(set.seed(), 7u);
+  Scope outer("encoder");
+  Parameter& first = set.declare("weight", DType::kFloat32, {2, 3}, filled_with(1), {});
+  EXPECT_EQ(first.name(), "encoder/weight");
+  EXPECT_EQ(first.value().at(5), 1);
+  Parameter& again = set.declare("weight", DType::kFloat32, {2, 3}, filled_with(1), {});
+  EXPECT_EQ(&first, &again);
+  EXPECT_EQ(set.size(), 1u);
+  EXPECT_EQ(set.element_count(), 6);
+}
+
+TEST(ParameterSet, ConflictsAreErrors) {
+  ParameterSet set;
+  set.declare("w", DType::kFloat32, {2}, filled_with(1), {});
+  EXPECT_ERROR(set.declare("w", DType::kFloat32, {3}, filled_with(1), {}), kParameter,
+               "parameter 'w' is f32[2], used here as f32[3]");
+  EXPECT_ERROR(set.declare("w", DType::kFloat64, {2}, filled_with(1), {}), kParameter,
+               "parameter 'w' is f32[2], used here as f64[2]");
+  try {
+    set.declare("w", DType::kFloat32, {2}, filled_with(2), {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.message(), HasSubstr("was initialized by test_fill(1, 0;"));
+    EXPECT_THAT(error.message(), HasSubstr("used here with test_fill(2, 0;"));
+  }
+  EXPECT_ERROR(set.add("w", Tensor::scalar(1.0)), kParameter, "parameter 'w' exists already");
+  EXPECT_ERROR(set.add("", Tensor::scalar(1.0)), kParameter, "a parameter needs a name");
+}
+
+TEST(ParameterSet, UnknownNamesSuggestTheClosest) {
+  ParameterSet set;
+  set.add("encoder/weight", Tensor::scalar(1.0));
+  try {
+    set.at("encoder/wieght");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "no parameter named 'encoder/wieght'");
+    EXPECT_EQ(error.fix(), "did you mean 'encoder/weight'?");
+  }
+  EXPECT_EQ(set.find("nothing"), nullptr);
+}
+
+TEST(ParameterSet, KeepsAddressesAndOrder) {
+  ParameterSet set;
+  std::vector<Parameter*> made;
+  for (int i = 0; i < 200; ++i) {
+    made.push_back(&set.add("p" + std::to_string(i), Tensor::scalar(double(i))));
+  }
+  EXPECT_EQ(set.all(), made);
+}
+
+TEST(ParameterSet, IsSafeToFillFromManyThreads) {
+  ParameterSet set;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&set] {
+      for (int i = 0; i < 100; ++i) {
+        set.declare("p" + std::to_string(i), DType::kFloat32, {4}, filled_with(i), {});
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(set.size(), 100u);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(set.at("p" + std::to_string(i)).value().at(3), i);
+}
+
+TEST(Parameter, UsedTwiceOnATapeIsOneLeaf) {
+  ParameterSet set;
+  Parameter& w = set.add("w", Tensor::scalar(3.0));
+  Tape tape;
+  const Var y = use(w) * use(w);
+  EXPECT_EQ(tape.size(), 2u);
+  EXPECT_EQ(tape.parameter(0), &w);
+  EXPECT_EQ(tape.name(0), "w");
+  const Gradients gradients = backward(y);
+  EXPECT_EQ(gradients.at("w").scalar_value(), 6);
+  ASSERT_NE(gradients.find(w), nullptr);
+  EXPECT_EQ(gradients.find(w)->scalar_value(), 6);
+  EXPECT_EQ(gradients.entries()[0].parameter, &w);
+}
+
+TEST(Parameter, FrozenOnesEnterAsConstants) {
+  ParameterSet set;
+  Parameter& w = set.add("w", Tensor::scalar(3.0));
+  Parameter& frozen = set.add("frozen", Tensor::scalar(5.0));
+  Parameter& table = set.add("table", Tensor::from({1, 2}, {2}));
+  frozen.set_trainable(false);
+  Tape tape;
+  EXPECT_FALSE(use(table).requires_grad());
+  const Gradients gradients = backward(use(w) * use(frozen));
+  EXPECT_EQ(gradients.entries().size(), 1u);
+  EXPECT_EQ(gradients.at("w").scalar_value(), 5);
+  try {
+    gradients.at("W");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(), "no gradient of a parameter 'W'");
+  }
+}
+
+TEST(Parameter, WithoutATapeUseGivesTheValue) {
+  ParameterSet set;
+  Parameter& w = set.add("w", Tensor::scalar(3.0));
+  EXPECT_EQ((use(w) * 2.0).scalar_value(), 6);
+}
+
+}  // namespace
+}  // namespace wengert

@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "wengert/graph/op.h"
+#include "wengert/testing/check_op.h"
+
+namespace wengert::testing {
+namespace {
+
+const std::vector<OpTests>& table() {
+  static const std::vector<OpTests> all = all_op_tests();
+  return all;
+}
+
+/// The first word of each line that is not a comment.
+std::set<std::string> names_in(const std::string& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file.is_open()) << path;
+  std::set<std::string> names;
+  for (std::string line; std::getline(file, line);) {
+    const std::string name = line.substr(0, line.find(' '));
+    if (!name.empty() && name[0] != '#') names.insert(name);
+  }
+  return names;
+}
+
+std::set<std::string> table_names() {
+  std::set<std::string> names;
+  for (const OpTests& tests : table()) names.insert(tests.op);
+  return names;
+}
+
+class Op : public ::testing::TestWithParam<std::size_t> {
+ protected:
+  const OpTests& tests() const { return table()[GetParam()]; }
+  const OpDef& op() const {
+    const OpDef* found = find_op(tests().op);
+    if (found == nullptr) throw std::runtime_error("no record of " + tests().op);
+    return *found;
+  }
+};
+
+TEST_P(Op, IsDocumented) {
+  EXPECT_FALSE(op().doc.summary.empty());
+  EXPECT_FALSE(op().doc.formula.empty());
+  EXPECT_FALSE(op().doc.arguments.empty());
+  EXPECT_FALSE(op().doc.gradient.empty());
+  EXPECT_FALSE(op().doc.source.empty());
+}
+
+TEST_P(Op, StatesItsTests) {
+  EXPECT_FALSE(tests().samples.empty());
+  std::set<std::string> names;
+  bool smooth = false;
+  for (const Sample& sample : tests().samples) {
+    EXPECT_TRUE(names.insert(sample.name).second) << "two samples named " << sample.name;
+    EXPECT_TRUE(sample.reference != nullptr) << "no reference for " << sample.name;
+    smooth |= sample.smooth;
+  }
+  EXPECT_TRUE(tests().rejected.size() >= 3 || !tests().exempt.empty());
+  if (op().differentiable == 0) return;
+  EXPECT_NE(op().vjp, nullptr);
+  EXPECT_GE(tests().order, 1) << "no derivative of a differentiable op is checked";
+  EXPECT_TRUE(smooth) << "no sample is smooth";
+}
+
+TEST_P(Op, HoldsEveryProperty) {
+  const CheckReport report = check_op(op(), tests());
+  EXPECT_GT(report.checks, 0);
+  EXPECT_TRUE(report.passed()) << report.str();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Op, ::testing::Range(std::size_t{0}, table().size()),
+                         [](const auto& info) { return table()[info.param].op; });
+
+TEST(Table, HoldsTheRequiredOpsAndTheListedExtras) {
+  const std::set<std::string> required = names_in(WENGERT_TEST_DATA "/required_ops.txt");
+  const std::set<std::string> extra = names_in(WENGERT_TEST_DATA "/extra_ops.txt");
+  const std::set<std::string> present = table_names();
+  EXPECT_EQ(required.size(), 134u);
+  for (const std::string& name : required) {
+    EXPECT_TRUE(present.contains(name)) << "required op " << name << " is missing";
+    EXPECT_FALSE(extra.contains(name)) << name << " is required, not an extra";
+  }
+  for (const std::string& name : present) {
+    EXPECT_TRUE(required.contains(name) || extra.contains(name))
+        << name << " is neither required nor listed in tests/data/extra_ops.txt";
+  }
+  for (const std::string& name : extra) {
+    EXPECT_TRUE(present.contains(name)) << "extra op " << name << " is not in the table";
+  }
+}
+
+TEST(Table, NamesEachRecordOnce) {
+  std::set<std::string> names;
+  for (const OpDef* op : registered_ops()) {
+    EXPECT_TRUE(names.insert(std::string(op->name)).second) << op->name;
+    EXPECT_EQ(find_op(op->name), op);
+  }
+  for (const std::string& name : table_names()) EXPECT_TRUE(names.contains(name)) << name;
+}
+
+}  // namespace
+}  // namespace wengert::testing

@@ -1,0 +1,120 @@
+#include "wengert/testing/check_op.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/testing/flawed_op.h"
+
+namespace wengert::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+CheckReport check_with(Flaw flaw) {
+  g_flaw = flaw;
+  const OpDef op = cube_record();
+  const OpTests tests = cube_tests(op);
+  CheckReport report = check_op(op, tests);
+  g_flaw = Flaw::kNone;
+  return report;
+}
+
+TEST(CheckOp, AcceptsARightOp) {
+  const CheckReport report = check_with(Flaw::kNone);
+  EXPECT_TRUE(report.passed()) << report.str();
+  EXPECT_GT(report.checks, 100);
+  EXPECT_GT(report.worst_ratio, 0);
+  EXPECT_LT(report.worst_ratio, 1);
+}
+
+struct Case {
+  Flaw flaw;
+  const char* name;
+  const char* expected;  ///< in a message
+};
+
+class CheckOpFinds : public ::testing::TestWithParam<Case> {};
+
+TEST_P(CheckOpFinds, TheFlaw) {
+  const CheckReport report = check_with(GetParam().flaw);
+  EXPECT_GT(report.failures, 0);
+  EXPECT_EQ(report.messages.size(), static_cast<std::size_t>(report.failures));
+  EXPECT_THAT(report.str(), HasSubstr(GetParam().expected));
+  for (const std::string& message : report.messages) {
+    EXPECT_THAT(message, HasSubstr("build/release/wengert gradcheck --op test_cube"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, CheckOpFinds,
+    ::testing::Values(
+        Case{Flaw::kValue, "Value", "float64 value: output 0: element"},
+        Case{Flaw::kFirstOrder, "FirstOrder", "arguments {0}: order 1, input 0 f64"},
+        Case{Flaw::kSecondOrder, "SecondOrder", "arguments {0}: order 2, input 0 f64"},
+        Case{Flaw::kFusedForm, "FusedForm", "recorded and fused gradient, argument 0"},
+        Case{Flaw::kAccumulation, "Accumulation", "two uses, argument 0"},
+        Case{Flaw::kStrides, "Strides", "value of strided inputs"},
+        Case{Flaw::kZeroCotangent, "ZeroCotangent", "gradient of argument 0 at a zero cotangent"},
+        Case{Flaw::kFloat32, "Float32", "float32 gradient of argument 0"},
+        Case{Flaw::kForgottenRead, "ForgottenRead",
+             "the derivative reads input 0 that its record does not name in reads"}),
+    [](const auto& info) { return info.param.name; });
+
+class CheckOpTests : public ::testing::Test {
+ protected:
+  void SetUp() override { g_flaw = Flaw::kNone; }
+  OpDef op_ = cube_record();
+  OpTests tests_ = cube_tests(op_);
+};
+
+TEST_F(CheckOpTests, WrongSpecialPointsAreFound) {
+  tests_.specials = {{{0.0}, -0.0, {0.0}}, {{1.0}, 1.0, {3.5}}, {{kNan}, 0.0, {kNan}}};
+  const CheckReport report = check_op(op_, tests_);
+  EXPECT_THAT(report.str(), HasSubstr("special point (0) as f64[], value: the zero has the wrong "
+                                      "sign, expected -0"));
+  EXPECT_THAT(report.str(),
+              HasSubstr("special point (1) as f64[], gradient of argument 0: element 0 is 3, "
+                        "expected 3.5"));
+  EXPECT_THAT(report.str(), HasSubstr("special point (nan) as f64[], value: element 0 is nan"));
+}
+
+TEST_F(CheckOpTests, WrongRejectionsAreFound) {
+  tests_.rejected[0].message = "something else";
+  tests_.rejected[1].kind = ErrorKind::kValue;
+  tests_.rejected[2].call = [] {};
+  const std::string text = check_op(op_, tests_).str();
+  EXPECT_THAT(text, HasSubstr("rejected input \"integers\": the message is "));
+  EXPECT_THAT(text, HasSubstr("rejected input \"rank 4\": threw a shape error, expected value"));
+  EXPECT_THAT(text, HasSubstr("rejected input \"empty Var\": was accepted"));
+}
+
+TEST_F(CheckOpTests, TooFewRejectedInputsNeedAReason) {
+  tests_.rejected.pop_back();
+  EXPECT_THAT(check_op(op_, tests_).str(), HasSubstr("there are 2, state at least three"));
+  tests_.exempt = "accepts almost everything";
+  EXPECT_TRUE(check_op(op_, tests_).passed());
+}
+
+TEST_F(CheckOpTests, AnExceptionIsAFailureOfThatSample) {
+  tests_.samples[1].call = [](std::span<const Var>) -> std::vector<Var> {
+    throw std::runtime_error("out of order");
+  };
+  const CheckReport report = check_op(op_, tests_);
+  EXPECT_THAT(report.str(), HasSubstr("sample \"[5]\", values: threw out of order"));
+  EXPECT_GT(report.checks, 50);
+}
+
+TEST_F(CheckOpTests, OneSampleAlone) {
+  const CheckReport report = check_op(op_, tests_, {.sample = "[5]"});
+  EXPECT_TRUE(report.passed()) << report.str();
+  EXPECT_LT(report.checks, check_op(op_, tests_).checks);
+  EXPECT_THAT(check_op(op_, tests_, {.sample = "[6]"}).str(),
+              HasSubstr("there is no sample \"[6]\""));
+}
+
+TEST_F(CheckOpTests, OrderLimitsTheDifferences) {
+  EXPECT_LT(check_op(op_, tests_, {.order = 1}).checks, check_op(op_, tests_).checks);
+}
+
+}  // namespace
+}  // namespace wengert::testing
