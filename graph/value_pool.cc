@@ -204,8 +204,10 @@ Value* new_dense(DType dtype, int rank, const std::int64_t* sizes) {
 
 void settle(Value* value) noexcept {
   if (value->data != nullptr) {
-    if (!value->has(Value::kInline)) release(value->storage);
-    value->storage = nullptr;
+    if (!value->has(Value::kInline)) {  // inline elements stay: pictures print constants
+      release(value->storage);
+      value->storage = nullptr;
+    }
     value->data = nullptr;
     value->flags |= Value::kReleased;
   }

@@ -25,7 +25,7 @@ class DotWriter {
 
   std::string write() {
     out_ += "digraph " + quote_dot(view_.title.empty() ? "graph" : view_.title) + " {\n";
-    out_ += "graph [rankdir=TB, fontname=\"Helvetica\", fontsize=12, nodesep=0.3, ranksep=0.35, "
+    out_ += "graph [rankdir=TB, fontname=\"Helvetica\", fontsize=12, nodesep=0.3, ranksep=0.25, "
             "labelloc=t, charset=\"UTF-8\", label=" + detail::title_label(view_) + "];\n";
     out_ += "node [shape=none, fontname=\"Helvetica\", margin=0];\n";
     out_ += "edge [fontname=\"Helvetica\", fontsize=9, arrowsize=0.7];\n";
@@ -101,11 +101,14 @@ class DotWriter {
     }
     const bool bad = edge.gradient->non_finite > 0;
     const double rms = edge.gradient->rms();
-    const detail::GradientColor& color = detail::color_of(rms, view_.reference_rms);
+    const bool parameter =
+        view_.nodes[static_cast<std::size_t>(edge.from)].kind == ViewNode::Kind::kParameter;
+    const double reference = parameter ? view_.parameter_reference_rms : view_.reference_rms;
+    const detail::GradientColor& color = detail::color_of(rms, reference);
     const std::string line = bad ? detail::kNonFiniteColor : color.line;
     label += bad ? std::to_string(edge.gradient->non_finite) + " not finite"
                  : rms == 0 ? "0" : detail::scientific_text(rms);
-    const double width = bad ? 3 : detail::width_of(rms, view_.reference_rms);
+    const double width = bad ? 3 : detail::width_of(rms, reference);
     std::string look = ", penwidth=" + detail::number_text(width, 2);
     if (view_.direction == GraphDirection::kBackward) {
       look += ", color=\"" + line + "\"";

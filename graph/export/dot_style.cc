@@ -100,6 +100,7 @@ void add_heading(Table& table, const ViewNode& node) {
   }
   table.heading(name.empty() ? std::string_view(node.op) : name);
   if (!name.empty()) table.wide(node.op);
+  if (!node.source.empty()) table.wide(shorten(node.source, kNameCharacters), "#757575");
 }
 
 void add_shapes(Table& table, const ViewNode& node) {
@@ -134,7 +135,7 @@ void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
   }
   const char* color = node.gradient->non_finite > 0
                           ? kNonFiniteColor
-                          : color_of(node.gradient->rms(), view.reference_rms).text;
+                          : color_of(node.gradient->rms(), view.parameter_reference_rms).text;
   table.row("‖g‖", scientific_text(node.gradient->l2), color);
   table.row("rms g", scientific_text(node.gradient->rms()), color);
   if (node.value && node.value->l2 > 0) {
@@ -161,17 +162,13 @@ void add_health(Table& table, const ViewNode& node) {
   if (node.non_finite_origin) table.wide("↑ it begins here", kNonFiniteColor);
 }
 
-std::string legend_cells(const GraphView& view) {
+std::string legend_cells() {
   std::string cells;
-  const double reference = view.reference_rms > 0 ? view.reference_rms : 1;
-  double below = 0;
   for (std::size_t i = 0; i < kScale.size(); ++i) {
-    const double limit = reference * std::pow(10, kScale[i].decades);
-    const std::string words = i == 0 ? "≤ " + scientific_text(limit)
-                              : i + 1 == kScale.size()
-                                  ? "> " + scientific_text(below)
-                                  : "to " + scientific_text(limit);
-    below = limit;
+    const bool last = i + 1 == kScale.size();
+    const int exponent = static_cast<int>(kScale[last ? i - 1 : i].decades);
+    const std::string words = (last ? "> 1e" : i == 0 ? "≤ 1e" : "to 1e") +
+                              std::to_string(exponent);
     cells += "<td bgcolor=\"" + std::string(kScale[i].line) +
              "\"><font color=\"#ffffff\" point-size=\"9\">" + escape_markup(words) +
              "</font></td>";
@@ -257,9 +254,15 @@ std::string title_label(const GraphView& view) {
     line("and " + std::to_string(view.notes.size() - kListedNotes) + " more notes");
   }
   if (view.has_gradients && view.direction != GraphDirection::kForward) {
-    line("<font point-size=\"9\">RMS of the gradient along each edge</font>");
+    std::string scale = "gradient RMS along each edge; colour: relative to the loss's " +
+                        scientific_text(view.reference_rms);
+    if (view.parameter_reference_rms > 0) {
+      scale += ", of parameters to the last layer's " +
+               scientific_text(view.parameter_reference_rms);
+    }
+    line("<font point-size=\"9\">" + escape_markup(scale) + "</font>");
     line("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"3\"><tr>" +
-         legend_cells(view) + "</tr></table>");
+         legend_cells() + "</tr></table>");
   }
   return out + "</table>>";
 }

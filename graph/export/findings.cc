@@ -16,11 +16,12 @@ namespace {
 constexpr double kVanishingDecades = 5, kExplodingDecades = 3;
 constexpr std::size_t kReportedParameters = 5;
 
-/// Consumers that belong together and the gradients that they send back.
+/// Ops that belong together.
 struct Layer {
   std::uint32_t first = 0;  ///< its first consumer of a parameter
   std::string name;
-  std::vector<double> rms;
+  std::vector<double> rms;         ///< of the gradients that arrive at its ops
+  std::vector<double> parameters;  ///< and at its parameters
 };
 
 double median(std::vector<double> values) {
@@ -103,6 +104,7 @@ class Search {
   void find_parameters_without_gradient();
   void explain_missing(std::uint32_t parameter);
   std::map<std::string, Layer> layers_by_scope(std::vector<std::uint32_t>& users) const;
+  std::vector<Layer> collect_layers(std::vector<double>& at_loss) const;
   void find_trend();
   void report_trend(const std::vector<Layer>& layers, double reference, bool vanishing);
 
@@ -224,57 +226,63 @@ void Search::explain_missing(std::uint32_t parameter) {
          "look for value() or NoGrad after that line, or for a result that is not used");
 }
 
-/// Layers are the scopes that use parameters; where fewer than two do, each use is a layer.
+/// The first use of a parameter in each scope; `users` gets all uses.
 std::map<std::string, Layer> Search::layers_by_scope(std::vector<std::uint32_t>& users) const {
   std::map<std::string, Layer> layers;
   for (std::uint32_t id = 0; id <= root_; ++id) {
     for (std::uint32_t input : tape_.inputs(id)) {
       if (tape_.node(input).op != &parameter_op) continue;
       if (users.empty() || users.back() != id) users.push_back(id);
-      layers.try_emplace(tape_.scope(id), Layer{id, tape_.scope(id), {}});
+      layers.try_emplace(tape_.scope(id), Layer{id, tape_.scope(id), {}, {}});
     }
   }
   return layers;
 }
 
-void Search::find_trend() {
+/// Layers are the scopes that use parameters; where fewer than two do, each use is a layer. A
+/// layer's gradients are those that arrive at its ops; what arrives after the last layer is `at
+/// the loss`.
+std::vector<Layer> Search::collect_layers(std::vector<double>& at_loss) const {
   std::vector<std::uint32_t> users;
-  std::map<std::string, Layer> by_scope = layers_by_scope(users);
-  if (users.empty()) return;
+  const std::map<std::string, Layer> by_scope = layers_by_scope(users);
   const bool scoped = by_scope.size() > 1 && !by_scope.contains("");
-  std::map<std::uint32_t, Layer> by_user;
-  if (!scoped) {
-    for (std::uint32_t id : users) by_user[id] = {id, named(id), {}};
+  std::map<std::string, Layer> layers;
+  const auto key = [&](std::uint32_t id) {
+    return scoped ? tape_.scope(id) : "#" + std::to_string(id);
+  };
+  for (std::uint32_t id : users) {
+    layers.try_emplace(key(id), Layer{id, scoped ? tape_.scope(id) : named(id), {}, {}});
   }
-  std::uint32_t last = users.back();
+  std::uint32_t last = users.empty() ? 0 : users.back();
   for (std::uint32_t id = last; scoped && id <= root_; ++id) {
     if (by_scope.contains(tape_.scope(id))) last = id;
   }
-  std::vector<double> at_loss;
-  for (const auto& [key, edge] : gradients_.edges) {
+  for (const auto& [unused, edge] : gradients_.edges) {
     if (edge->gradient.count == edge->gradient.non_finite) continue;
-    const double rms = edge->gradient.rms();
-    if (edge->consumer > last) {
-      at_loss.push_back(rms);
-    } else if (scoped) {
-      const auto layer = by_scope.find(tape_.scope(edge->consumer));
-      if (layer != by_scope.end()) layer->second.rms.push_back(rms);
-    } else if (const auto user = by_user.find(edge->consumer); user != by_user.end()) {
-      user->second.rms.push_back(rms);
-    }
+    const std::uint32_t from = tape_.inputs(edge->consumer)[static_cast<std::size_t>(edge->input)];
+    const bool parameter = tape_.node(from).op == &parameter_op;
+    if (tape_.node(from).op->structural && !parameter) continue;
+    if (!parameter && from > last) at_loss.push_back(edge->gradient.rms());
+    const auto layer = layers.find(key(parameter ? edge->consumer : head(from)));
+    if (layer == layers.end()) continue;
+    (parameter ? layer->second.parameters : layer->second.rms).push_back(edge->gradient.rms());
   }
-  std::vector<Layer> layers;
-  for (auto& [scope, layer] : by_scope) {
-    if (scoped && !layer.rms.empty()) layers.push_back(std::move(layer));
+  std::vector<Layer> result;
+  for (auto& [unused, layer] : layers) {
+    if (!layer.rms.empty()) result.push_back(std::move(layer));
   }
-  for (auto& [id, layer] : by_user) {
-    if (!layer.rms.empty()) layers.push_back(std::move(layer));
-  }
-  std::sort(layers.begin(), layers.end(),
+  std::sort(result.begin(), result.end(),
             [](const Layer& a, const Layer& b) { return a.first < b.first; });
+  return result;
+}
+
+void Search::find_trend() {
+  std::vector<double> at_loss;
+  const std::vector<Layer> layers = collect_layers(at_loss);
   if (layers.empty()) return;
   const double reference = median(at_loss.empty() ? layers.back().rms : at_loss);
   view_.reference_rms = reference;
+  view_.parameter_reference_rms = median(layers.back().parameters);
   const double arrives = median(layers.front().rms);
   if (arrives <= reference * std::pow(10, -kVanishingDecades)) {
     report_trend(layers, reference, true);

@@ -126,9 +126,12 @@ void ViewBuilder::read_scopes() {
     if (known == by_index.end()) {
       known = by_index.emplace(index, enter(tape_.scope(id))).first;
     }
-    scope_of_[id] = known->second;
+    // A named input is recorded where it is used first, but belongs to no part of the model.
+    const bool input = tape_.node(id).input_count == 0 && tape_.node(id).output == 0 &&
+                       tape_.node(id).op != &parameter_op && !tape_.name(id).empty();
+    scope_of_[id] = input ? 0 : known->second;
     if (!selected_[id] || tape_.node(id).output > 0 || folded(id)) continue;
-    ++scopes_.entries[static_cast<std::size_t>(known->second)].nodes;
+    ++scopes_.entries[static_cast<std::size_t>(scope_of_[id])].nodes;
   }
 }
 

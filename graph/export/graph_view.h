@@ -124,12 +124,15 @@ WENGERT_API std::string_view name_of(Finding::Kind kind);
 
 /// A tape as plain data: everything that is drawn or written comes from here. Nodes are in
 /// the order of the tape, edges by consumer and input, clusters by first node.
-struct GraphView {
+struct WENGERT_API GraphView {
   GraphDirection direction = GraphDirection::kBoth;
   std::string title;
   std::int64_t recorded_nodes = 0;  ///< up to the root, before folding and collapsing
   bool has_gradients = false;
-  double reference_rms = 0;  ///< median RMS of the gradients at the loss; colours are relative
+  /// What colours are relative to: the median RMS of the gradients at the loss, and of those of
+  /// the last layer's parameters (sums over a batch: larger than what runs between layers).
+  double reference_rms = 0;
+  double parameter_reference_rms = 0;
   std::vector<ViewNode> nodes;
   std::vector<ViewEdge> edges;
   std::vector<ViewCluster> clusters;

@@ -157,6 +157,7 @@ std::string to_json(const GraphView& view) {
   to.open('{').key("view").text(name_of(view.direction)).member("title", view.title);
   to.key("recorded_nodes").integer(view.recorded_nodes);
   to.key("verdict").text(view.verdict()).key("reference_rms").number(view.reference_rms);
+  to.key("parameter_reference_rms").number(view.parameter_reference_rms);
   to.key("findings").open('[');
   for (const Finding& finding : view.findings) {
     to.open('{').key("kind").text(name_of(finding.kind)).key("what").text(finding.what);

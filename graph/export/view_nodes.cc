@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <limits>
+#include <cstring>
 
 #include "wengert/graph/export/escape.h"
 #include "wengert/graph/export/view_builder.h"
@@ -38,6 +38,18 @@ ViewNode::Kind kind_of(const OpDef* op) {
   if (op == &variable_op) return ViewNode::Kind::kVariable;
   if (op == &parameter_op) return ViewNode::Kind::kParameter;
   return ViewNode::Kind::kOp;
+}
+
+/// The only element, also of a value that was given back if it lay in the header; else none.
+std::optional<double> scalar_of(const Tape& tape, std::uint32_t id) {
+  const Value* value = tape.node(id).value;
+  if (value->count() != 1) return {};
+  if (tape.has_value(id)) return tape.var(id).value().at(0);
+  if (!value->has(Value::kInline)) return {};
+  return dispatch(value->dtype, [&]<class T>(T element) {
+    std::memcpy(&element, value->scalar, sizeof element);
+    return static_cast<double>(element);
+  });
 }
 
 std::int64_t bytes_of(const Tape& tape, std::uint32_t id) {
@@ -189,9 +201,8 @@ void ViewBuilder::describe_constants(ViewNode& out, std::uint32_t id) const {
     const DType dtype = tape_.dtype(inputs[i]);
     const Shape shape = tape_.shape(inputs[i]);
     std::string text = "input " + std::to_string(i) + ": ";
-    if (element_count(shape) == 1 && tape_.has_value(inputs[i])) {
-      const double value = tape_.var(inputs[i]).value().scalar_value();
-      text += dtype == DType::kBool ? (value != 0 ? "true" : "false") : number_text(value, 6);
+    if (const auto value = scalar_of(tape_, inputs[i])) {
+      text += dtype == DType::kBool ? (*value != 0 ? "true" : "false") : number_text(*value, 6);
     } else {
       text += wengert::to_string(dtype, shape);
     }
