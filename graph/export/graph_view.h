@@ -66,8 +66,8 @@ struct ViewNode {
   Kind kind = Kind::kOp;
   std::uint32_t tape_id = 0;  ///< first node on the tape
   std::string op;
-  std::string name;   ///< the user's or the parameter's, or empty
-  std::string scope;  ///< "encoder/fc1"; of a collapsed box: what it stands for
+  std::string name;    ///< the user's or the parameter's, or empty
+  std::string scope;   ///< "encoder/fc1"; of a collapsed box: what it stands for
   std::string source;  ///< "model.cc:42"
   std::vector<Output> outputs;
   std::vector<std::pair<std::string, std::string>> attributes;  ///< names and values in words
@@ -93,7 +93,7 @@ struct ViewNode {
 
 /// A value passed on, in forward direction.
 struct ViewEdge {
-  int from = 0;    ///< into GraphView::nodes
+  int from = 0;  ///< into GraphView::nodes
   int to = 0;
   int output = 0;  ///< of `from`
   int input = 0;   ///< of `to`; −1 when several were merged by collapsing
