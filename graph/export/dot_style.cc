@@ -238,7 +238,9 @@ std::string title_label(const GraphView& view) {
   if (!view.title.empty()) {
     line("<b><font point-size=\"14\">" + wrapped(view.title) + "</font></b>");
   }
-  if (view.findings.empty()) line("<b>" + escape_markup(view.verdict()) + "</b>");
+  if (view.findings.empty() && view.direction != GraphDirection::kForward) {
+    line("<b>" + escape_markup(view.verdict()) + "</b>");
+  }
   for (std::size_t i = 0; i < view.findings.size() && i < kListedFindings; ++i) {
     const Finding& finding = view.findings[i];
     const char* color = finding.kind == Finding::Kind::kVanishing   ? "#08306b"

@@ -133,7 +133,7 @@ TEST(GradientFlow, FindsItsWayIntoTheView) {
   ParameterSet parameters;
   Tape tape;
   Var x = Tensor::full(DType::kFloat64, {1, 4}, 0.5);
-  const Var w = weight(parameters, "w", alternating({4, 4}, 0.25));
+  const Var w = weight(parameters, "w", hadamard(0.25));
   const Var h = matmul(x, w);
   GradientFlow flow;
   backward(sum(h * 2.0), {.observer = &flow});

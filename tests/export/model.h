@@ -1,6 +1,8 @@
 #pragma once
 
+#include <bit>
 #include <string>
+#include <vector>
 
 #include "wengert/autodiff/gradient_flow.h"
 #include "wengert/graph/export/graph_view.h"
@@ -11,13 +13,15 @@
 // Small graphs that the tests draw.
 namespace wengert::export_tests {
 
-/// Ones times `scale`, alternating in sign so that sums stay small.
-inline Tensor alternating(const Shape& shape, double scale) {
-  Tensor result = Tensor::full(DType::kFloat64, shape, scale);
-  WriteGuard guard(result, "alternating");
-  const auto elements = guard.span<double>();
-  for (std::size_t i = 1; i < elements.size(); i += 2) elements[i] = -scale;
-  return result;
+/// The 4×4 Hadamard matrix times `scale`: elements ±scale; x·W has 2·scale times the norm of x.
+inline Tensor hadamard(double scale) {
+  std::vector<double> elements;
+  for (unsigned i = 0; i < 4; ++i) {
+    for (unsigned j = 0; j < 4; ++j) {
+      elements.push_back(std::popcount(i & j) % 2 == 0 ? scale : -scale);
+    }
+  }
+  return Tensor::from(elements, {4, 4});
 }
 
 /// The parameter `name` under the current scope.
@@ -30,7 +34,7 @@ inline Var weight(ParameterSet& parameters, const std::string& name, const Tenso
 /// tanh(x·W) in a scope of its own; W is 4×4 with elements ±scale.
 inline Var layer(ParameterSet& parameters, const std::string& scope, const Var& x, double scale) {
   Scope inside(scope);
-  return tanh(matmul(x, weight(parameters, "weight", alternating({4, 4}, scale))));
+  return tanh(matmul(x, weight(parameters, "weight", hadamard(scale))));
 }
 
 inline const ViewNode* find_node(const GraphView& view, const std::string& id) {
