@@ -137,9 +137,8 @@ void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
     if (node.requires_grad) table.row("|g|", "no grad", kNonFiniteColor);
     return;
   }
-  const char* color = node.gradient->non_finite > 0
-                          ? kNonFiniteColor
-                          : color_of(node.gradient->rms(), view.parameter_reference_rms).text;
+  if (node.gradient->non_finite > 0) return;  // add_health says so; norms of the rest mislead
+  const char* color = color_of(node.gradient->rms(), view.parameter_reference_rms).text;
   table.row("|g|", scientific_text(node.gradient->l2), color);
   table.row("rms g", scientific_text(node.gradient->rms()), color);
   if (node.value && node.value->l2 > 0) {
@@ -263,11 +262,11 @@ std::string title_label(const GraphView& view) {
     line("and " + std::to_string(view.notes.size() - kListedNotes) + " more notes");
   }
   if (view.has_gradients && view.direction != GraphDirection::kForward) {
-    std::string scale = "gradient RMS along each edge; colour: relative to the loss's " +
-                        scientific_text(view.reference_rms);
+    std::string scale = "gradient RMS along each edge; colour: relative to ";
+    scale += view.reference_rms > 0 ? "the loss's " + scientific_text(view.reference_rms) : "1";
     if (view.parameter_reference_rms > 0) {
       scale +=
-          ", of parameters to the last layer's " + scientific_text(view.parameter_reference_rms);
+          ", of parameters to the last layers' " + scientific_text(view.parameter_reference_rms);
     }
     line("<font point-size=\"9\">" + escape_markup(scale) + "</font>");
     line("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"3\"><tr>" +

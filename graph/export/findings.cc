@@ -278,7 +278,12 @@ void Search::find_trend() {
   if (layers.empty()) return;
   const double reference = median(at_loss.empty() ? layers.back().rms : at_loss);
   view_.reference_rms = reference;
-  view_.parameter_reference_rms = median(layers.back().parameters);
+  std::vector<double> parameters;  // of the last three layers: one alone may be out of the way
+  for (std::size_t i = layers.size() - std::min<std::size_t>(3, layers.size()); i < layers.size();
+       ++i) {
+    parameters.push_back(median(layers[i].parameters));
+  }
+  view_.parameter_reference_rms = median(parameters);
   const double arrives = median(layers.front().rms);
   if (arrives <= reference * std::pow(10, -kVanishingDecades)) {
     report_trend(layers, reference, true);

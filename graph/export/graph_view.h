@@ -130,7 +130,7 @@ struct WENGERT_API GraphView {
   std::int64_t recorded_nodes = 0;  ///< up to the root, before folding and collapsing
   bool has_gradients = false;
   /// What colours are relative to: the median RMS of the gradients at the loss, and of those of
-  /// the last layer's parameters (sums over a batch: larger than what runs between layers).
+  /// the last three layers' parameters (sums over a batch: larger than what runs between layers).
   double reference_rms = 0;
   double parameter_reference_rms = 0;
   std::vector<ViewNode> nodes;
