@@ -56,8 +56,8 @@ void GradientFlow::on_edge(const Tape& tape, std::uint32_t consumer, int input,
   auto& edges = members_->record.edges;
   const auto [it, added] = members_->edges.try_emplace(key_of(consumer, input), edges.size());
   if (added) edges.emplace_back();
-  const GradientRecord::Edge& edge = edges[it->second] = {consumer, input,
-                                                          statistics_of(cotangent)};
+  const GradientRecord::Edge& edge =
+      edges[it->second] = {consumer, input, statistics_of(cotangent)};
   Arriving& arriving = members_->arriving[tape.inputs(consumer)[static_cast<std::size_t>(input)]];
   arriving.norms += edge.gradient.l2;
   arriving.finite &= edge.gradient.non_finite == 0;
@@ -66,14 +66,17 @@ void GradientFlow::on_edge(const Tape& tape, std::uint32_t consumer, int input,
 
 void GradientFlow::on_node(const Tape& tape, std::uint32_t node, const Tensor& cotangent) {
   members_->enter(tape);
-  if (node >= members_->latest) members_->arriving.clear();  // a new pass; the last one may have failed
+  if (node >= members_->latest)
+    members_->arriving.clear();  // a new pass; the last one may have failed
   members_->latest = node;
   auto& nodes = members_->record.nodes;
   const auto [it, added] = members_->nodes.try_emplace(node, nodes.size());
   if (added) nodes.emplace_back();
-  GradientRecord::Node reached{
-      .id = node, .gradient = statistics_of(cotangent), .value = {}, .cancellation = {},
-      .saved = static_cast<std::uint8_t>(tape.node(node).saved)};
+  GradientRecord::Node reached{.id = node,
+                               .gradient = statistics_of(cotangent),
+                               .value = {},
+                               .cancellation = {},
+                               .saved = static_cast<std::uint8_t>(tape.node(node).saved)};
   if (is_floating(tape.dtype(node)) && tape.has_value(node)) {
     reached.value = statistics_of(tape.var(node).value());
   }

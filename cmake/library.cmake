@@ -11,7 +11,6 @@ list(FILTER kernel_sources EXCLUDE REGEX "_(level|baseline|avx2|avx512)\\.cc$")
 file(GLOB upper_sources CONFIGURE_DEPENDS ops/*.cc ops/passes/*.cc autodiff/*.cc nn/*.cc optim/*.cc
      optim/passes/*.cc)
 
-list(FILTER upper_sources EXCLUDE REGEX "/(nn|optim)/")  # until the ops that they call are in
 add_library(wengert SHARED ${graph_sources} ${io_sources} ${kernel_sources} ${op_sources}
                            ${upper_sources})
 add_library(wengert::wengert ALIAS wengert)

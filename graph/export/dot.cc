@@ -25,8 +25,10 @@ class DotWriter {
 
   std::string write() {
     out_ += "digraph " + quote_dot(view_.title.empty() ? "graph" : view_.title) + " {\n";
-    out_ += "graph [rankdir=TB, fontname=\"Helvetica\", fontsize=12, nodesep=0.3, ranksep=0.25, "
-            "labelloc=t, charset=\"UTF-8\", label=" + detail::title_label(view_) + "];\n";
+    out_ +=
+        "graph [rankdir=TB, fontname=\"Helvetica\", fontsize=12, nodesep=0.3, ranksep=0.25, "
+        "labelloc=t, charset=\"UTF-8\", label=" +
+        detail::title_label(view_) + "];\n";
     out_ += "node [shape=none, fontname=\"Helvetica\", margin=0];\n";
     out_ += "edge [fontname=\"Helvetica\", fontsize=9, arrowsize=0.7];\n";
     write_frame(-1);
@@ -65,7 +67,8 @@ class DotWriter {
       out_ += "subgraph " + quote_dot("cluster_" + inner.path) + " {\nlabel=<<b>" +
               detail::escape_markup(detail::shorten(inner.label, 60)) +
               "</b>>; labeljust=l; style=\"rounded,filled\"; fillcolor=\"#fafafa\"; "
-              "color=\"#bdbdbd\"; fontsize=10; tooltip=" + quote_dot(inner.path) + ";\n";
+              "color=\"#bdbdbd\"; fontsize=10; tooltip=" +
+              quote_dot(inner.path) + ";\n";
       write_frame(static_cast<int>(c));
       out_ += "}\n";
     }
@@ -106,8 +109,9 @@ class DotWriter {
     const double reference = parameter ? view_.parameter_reference_rms : view_.reference_rms;
     const detail::GradientColor& color = detail::color_of(rms, reference);
     const std::string line = bad ? detail::kNonFiniteColor : color.line;
-    label += bad ? std::to_string(edge.gradient->non_finite) + " not finite"
-                 : rms == 0 ? "0" : detail::scientific_text(rms);
+    label += bad        ? std::to_string(edge.gradient->non_finite) + " not finite"
+             : rms == 0 ? "0"
+                        : detail::scientific_text(rms);
     const double width = bad ? 3 : detail::width_of(rms, reference);
     std::string look = ", penwidth=" + detail::number_text(width, 2);
     if (view_.direction == GraphDirection::kBackward) {

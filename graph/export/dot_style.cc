@@ -63,18 +63,22 @@ const char* background_of(const ViewNode& node) {
   if (node.non_finite_origin) return "#fce0f0";
   if (node.root) return "#fce4ec";
   switch (node.kind) {
-    case ViewNode::Kind::kParameter: return "#e3f2fd";
-    case ViewNode::Kind::kCollapsed: return "#ede7f6";
-    case ViewNode::Kind::kOp: return node.elementwise ? "#e8f5e9" : "#fff8e1";
-    default: return "#ffffff";
+    case ViewNode::Kind::kParameter:
+      return "#e3f2fd";
+    case ViewNode::Kind::kCollapsed:
+      return "#ede7f6";
+    case ViewNode::Kind::kOp:
+      return node.elementwise ? "#e8f5e9" : "#fff8e1";
+    default:
+      return "#ffffff";
   }
 }
 
 /// The name without what the frame around the node says already.
 std::string_view local_name(const ViewNode& node) {
   std::string_view name = node.name;
-  if (!node.scope.empty() && name.size() > node.scope.size() + 1 &&
-      name.starts_with(node.scope) && name[node.scope.size()] == '/') {
+  if (!node.scope.empty() && name.size() > node.scope.size() + 1 && name.starts_with(node.scope) &&
+      name[node.scope.size()] == '/') {
     name.remove_prefix(node.scope.size() + 1);
   }
   return name;
@@ -127,19 +131,18 @@ void add_attributes(Table& table, const ViewNode& node) {
 }
 
 void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
-  if (node.value) table.row("‖w‖", number_text(node.value->l2, 3));
+  if (node.value) table.row("|w|", number_text(node.value->l2, 3));
   if (!view.has_gradients) return;
   if (!node.gradient) {
-    if (node.requires_grad) table.row("‖g‖", "no grad", kNonFiniteColor);
+    if (node.requires_grad) table.row("|g|", "no grad", kNonFiniteColor);
     return;
   }
-  const char* color = node.gradient->non_finite > 0
-                          ? kNonFiniteColor
-                          : color_of(node.gradient->rms(), view.parameter_reference_rms).text;
-  table.row("‖g‖", scientific_text(node.gradient->l2), color);
+  if (node.gradient->non_finite > 0) return;  // add_health says so; norms of the rest mislead
+  const char* color = color_of(node.gradient->rms(), view.parameter_reference_rms).text;
+  table.row("|g|", scientific_text(node.gradient->l2), color);
   table.row("rms g", scientific_text(node.gradient->rms()), color);
   if (node.value && node.value->l2 > 0) {
-    table.row("‖g‖/‖w‖", scientific_text(node.gradient->l2 / node.value->l2), color);
+    table.row("|g|/|w|", scientific_text(node.gradient->l2 / node.value->l2), color);
   }
 }
 
@@ -153,8 +156,9 @@ void add_health(Table& table, const ViewNode& node) {
   }
   const auto report = [&](const char* what, const std::optional<TensorStatistics>& measured) {
     if (!measured || measured->non_finite == 0) return;
-    table.row(what, std::to_string(measured->non_finite) + " of " +
-                        std::to_string(measured->count) + " not finite",
+    table.row(what,
+              std::to_string(measured->non_finite) + " of " + std::to_string(measured->count) +
+                  " not finite",
               kNonFiniteColor);
   };
   report("value", node.value);
@@ -167,11 +171,12 @@ std::string legend_cells() {
   for (std::size_t i = 0; i < kScale.size(); ++i) {
     const bool last = i + 1 == kScale.size();
     const int exponent = static_cast<int>(kScale[last ? i - 1 : i].decades);
-    const std::string words = (last ? "> 1e" : i == 0 ? "≤ 1e" : "to 1e") +
+    const std::string words = (last     ? "> 1e"
+                               : i == 0 ? "≤ 1e"
+                                        : "to 1e") +
                               std::to_string(exponent);
     cells += "<td bgcolor=\"" + std::string(kScale[i].line) +
-             "\"><font color=\"#ffffff\" point-size=\"9\">" + escape_markup(words) +
-             "</font></td>";
+             "\"><font color=\"#ffffff\" point-size=\"9\">" + escape_markup(words) + "</font></td>";
   }
   cells += "<td bgcolor=\"" + std::string(kNonFiniteColor) +
            "\"><font color=\"#ffffff\" point-size=\"9\">NaN, Inf</font></td>";
@@ -209,7 +214,8 @@ std::string node_tooltip(const ViewNode& node) {
   std::string text = node.id;
   if (!node.name.empty()) text += "\n" + node.name;
   if (!node.source.empty()) text += "\n" + node.source;
-  for (const auto& saved : node.saved) text += "\nsaves " + saved.what + " " + bytes_text(saved.bytes);
+  for (const auto& saved : node.saved)
+    text += "\nsaves " + saved.what + " " + bytes_text(saved.bytes);
   const auto add = [&](const char* what, const std::optional<TensorStatistics>& s) {
     if (!s) return;
     text += std::string("\n") + what + ": RMS " + number_text(s->rms(), 4) + ", L2 " +
@@ -231,16 +237,18 @@ std::string title_label(const GraphView& view) {
   if (!view.title.empty()) {
     line("<b><font point-size=\"14\">" + wrapped(view.title) + "</font></b>");
   }
-  if (view.findings.empty()) line("<b>" + escape_markup(view.verdict()) + "</b>");
+  if (view.findings.empty() && view.direction != GraphDirection::kForward) {
+    line("<b>" + escape_markup(view.verdict()) + "</b>");
+  }
   for (std::size_t i = 0; i < view.findings.size() && i < kListedFindings; ++i) {
     const Finding& finding = view.findings[i];
-    const char* color = finding.kind == Finding::Kind::kVanishing    ? "#08306b"
+    const char* color = finding.kind == Finding::Kind::kVanishing   ? "#08306b"
                         : finding.kind == Finding::Kind::kExploding ? "#7f2704"
                                                                     : kNonFiniteColor;
     std::string kind(name_of(finding.kind));
     for (char& c : kind) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    line("<font color=\"" + std::string(color) + "\"><b>" + kind + "</b>: " +
-         wrapped(finding.what) + "</font>");
+    line("<font color=\"" + std::string(color) + "\"><b>" + kind +
+         "</b>: " + wrapped(finding.what) + "</font>");
     line("<font point-size=\"10\">" + wrapped(finding.fix) + "</font>");
   }
   if (view.findings.size() > kListedFindings) {
@@ -254,11 +262,11 @@ std::string title_label(const GraphView& view) {
     line("and " + std::to_string(view.notes.size() - kListedNotes) + " more notes");
   }
   if (view.has_gradients && view.direction != GraphDirection::kForward) {
-    std::string scale = "gradient RMS along each edge; colour: relative to the loss's " +
-                        scientific_text(view.reference_rms);
+    std::string scale = "gradient RMS along each edge; colour: relative to ";
+    scale += view.reference_rms > 0 ? "the loss's " + scientific_text(view.reference_rms) : "1";
     if (view.parameter_reference_rms > 0) {
-      scale += ", of parameters to the last layer's " +
-               scientific_text(view.parameter_reference_rms);
+      scale +=
+          ", of parameters to the last layers' " + scientific_text(view.parameter_reference_rms);
     }
     line("<font point-size=\"9\">" + escape_markup(scale) + "</font>");
     line("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"3\"><tr>" +

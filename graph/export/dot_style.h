@@ -13,9 +13,9 @@ inline constexpr char kNonFiniteColor[] = "#d5007f";
 
 /// One step of the colour scale of gradients.
 struct GradientColor {
-  double decades;     ///< log₁₀(RMS / RMS at the loss) up to which it reaches
+  double decades;  ///< log₁₀(RMS / RMS at the loss) up to which it reaches
   const char* line;
-  const char* text;   ///< dark enough to read on white
+  const char* text;  ///< dark enough to read on white
 };
 
 /// The colour for a gradient: blue far below the reference, grey near it, orange far above.

@@ -56,14 +56,29 @@ std::string escape_markup(std::string_view text, std::string_view newline) {
   std::string out;
   for_each_character(text, [&](std::string_view piece) {
     switch (piece[0]) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      case '\n': out += newline; break;
-      case '\t': out += ' '; break;
-      default: out += is_control(piece[0]) ? kReplacement : piece;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '\n':
+        out += newline;
+        break;
+      case '\t':
+        out += ' ';
+        break;
+      default:
+        out += is_control(piece[0]) ? kReplacement : piece;
     }
   });
   return out;
@@ -73,12 +88,21 @@ std::string quote_dot(std::string_view text) {
   std::string out = "\"";
   for_each_character(text, [&](std::string_view piece) {
     switch (piece[0]) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
       // Graphviz decodes entities in strings too: a bare & would make "&lt;" out of "<".
-      case '&': out += "&amp;"; break;
-      default: out += is_control(piece[0]) ? kReplacement : piece;
+      case '&':
+        out += "&amp;";
+        break;
+      default:
+        out += is_control(piece[0]) ? kReplacement : piece;
     }
   });
   return out + "\"";

@@ -4,32 +4,35 @@
 #include <string>
 #include <string_view>
 
-// Text made safe for the formats that are written. Private to the library. All take any bytes:
+#include "wengert/graph/api.h"
+
+// Text made safe for the formats that are written. Private to the library
+// (exported for its tests). All take any bytes:
 // what is not UTF-8 becomes U+FFFD.
 namespace wengert::detail {
 
 /// For XML and Graphviz's HTML labels: & < > " ' escaped, newlines as `newline`, other control
 /// characters as U+FFFD.
-std::string escape_markup(std::string_view text, std::string_view newline = "<br/>");
+WENGERT_API std::string escape_markup(std::string_view text, std::string_view newline = "<br/>");
 /// A quoted string of the DOT language, quotes included; backslashes stay literal in attributes.
-std::string quote_dot(std::string_view text);
+WENGERT_API std::string quote_dot(std::string_view text);
 /// A quoted JSON string, quotes included.
-std::string quote_json(std::string_view text);
+WENGERT_API std::string quote_json(std::string_view text);
 
 /// At most `limit` characters, the middle replaced by "…".
-std::string shorten(std::string_view text, std::size_t limit);
+WENGERT_API std::string shorten(std::string_view text, std::size_t limit);
 /// Lines of at most `width` characters where spaces allow, separated by '\n'.
-std::string wrap(std::string_view text, std::size_t width);
+WENGERT_API std::string wrap(std::string_view text, std::size_t width);
 
 /// `digits` significant digits whatever the locale; "nan", "inf", "-inf".
-std::string number_text(double value, int digits);
+WENGERT_API std::string number_text(double value, int digits);
 /// "1.3e-07"
-std::string scientific_text(double value);
+WENGERT_API std::string scientific_text(double value);
 /// The shortest text that reads back as the same double.
-std::string exact_text(double value);
+WENGERT_API std::string exact_text(double value);
 /// "512 B", "32 KiB"
-std::string bytes_text(std::int64_t bytes);
+WENGERT_API std::string bytes_text(std::int64_t bytes);
 /// "71 %"; "<1 %" and ">99 %" for what rounding would hide.
-std::string percent_text(double share);
+WENGERT_API std::string percent_text(double share);
 
 }  // namespace wengert::detail

@@ -41,11 +41,7 @@ class Search {
  public:
   Search(const Tape& tape, std::uint32_t root, const GradientIndex& gradients,
          const std::vector<int>& view_node_of, GraphView& view)
-      : tape_(tape),
-        root_(root),
-        gradients_(gradients),
-        view_node_of_(view_node_of),
-        view_(view) {}
+      : tape_(tape), root_(root), gradients_(gradients), view_node_of_(view_node_of), view_(view) {}
 
   void run() {
     if (!find_non_finite_value()) find_non_finite_gradient();
@@ -89,9 +85,9 @@ class Search {
 
   void report(Finding::Kind kind, std::uint32_t id, std::string what, std::string fix) {
     const int n = view_node_of_[id];
-    view_.findings.push_back(
-        {kind, std::move(what), n < 0 ? "" : view_.nodes[static_cast<std::size_t>(n)].id,
-         source_of(tape_, id), std::move(fix)});
+    view_.findings.push_back({kind, std::move(what),
+                              n < 0 ? "" : view_.nodes[static_cast<std::size_t>(n)].id,
+                              source_of(tape_, id), std::move(fix)});
   }
 
   void mark_origin(std::uint32_t id) {
@@ -157,8 +153,8 @@ void Search::find_non_finite_gradient() {
   for (const auto& [key, edge] : gradients_.edges) {
     if (edge->gradient.non_finite == 0) continue;
     bool received_finite = true;
-    for (std::uint32_t k = edge->consumer; k == edge->consumer ||
-                                           (k <= root_ && tape_.node(k).output > 0); ++k) {
+    for (std::uint32_t k = edge->consumer;
+         k == edge->consumer || (k <= root_ && tape_.node(k).output > 0); ++k) {
       const auto* node = gradients_.node(k);
       received_finite &= node == nullptr || node->gradient.non_finite == 0;
     }
@@ -282,7 +278,12 @@ void Search::find_trend() {
   if (layers.empty()) return;
   const double reference = median(at_loss.empty() ? layers.back().rms : at_loss);
   view_.reference_rms = reference;
-  view_.parameter_reference_rms = median(layers.back().parameters);
+  std::vector<double> parameters;  // of the last three layers: one alone may be out of the way
+  for (std::size_t i = layers.size() - std::min<std::size_t>(3, layers.size()); i < layers.size();
+       ++i) {
+    parameters.push_back(median(layers[i].parameters));
+  }
+  view_.parameter_reference_rms = median(parameters);
   const double arrives = median(layers.front().rms);
   if (arrives <= reference * std::pow(10, -kVanishingDecades)) {
     report_trend(layers, reference, true);
@@ -292,19 +293,17 @@ void Search::find_trend() {
 }
 
 void Search::report_trend(const std::vector<Layer>& layers, double reference, bool vanishing) {
-  const double limit =
-      reference * std::pow(10, vanishing ? -kVanishingDecades : kExplodingDecades);
+  const double limit = reference * std::pow(10, vanishing ? -kVanishingDecades : kExplodingDecades);
   const auto beyond = [&](const Layer& layer) {
     return vanishing ? median(layer.rms) <= limit : median(layer.rms) >= limit;
   };
   const Layer& first = layers.front();
   const auto crossing = std::find_if(layers.rbegin(), layers.rend(), beyond);
   const double arrives = median(first.rms);
-  std::string what = reference == 0 ? "the loss sends back nothing but zeros"
-                                    : std::string("median gradient RMS ") +
-                                          (vanishing ? "drops " : "grows ") +
-                                          decades_text(reference, arrives) +
-                                          " from the loss to " + first.name;
+  std::string what = reference == 0
+                         ? "the loss sends back nothing but zeros"
+                         : std::string("median gradient RMS ") + (vanishing ? "drops " : "grows ") +
+                               decades_text(reference, arrives) + " from the loss to " + first.name;
   what += ", " + scientific_text(reference) + " to " + scientific_text(arrives) + "; beyond " +
           scientific_text(limit) + " first at " + crossing->name;
   const std::string source = source_of(tape_, crossing->first);

@@ -152,8 +152,8 @@ void ViewBuilder::refuse(const CollapsePlan& plan) const {
   std::string message = std::to_string(plan.visible) + " nodes would be visible, more than " +
                         std::to_string(kMaxVisibleNodes) + "; recorded are";
   for (std::size_t i = 0; i < most.size() && i < 5; ++i) {
-    message += (i == 0 ? " " : ", ") + std::to_string(most[i].second) + " " +
-               std::string(most[i].first);
+    message +=
+        (i == 0 ? " " : ", ") + std::to_string(most[i].second) + " " + std::string(most[i].first);
   }
   if (most.size() > 5) message += " and " + std::to_string(most.size() - 5) + " more ops";
   message += " in " + std::to_string(scopes_.entries.size() - 1) + " scopes";
@@ -211,10 +211,14 @@ void ViewBuilder::attach_notes() {
 
 std::string_view name_of(Finding::Kind kind) {
   switch (kind) {
-    case Finding::Kind::kNonFinite: return "non-finite";
-    case Finding::Kind::kNoGradient: return "no gradient";
-    case Finding::Kind::kVanishing: return "vanishing";
-    default: return "exploding";
+    case Finding::Kind::kNonFinite:
+      return "non-finite";
+    case Finding::Kind::kNoGradient:
+      return "no gradient";
+    case Finding::Kind::kVanishing:
+      return "vanishing";
+    default:
+      return "exploding";
   }
 }
 

@@ -66,8 +66,8 @@ struct ViewNode {
   Kind kind = Kind::kOp;
   std::uint32_t tape_id = 0;  ///< first node on the tape
   std::string op;
-  std::string name;   ///< the user's or the parameter's, or empty
-  std::string scope;  ///< "encoder/fc1"; of a collapsed box: what it stands for
+  std::string name;    ///< the user's or the parameter's, or empty
+  std::string scope;   ///< "encoder/fc1"; of a collapsed box: what it stands for
   std::string source;  ///< "model.cc:42"
   std::vector<Output> outputs;
   std::vector<std::pair<std::string, std::string>> attributes;  ///< names and values in words
@@ -93,7 +93,7 @@ struct ViewNode {
 
 /// A value passed on, in forward direction.
 struct ViewEdge {
-  int from = 0;    ///< into GraphView::nodes
+  int from = 0;  ///< into GraphView::nodes
   int to = 0;
   int output = 0;  ///< of `from`
   int input = 0;   ///< of `to`; −1 when several were merged by collapsing
@@ -130,7 +130,7 @@ struct WENGERT_API GraphView {
   std::int64_t recorded_nodes = 0;  ///< up to the root, before folding and collapsing
   bool has_gradients = false;
   /// What colours are relative to: the median RMS of the gradients at the loss, and of those of
-  /// the last layer's parameters (sums over a batch: larger than what runs between layers).
+  /// the last three layers' parameters (sums over a batch: larger than what runs between layers).
   double reference_rms = 0;
   double parameter_reference_rms = 0;
   std::vector<ViewNode> nodes;

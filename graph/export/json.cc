@@ -65,11 +65,16 @@ void write(Writer& to, std::string_view name, const std::optional<TensorStatisti
 
 std::string_view name_of(ViewNode::Kind kind) {
   switch (kind) {
-    case ViewNode::Kind::kOp: return "op";
-    case ViewNode::Kind::kConstant: return "constant";
-    case ViewNode::Kind::kVariable: return "variable";
-    case ViewNode::Kind::kParameter: return "parameter";
-    default: return "collapsed";
+    case ViewNode::Kind::kOp:
+      return "op";
+    case ViewNode::Kind::kConstant:
+      return "constant";
+    case ViewNode::Kind::kVariable:
+      return "variable";
+    case ViewNode::Kind::kParameter:
+      return "parameter";
+    default:
+      return "collapsed";
   }
 }
 

@@ -134,7 +134,13 @@ void drain(Descriptor& from, std::string& into) {
   }
 }
 
-void drain_both(Descriptor& out, Descriptor& err, Picture& into, int timeout_seconds) {
+/// What dot wrote.
+struct Output {
+  std::string bytes;
+  std::string remarks;
+};
+
+void drain_both(Descriptor& out, Descriptor& err, Output& into, int timeout_seconds) {
   const auto deadline = Clock::now() + std::chrono::seconds(timeout_seconds);
   while (out.get() >= 0 || err.get() >= 0) {
     const auto left =
@@ -148,13 +154,13 @@ void drain_both(Descriptor& out, Descriptor& err, Picture& into, int timeout_sec
     if (ready < 0 && errno != EINTR) fail_system("poll");
     if (ready < 0) continue;
     if (waiting[0].revents != 0) drain(out, into.bytes);
-    if (waiting[1].revents != 0) drain(err, into.warnings);
+    if (waiting[1].revents != 0) drain(err, into.remarks);
   }
 }
 
 }  // namespace
 
-Picture render(const std::string& dot, const RenderOptions& options) {
+std::string render(const std::string& dot, ImageFormat format, const RenderOptions& options) {
   if (!(options.dots_per_inch >= 1 && options.dots_per_inch <= 2400)) {
     throw Error(ErrorKind::kValue, "render",
                 "dots_per_inch is " + detail::number_text(options.dots_per_inch, 6),
@@ -162,19 +168,21 @@ Picture render(const std::string& dot, const RenderOptions& options) {
   }
   const Descriptor in = file_of(dot);
   Pipe out, err;
-  std::vector<std::string> words = {"dot",
-                                    options.format == ImageFormat::kPng ? "-Tpng" : "-Tsvg"};
-  if (options.format == ImageFormat::kPng) {
+  std::vector<std::string> words = {"dot", format == ImageFormat::kPng ? "-Tpng" : "-Tsvg"};
+  if (format == ImageFormat::kPng) {
     words.push_back("-Gdpi=" + detail::number_text(options.dots_per_inch, 6));
   }
   Child child(std::move(words), in.get(), out.write.get(), err.write.get());
   out.write.close();
   err.write.close();
-  Picture picture;
-  drain_both(out.read, err.read, picture, std::clamp(options.timeout_seconds, 1, 86400));
+  Output output;
+  drain_both(out.read, err.read, output, std::clamp(options.timeout_seconds, 1, 86400));
   const int status = child.wait();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !picture.bytes.empty()) return picture;
-  std::string said = detail::shorten(picture.warnings, 500);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !output.bytes.empty()) {
+    if (options.warnings != nullptr) *options.warnings = std::move(output.remarks);
+    return std::move(output.bytes);
+  }
+  std::string said = detail::shorten(output.remarks, 500);
   while (!said.empty() && said.back() == '\n') said.pop_back();
   fail(WIFEXITED(status) ? "dot failed with status " + std::to_string(WEXITSTATUS(status)) +
                                (said.empty() ? "" : ": " + said)

@@ -59,8 +59,7 @@ TensorStatistics statistics_of(const Tensor& tensor) {
                 "convert it with to(DType::kFloat32)");
   }
   const Tensor dense = tensor.contiguous();
-  return dispatch_floating(dense.dtype(),
-                           [&]<class T>(T) { return measure(dense.span<T>()); });
+  return dispatch_floating(dense.dtype(), [&]<class T>(T) { return measure(dense.span<T>()); });
 }
 
 }  // namespace wengert

@@ -56,11 +56,11 @@ class ViewBuilder {
   const GraphOptions& options_;
   GradientIndex gradients_;
   GraphView view_;
-  std::uint32_t root_ = 0;           ///< tape node
-  std::vector<char> selected_;       ///< by tape node
+  std::uint32_t root_ = 0;      ///< tape node
+  std::vector<char> selected_;  ///< by tape node
   ScopeTree scopes_;
-  std::vector<int> scope_of_;        ///< by tape node, into scopes_
-  std::vector<int> view_node_of_;    ///< by tape node, into view_.nodes, or −1
+  std::vector<int> scope_of_;      ///< by tape node, into scopes_
+  std::vector<int> view_node_of_;  ///< by tape node, into view_.nodes, or −1
   std::vector<int> cluster_of_scope_;
   std::unordered_map<std::string, int> ordinals_;  ///< by "scope/op"
 };

@@ -72,8 +72,7 @@ int ViewBuilder::cluster_of(int scope) {
   const ScopeTree::Entry& entry = scopes_.entries[static_cast<std::size_t>(scope)];
   const int parent = cluster_of(entry.parent);  // as deep as the user's nesting of scopes
   known = static_cast<int>(view_.clusters.size());
-  view_.clusters.push_back(
-      {entry.path, entry.path.substr(entry.path.rfind('/') + 1), parent});
+  view_.clusters.push_back({entry.path, entry.path.substr(entry.path.rfind('/') + 1), parent});
   return known;
 }
 
@@ -237,8 +236,13 @@ void ViewBuilder::connect() {
           continue;
         }
       }
-      ViewEdge edge{.from = from, .to = to, .output = tape_.node(input).output, .input = i,
-                    .merged = 1, .gradient = {}, .main_path = false};
+      ViewEdge edge{.from = from,
+                    .to = to,
+                    .output = tape_.node(input).output,
+                    .input = i,
+                    .merged = 1,
+                    .gradient = {},
+                    .main_path = false};
       if (record != nullptr) edge.gradient = record->gradient;
       view_.edges.push_back(std::move(edge));
     }
