@@ -259,11 +259,11 @@ struct Cost {
 
 /// What people read about an op; a test holds that none is empty.
 struct Documentation {
-  std::string_view summary;    ///< one sentence
-  std::string_view formula;    ///< y = …
-  std::string_view arguments;  ///< "x: any floating tensor; axes: …"
-  std::string_view gradient;   ///< formula and the convention at special points, or why none
-  std::string_view source;     ///< paper, section, standard
+  std::string_view summary = {};    ///< one sentence
+  std::string_view formula = {};    ///< y = …
+  std::string_view arguments = {};  ///< "x: any floating tensor; axes: …"
+  std::string_view gradient = {};   ///< formula and the convention at special points, or why none
+  std::string_view source = {};     ///< paper, section, standard
 };
 
 /// Fan-in and fan-out that an op gives a weight argument, for initializers.

@@ -5,6 +5,7 @@
 
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
+#include "wengert/ops/ops.h"
 #include "wengert/ops/random_stream.h"
 
 namespace wengert::optim {

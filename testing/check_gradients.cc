@@ -44,11 +44,11 @@ std::string describe_subset(std::uint32_t subset) {
   return "arguments {" + text + "}";
 }
 
-Tensor zeros_like(const Var& y) { return Tensor::zeros(y.dtype(), y.shape()); }
+Tensor zero_tensor_like(const Var& y) { return Tensor::zeros(y.dtype(), y.shape()); }
 
-std::vector<Var> zeros_like(const std::vector<Var>& ys) {
+std::vector<Var> zero_tensor_like(const std::vector<Var>& ys) {
   std::vector<Var> result;
-  for (const Var& y : ys) result.push_back(zeros_like(y));
+  for (const Var& y : ys) result.push_back(zero_tensor_like(y));
   return result;
 }
 
@@ -107,7 +107,7 @@ void OpChecker::check_zero_cotangent(const Sample& sample) {
   Tape tape;
   const Recorded r = record(sample, sample.inputs, wanted);
   if (r.outputs.empty()) return;
-  const std::vector<Var> zeros = zeros_like(r.outputs);
+  const std::vector<Var> zeros = zero_tensor_like(r.outputs);
   const auto expect_zeros = [&](const std::string& what, const std::vector<Var>& gradients) {
     for (std::size_t k = 0; k < wanted.size(); ++k) {
       expect(sample, what + ", argument " + std::to_string(wanted[k]),
@@ -124,7 +124,7 @@ void OpChecker::check_zero_cotangent(const Sample& sample) {
   const auto gradients = grad(r.outputs, r.arguments, r.cotangents, {.create_graph = true});
   const std::vector<Var> again = differentiable(gradients).first;
   expect_zeros("zero cotangent of the gradient",
-               grad(again, r.arguments, zeros_like(again), {.retain = true}));
+               grad(again, r.arguments, zero_tensor_like(again), {.retain = true}));
 }
 
 void OpChecker::check_repeated(const Sample& sample) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "wengert/graph/elementwise_kernels.h"
+#include "wengert/ops/elementwise/reads.h"
 #include "wengert/ops/kernels/lanes.h"
 
 // Loops that make kernels of one CPU level from formulas.

@@ -6,6 +6,7 @@
 #include "wengert/graph/tape.h"
 #include "wengert/io/file.h"
 #include "wengert/io/safetensors.h"
+#include "wengert/ops/ops.h"
 #include "wengert/ops/random_stream.h"
 
 namespace wengert::tools {

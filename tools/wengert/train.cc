@@ -57,7 +57,7 @@ class Run {
     const optim::Split split =
         optim::split_examples(train_set.count(), settings_.validation, settings_.seed);
     const auto optimizer = optim::make_optimizer(settings_.optimizer, settings_.rate);
-    optim::PassPipeline loss_passes, gradient_passes;
+    PassPipeline loss_passes, gradient_passes;
     if (settings_.l2 > 0) {
       loss_passes.add(std::make_unique<optim::L2Penalty>(settings_.l2));
     }
