@@ -70,6 +70,7 @@ WENGERT_FORMULAS {
   /// g·p with the rule of the chain: where g is 0 the product is 0 even if p is infinite or NaN.
   struct CotangentProduct {
     static constexpr int reads_a = kB, reads_b = kA;
+    static constexpr bool partial_b_is_cotangent = true;
     template <class T>
     static T value(T g, T p) {
       return where(equal(g, 0.0), like(g, 0.0), g * p);
@@ -128,12 +129,33 @@ constinit const OpDef div_op = binary<formulas::Div>(
      .gradient = "∂y/∂a = 1/b, ∂y/∂b = −y/b; at b = 0 as IEEE division gives it",
      .source = "elementary; IEEE 754-2019 for division by zero"});
 
-constinit const OpDef cotangent_product_op = binary<formulas::CotangentProduct>(
-    "cotangent_product", cotangent_product_elementwise,
+namespace {
+
+/// Where g is 0, p's gradient is 0 even if the cotangent that arrives is infinite: otherwise a
+/// third derivative through an infinite partial would turn a zero cotangent into 0·∞.
+void cotangent_product_vjp(VjpContext& c) {
+  const Var arriving = c.cotangent();
+  if (c.needs(0)) c.set(0, cotangent_product(arriving, c.input(1)));
+  if (c.needs(1)) {
+    const Var g = c.input(0);
+    c.set(1, cotangent_product(where(equal(g, 0.0), like(g, 0.0), arriving), g));
+  }
+}
+
+constexpr OpDef cotangent_product_record(const Documentation& doc) {
+  OpDef def =
+      binary<formulas::CotangentProduct>("cotangent_product", cotangent_product_elementwise, doc);
+  def.vjp = cotangent_product_vjp;
+  return def;
+}
+
+}  // namespace
+
+constinit const OpDef cotangent_product_op = cotangent_product_record(
     {.summary = "A cotangent times a partial derivative, where a zero cotangent wins.",
      .formula = "y = 0 where g = 0, else g·p",
      .arguments = "g, p: float32 or float64 tensors of one dtype, broadcast together",
-     .gradient = "∂y/∂g = p, ∂y/∂p = g",
+     .gradient = "∂y/∂g = p, ∂y/∂p = g, where g = 0 wins over an infinite cotangent too",
      .source = "the engine's own; every recorded elementwise derivative uses it"});
 
 }  // namespace wengert::ops
@@ -217,9 +239,9 @@ WENGERT_OP_TESTS(cotangent_product) {
   tests.linear = true;
   tests.specials = {{{2.0, 3.0}, 6.0, {3.0, 2.0}},
                     {{0.0, 3.0}, 0.0, {3.0, 0.0}},
-                    {{-0.0, 3.0}, 0.0, {3.0, -0.0}},
+                    {{-0.0, 3.0}, 0.0, {3.0, 0.0}},
                     {{0.0, kInfinity}, 0.0, {kInfinity, 0.0}},
-                    {{-0.0, -kInfinity}, 0.0, {-kInfinity, -0.0}},
+                    {{-0.0, -kInfinity}, 0.0, {-kInfinity, 0.0}},
                     {{0.0, kNan}, 0.0, {kNan, 0.0}},
                     {{2.0, kInfinity}, kInfinity, {kInfinity, 2.0}},
                     {{1e308, 1e308}, kInfinity, {1e308, 1e308}},

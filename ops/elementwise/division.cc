@@ -236,10 +236,13 @@ WENGERT_OP_TESTS(mod) {
 }
 
 WENGERT_OP_TESTS(floor_divide) {
-  OpTests tests = binary_tests(
-      wengert::floor_divide, [](double a, double b) { return std::floor(a / b); }, -7.4, 7.4, 0.3,
-      2.9);
-  tests.order = 0;
+  const auto reference = [](double a, double b) { return std::floor(a / b); };
+  OpTests tests = binary_tests(wengert::floor_divide, reference, 6.2, 7.4, 2.6, 2.9);
+  for (Sample& wide : binary_tests(wengert::floor_divide, reference, -7.4, 7.4, 0.3, 2.9).samples) {
+    wide.name += ", over jumps";
+    wide.smooth = false;
+    tests.samples.push_back(std::move(wide));
+  }
   tests.specials = {{{7.0, 3.0}, 2.0, {0.0, 0.0}},
                     {{-7.0, 3.0}, -3.0, {0.0, 0.0}},
                     {{7.0, -3.0}, -3.0, {0.0, 0.0}},

@@ -133,9 +133,9 @@ void unary_backward(const void* g, const void* const* in, const void* y, void* g
     const auto splat = [](const void* from, bool read) {
       return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
     };
-    const T p = as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX),
-                                            splat(y, F::reads & kY)))
-                    .v[0];
+    const T p =
+        as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX), splat(y, F::reads & kY)))
+            .v[0];
     finish_one<T>(g, p, gx, accumulate);
     return;
   }
@@ -165,8 +165,8 @@ void binary_forward(const void* const* in, void* out, std::int64_t n, const void
 }
 
 template <class F, class T, bool kFirst>
-void binary_backward(const void* g, const void* const* in, const void* y, void* gx,
-                     std::int64_t n, const void*, bool accumulate) {
+void binary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
+                     const void*, bool accumulate) {
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
   constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
   if (n == 1) {
@@ -281,9 +281,9 @@ constexpr ElementwiseKernels predicate2_kernels(Dtypes<T...>) {
 #ifndef WENGERT_USER_OP
 #define WENGERT_FORMULAS namespace wengert::kernels::WENGERT_LEVEL
 
-#define WENGERT_KERNELS(name, make, Formula, dtypes)      \
-  namespace wengert::kernels::WENGERT_LEVEL {             \
-  extern const ElementwiseKernels name##_kernels;                    \
+#define WENGERT_KERNELS(name, make, Formula, dtypes)                           \
+  namespace wengert::kernels::WENGERT_LEVEL {                                  \
+  extern const ElementwiseKernels name##_kernels;                              \
   constinit const ElementwiseKernels name##_kernels = make<Formula>(dtypes{}); \
   }
 #define WENGERT_UNARY(name, Formula, dtypes) WENGERT_KERNELS(name, unary_kernels, Formula, dtypes)

@@ -96,9 +96,13 @@ constinit const OpDef trunc_op = unary<formulas::Trunc>(
 
 #ifdef WENGERT_TESTS
 WENGERT_OP_TESTS(floor) {
-  OpTests tests = unary_tests(
-      wengert::floor, [](double x) { return x - std::fmod(x, 1.0) - (x < 0 ? 1.0 : 0.0); }, -7.3,
-      7.3);
+  const auto reference = [](double x) { return x - std::fmod(x, 1.0) - (x < 0 ? 1.0 : 0.0); };
+  OpTests tests = unary_tests(wengert::floor, reference, 2.05, 2.45);  // between the jumps
+  for (Sample& wide : unary_tests(wengert::floor, reference, -7.3, 7.3).samples) {
+    wide.name += ", over jumps";
+    wide.smooth = false;
+    tests.samples.push_back(std::move(wide));
+  }
   tests.specials = {{{0.0}, 0.0, {0.0}},
                     {{-0.0}, -0.0, {0.0}},
                     {{1e-300}, 0.0, {0.0}},
@@ -117,14 +121,17 @@ WENGERT_OP_TESTS(floor) {
                     {{0.49999999999999994}, 0.0, {0.0}},
                     {{4503599627370498.0}, 4503599627370498.0, {0.0}}};
   tests.rejected = float_rejections(wengert::floor);
-  tests.order = 0;
   return tests;
 }
 
 WENGERT_OP_TESTS(ceil) {
-  OpTests tests = unary_tests(
-      wengert::ceil, [](double x) { return x - std::fmod(x, 1.0) + (x > 0 ? 1.0 : 0.0); }, -7.3,
-      7.3);
+  const auto reference = [](double x) { return x - std::fmod(x, 1.0) + (x > 0 ? 1.0 : 0.0); };
+  OpTests tests = unary_tests(wengert::ceil, reference, 2.05, 2.45);  // between the jumps
+  for (Sample& wide : unary_tests(wengert::ceil, reference, -7.3, 7.3).samples) {
+    wide.name += ", over jumps";
+    wide.smooth = false;
+    tests.samples.push_back(std::move(wide));
+  }
   tests.specials = {{{0.0}, 0.0, {0.0}},
                     {{-0.0}, -0.0, {0.0}},
                     {{1e-300}, 1.0, {0.0}},
@@ -143,13 +150,17 @@ WENGERT_OP_TESTS(ceil) {
                     {{0.49999999999999994}, 1.0, {0.0}},
                     {{4503599627370498.0}, 4503599627370498.0, {0.0}}};
   tests.rejected = float_rejections(wengert::ceil);
-  tests.order = 0;
   return tests;
 }
 
 WENGERT_OP_TESTS(round) {
-  OpTests tests = unary_tests(
-      wengert::round, [](double x) { return std::nearbyint(x); }, -7.3, 7.3);
+  const auto reference = [](double x) { return std::nearbyint(x); };
+  OpTests tests = unary_tests(wengert::round, reference, 2.05, 2.45);  // between the jumps
+  for (Sample& wide : unary_tests(wengert::round, reference, -7.3, 7.3).samples) {
+    wide.name += ", over jumps";
+    wide.smooth = false;
+    tests.samples.push_back(std::move(wide));
+  }
   tests.specials = {{{0.0}, 0.0, {0.0}},
                     {{-0.0}, -0.0, {0.0}},
                     {{1e-300}, 0.0, {0.0}},
@@ -168,14 +179,17 @@ WENGERT_OP_TESTS(round) {
                     {{0.49999999999999994}, 0.0, {0.0}},
                     {{4503599627370498.0}, 4503599627370498.0, {0.0}}};
   tests.rejected = float_rejections(wengert::round);
-  tests.order = 0;
   return tests;
 }
 
 WENGERT_OP_TESTS(trunc) {
-  OpTests tests = unary_tests(
-      wengert::trunc, [](double x) { return static_cast<double>(static_cast<long>(x)); }, -7.3,
-      7.3);
+  const auto reference = [](double x) { return static_cast<double>(static_cast<long>(x)); };
+  OpTests tests = unary_tests(wengert::trunc, reference, 2.05, 2.45);  // between the jumps
+  for (Sample& wide : unary_tests(wengert::trunc, reference, -7.3, 7.3).samples) {
+    wide.name += ", over jumps";
+    wide.smooth = false;
+    tests.samples.push_back(std::move(wide));
+  }
   tests.specials = {{{0.0}, 0.0, {0.0}},
                     {{-0.0}, -0.0, {0.0}},
                     {{1e-300}, 0.0, {0.0}},
@@ -194,7 +208,6 @@ WENGERT_OP_TESTS(trunc) {
                     {{0.49999999999999994}, 0.0, {0.0}},
                     {{4503599627370498.0}, 4503599627370498.0, {0.0}}};
   tests.rejected = float_rejections(wengert::trunc);
-  tests.order = 0;
   return tests;
 }
 #endif
