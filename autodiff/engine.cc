@@ -421,7 +421,7 @@ Gradients Engine::collect() {
     const Node& node = tape_.node(id);
     if (table_[id] == nullptr || node.input_count > 0 || node.output > 0) continue;
     if (!node.value->has(Value::kRequiresGrad)) continue;
-    result.entries_.push_back({Var::share(node.value),
+    result.entries_.push_back({tape_.leaf(id),
                                const_cast<Parameter*>(tape_.parameter(id)),
                                Var::take(std::exchange(table_[id], nullptr))});
   }

@@ -66,6 +66,9 @@ Tape::~Tape() {
     if (node(id).saved != 0) release_saved(id);
     detail::drop(node(id).value, Value::kHeader);
   }
+  for (const auto& [original, alias] : memory_->alias_of) {
+    detail::drop(const_cast<Value*>(original), Value::kHeader);
+  }
   if (size_ > 1u << 18) detail::trim_values();
   memory_->clear();
   if (t_state.spare_tape_memory == nullptr) {
@@ -193,6 +196,7 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
     Var alias = Var(Var::share(value).value());
     alias.get()->flags |= value->flags & Value::kRequiresGrad;
     memory_->alias_of.emplace(value, size_);
+    detail::hold(value, Value::kHeader);  // no other value may take its address meanwhile
     adopt(alias.get(), consumer, where);
     detail::hold(alias.get(), Value::kData);  // held by the tape: nobody else may
     node(alias.get()->id).saved = detail::kSavedOutputs;
@@ -282,6 +286,13 @@ std::uint32_t Tape::find(std::string_view name) const {
 
 bool Tape::knows(const Var& var) const {
   return owns(var) || memory_->alias_of.contains(var.get());
+}
+
+Var Tape::leaf(std::uint32_t id) const {
+  for (const auto& [original, alias] : memory_->alias_of) {
+    if (alias == id) return Var::share(const_cast<Value*>(original));
+  }
+  return Var::share(node(id).value);
 }
 
 std::uint32_t Tape::id_of(const Var& var, std::string_view asking) const {

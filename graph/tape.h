@@ -90,6 +90,8 @@ class WENGERT_API Tape {
   bool owns(const Var& var) const { return var.get() != nullptr && var.get()->serial == serial_; }
   /// Whether id_of would find it: a value of this tape, or a leaf of an enclosing one used here.
   bool knows(const Var& var) const;
+  /// A leaf as its user knows it: the Var of an enclosing tape where node `id` stands for one.
+  Var leaf(std::uint32_t id) const;
   /// The tape that was live when this one began, or null.
   const Tape* enclosing() const { return outer_; }
 
