@@ -17,6 +17,13 @@ Tape& live_tape(const char* caller, std::source_location where) {
   return *tape;
 }
 
+/// A variable that no op on the tape has used yet becomes one of its leaves.
+void meet(Tape& tape, const Var& var, std::source_location where) {
+  if (var && var.requires_grad() && var.get()->has(detail::Value::kLeaf) && !tape.knows(var)) {
+    tape.adopt(var.get(), detail::variable_op, where);
+  }
+}
+
 }  // namespace
 
 Var Gradients::operator[](const Var& leaf) const {
@@ -53,7 +60,9 @@ const Var* Gradients::find(const Parameter& parameter) const {
 }
 
 Gradients backward(const Var& loss, const BackwardOptions& options, std::source_location where) {
-  Engine engine(live_tape("backward", where), options, where);
+  Tape& tape = live_tape("backward", where);
+  meet(tape, loss, where);
+  Engine engine(tape, options, where);
   engine.seed(loss, {}, "backward");
   engine.sweep(0);
   return engine.collect();
@@ -70,11 +79,10 @@ std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
                 "give one for each, an empty Var means 1", where);
   }
   std::vector<std::uint32_t> targets;
+  for (const Var& y : ys) meet(tape, y, where);
   for (const Var& x : xs) {
-    // A variable that no op on the tape has met: nothing depends on it.
-    const bool unmet = x && x.requires_grad() && x.get()->has(detail::Value::kLeaf) &&
-                       !tape.knows(x);
-    targets.push_back(unmet ? detail::kNoNode : tape.id_of(x, "grad"));
+    meet(tape, x, where);
+    targets.push_back(tape.id_of(x, "grad"));
     if (!x.requires_grad()) {
       throw Error(ErrorKind::kGraph, "grad",
                   to_string(x.dtype(), x.shape()) + " to differentiate by is a constant",

@@ -132,13 +132,15 @@ constinit const OpDef div_op = binary<formulas::Div>(
 namespace {
 
 /// Where g is 0, p's gradient is 0 even if the cotangent that arrives is infinite: otherwise a
-/// third derivative through an infinite partial would turn a zero cotangent into 0·∞.
+/// third derivative through an infinite partial would turn a zero cotangent into 0·∞. A finite one
+/// goes through untouched: g may be 0 by value, and ∂²y/∂g∂p = 1 there too.
 void cotangent_product_vjp(VjpContext& c) {
   const Var arriving = c.cotangent();
   if (c.needs(0)) c.set(0, cotangent_product(arriving, c.input(1)));
   if (c.needs(1)) {
     const Var g = c.input(0);
-    c.set(1, cotangent_product(where(equal(g, 0.0), like(g, 0.0), arriving), g));
+    const Var infinite_at_zero = logical_and(equal(g, 0.0), logical_not(is_finite(arriving)));
+    c.set(1, cotangent_product(where(infinite_at_zero, like(g, 0.0), arriving), g));
   }
 }
 
