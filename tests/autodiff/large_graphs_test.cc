@@ -36,12 +36,16 @@ TEST(LargeGraphs, AChainOfTenMillionNodes) {
       EXPECT_EQ(statistics.nodes, tape.size());
       EXPECT_EQ(statistics.live_values, tape.size());
       const double bytes = static_cast<double>(resident_bytes() - before) / kDeep;
-      if (!kSanitized) EXPECT_LE(bytes, kBytesPerNode) << "resident bytes per node";
+      if (!kSanitized) {
+        EXPECT_LE(bytes, kBytesPerNode) << "resident bytes per node";
+      }
       EXPECT_EQ(backward(y)[x].scalar_value(), g);
       EXPECT_LT(tape.statistics().live_values, 10u);  // given back on the way
     }
     // The memory itself goes back too.
-    if (!kSanitized) EXPECT_LT(resident_bytes() - before, kDeep * 20LL);
+    if (!kSanitized) {
+      EXPECT_LT(resident_bytes() - before, kDeep * 20LL);
+    }
   });
 }
 

@@ -170,7 +170,9 @@ TEST(Memory, StaysFlatOverAHundredThousandSteps) {
   for (int i = 0; i < kSteps; ++i) step();
   EXPECT_EQ(seen, kSteps + 1000);
   EXPECT_EQ(detail::storage_statistics().system_calls, calls);
-  if (!kSanitized) EXPECT_LE(resident_bytes() - before, 64 << 10);
+  if (!kSanitized) {
+    EXPECT_LE(resident_bytes() - before, 64 << 10);
+  }
 }
 
 TEST(Memory, UnsavedValuesGoBackAtOnce) {
