@@ -171,8 +171,8 @@ TEST(Memory, StaysFlatOverAHundredThousandSteps) {
   EXPECT_EQ(seen, kSteps + 1000);
   EXPECT_EQ(detail::storage_statistics().system_calls, calls);
   if (!kSanitized) {
-        EXPECT_LE(resident_bytes() - before, 64 << 10);
-      }
+    EXPECT_LE(resident_bytes() - before, 64 << 10);
+  }
 }
 
 TEST(Memory, UnsavedValuesGoBackAtOnce) {
