@@ -14,37 +14,12 @@
 #include "wengert/graph/elementwise_kernels.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/shape.h"
+#include "wengert/graph/tensor_view.h"
 #include "wengert/graph/var.h"
 
 namespace wengert {
 
 class Tape;
-
-/// One operand or result as kernels see it: strided, not owned.
-struct TensorView {
-  DType dtype = DType::kFloat32;
-  int rank = 0;
-  const std::int64_t* sizes = nullptr;
-  const std::int64_t* strides = nullptr;  ///< null: dense row-major
-  std::byte* data = nullptr;
-
-  std::int64_t count() const {
-    std::int64_t n = 1;
-    for (int i = 0; i < rank; ++i) n *= sizes[i];
-    return n;
-  }
-  std::span<const std::int64_t> shape() const { return {sizes, static_cast<std::size_t>(rank)}; }
-  Strides resolved_strides() const {
-    return strides != nullptr ? Strides(std::span(strides, static_cast<std::size_t>(rank)))
-                              : dense_strides(shape());
-  }
-  /// Whether the elements lie row-major without gaps.
-  bool is_dense() const;
-  template <class T>
-  T* as() const {
-    return reinterpret_cast<T*>(data);
-  }
-};
 
 // ---------------------------------------------------------------------------- attributes
 

@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 // What an op file without elementwise formulas includes. It is compiled twice: with
 // WENGERT_RECORDS for the record and the call, and with WENGERT_TESTS for the testing library.
 #if defined(WENGERT_RECORDS)

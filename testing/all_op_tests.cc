@@ -1,3 +1,6 @@
+#include <map>
+#include <string>
+
 #include "wengert/ops/testing.h"
 
 namespace wengert::testing {
@@ -10,10 +13,24 @@ namespace wengert::testing {
 #undef BINARY
 #undef OP
 
+namespace {
+
+/// Samples are told apart by name: later ones of a name get a number.
+void name_apart(OpTests& tests) {
+  std::map<std::string, int> seen;
+  for (Sample& sample : tests.samples) {
+    const int before = seen[sample.name]++;
+    if (before > 0) sample.name += " #" + std::to_string(before + 1);
+  }
+}
+
+}  // namespace
+
 std::vector<OpTests> all_op_tests() {
   std::vector<OpTests> all;
   const auto add = [&](const char* name, OpTests tests) {
     tests.op = name;
+    name_apart(tests);
     all.push_back(std::move(tests));
   };
 #define UNARY(name) add(#name, name##_tests());

@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 // What an elementwise op file includes. Such a file is compiled five times:
 //   three times with WENGERT_LEVEL set: its formulas become kernels of that CPU level;
 //   once with WENGERT_RECORDS: its formulas over Var become the recorded derivative, and the op's

@@ -1,5 +1,4 @@
-#ifndef WENGERT_OPS_KERNELS_CPU_H_
-#define WENGERT_OPS_KERNELS_CPU_H_
+#pragma once
 
 #include <string>
 
@@ -27,4 +26,3 @@ WENGERT_API std::string cpu_description();
 
 }  // namespace wengert::kernels
 
-#endif  // WENGERT_OPS_KERNELS_CPU_H_

@@ -1,5 +1,4 @@
-#ifndef WENGERT_OPS_KERNELS_GEMM_H_
-#define WENGERT_OPS_KERNELS_GEMM_H_
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -46,4 +45,3 @@ WENGERT_API std::string openblas_core();
 
 }  // namespace wengert::kernels
 
-#endif  // WENGERT_OPS_KERNELS_GEMM_H_

@@ -1,5 +1,4 @@
-#ifndef WENGERT_OPS_KERNELS_GEMM_INTERNAL_H_
-#define WENGERT_OPS_KERNELS_GEMM_INTERNAL_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -43,4 +42,3 @@ void gemm_own_avx512(const GemmProblem<double>& problem);
 
 }  // namespace wengert::kernels::internal
 
-#endif  // WENGERT_OPS_KERNELS_GEMM_INTERNAL_H_

@@ -1,5 +1,4 @@
-#ifndef WENGERT_OPS_KERNELS_GEMM_LIBRARIES_H_
-#define WENGERT_OPS_KERNELS_GEMM_LIBRARIES_H_
+#pragma once
 
 #include <cstdint>
 
@@ -34,4 +33,3 @@ WENGERT_API bool gemm_by(GemmEngine engine, const GemmProblem<double>& problem);
 
 }  // namespace wengert::kernels::internal
 
-#endif  // WENGERT_OPS_KERNELS_GEMM_LIBRARIES_H_

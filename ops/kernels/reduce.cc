@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "wengert/graph/op.h"
+#include "wengert/graph/tensor_view.h"
 #include "wengert/ops/kernels/rows.h"
 #include "wengert/ops/kernels/thread_pool.h"
 

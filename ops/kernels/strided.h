@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "wengert/graph/op.h"
+#include "wengert/graph/tensor_view.h"
 
 // Walking several strided operands together. Kernels only see dense runs; this gathers what is
 // not dense into tiles on the stack.

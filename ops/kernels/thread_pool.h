@@ -1,5 +1,4 @@
-#ifndef WENGERT_OPS_KERNELS_THREAD_POOL_H_
-#define WENGERT_OPS_KERNELS_THREAD_POOL_H_
+#pragma once
 
 #include <cstdint>
 #include <memory>
@@ -41,4 +40,3 @@ WENGERT_API int thread_count();
 
 }  // namespace wengert::kernels
 
-#endif  // WENGERT_OPS_KERNELS_THREAD_POOL_H_

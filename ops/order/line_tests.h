@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 #include "wengert/ops/reduction/reduction_tests.h"
 
 // Samples of ops along one axis for the testing library.

@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 #include <algorithm>
 #include <functional>
 #include <string>

@@ -1,12 +1,14 @@
 #pragma once
 
+// Private to the library.
+
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "wengert/autodiff/backward.h"
 #include "wengert/graph/tape.h"
+#include "wengert/autodiff/backward.h"
 #include "wengert/ops/testing.h"
 
 // Samples of reductions for the testing library: many shapes and axes, one reference over the

@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 #include <functional>
 
 #include "wengert/ops/testing.h"

@@ -171,7 +171,8 @@ TEST(Memory, StaysFlatOverAHundredThousandSteps) {
   EXPECT_EQ(seen, kSteps + 1000);
   EXPECT_EQ(detail::storage_statistics().system_calls, calls);
   if (!kSanitized) {
-    EXPECT_LE(resident_bytes() - before, 64 << 10);
+    // The kernel counts resident pages in batches of up to 64 pages a thread.
+    EXPECT_LE(resident_bytes() - before, 512 << 10);
   }
 }
 

@@ -44,7 +44,9 @@ std::string fault(const Source& source, const std::string& include) {
                           kBelow.contains(include.substr(0, include.find('/')));
     return relative ? "write wengert/room/file.h" : "";
   }
-  const std::set<std::string>& below = kBelow.at(source.room);
+  // What only the tests' part of op files includes belongs to the testing library.
+  const bool for_tests = source.path.ends_with("_tests.h");
+  const std::set<std::string>& below = kBelow.at(for_tests ? "testing" : source.room);
   return below.contains(room) ? "" : source.room + " may not know " + room;
 }
 
@@ -77,7 +79,7 @@ TEST(Layering, TheCheckFindsWhatItLooksFor) {
 TEST(Layering, KernelsKnowNoVarsAndNoTapes) {
   const std::set<std::string> allowed = {
       "wengert/graph/api.h",   "wengert/graph/dtype.h",  "wengert/graph/elementwise_kernels.h",
-      "wengert/graph/error.h", "wengert/graph/shape.h"};
+      "wengert/graph/error.h", "wengert/graph/shape.h", "wengert/graph/tensor_view.h"};
   for (const Source& source : sources({"ops"})) {
     if (!source.path.starts_with("ops/kernels/")) continue;
     for (const std::string& include : source.includes()) {
@@ -108,7 +110,9 @@ TEST(PublicHeaders, IncludeTheStandardLibraryAndEachOther) {
   }
   EXPECT_GT(private_headers.size(), 3u);
   for (const Source& source : public_headers()) {
-    const bool for_tests = source.room == "testing" || source.path == "ops/testing.h";
+    // The trainer takes callbacks and models as functions of the user's; wengert.h does without it.
+    const bool for_tests = source.room == "testing" || source.path == "ops/testing.h" ||
+                           source.path == "optim/trainer.h";
     for (const std::string& include : source.includes()) {
       const std::string where = source.path + " includes " + include;
       EXPECT_FALSE(private_headers.contains(include)) << where << ", which is not installed";

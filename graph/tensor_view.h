@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/dtype.h"
+#include "wengert/graph/shape.h"
+
+namespace wengert {
+
+/// One operand or result as kernels see it: strided, not owned.
+struct TensorView {
+  DType dtype = DType::kFloat32;
+  int rank = 0;
+  const std::int64_t* sizes = nullptr;
+  const std::int64_t* strides = nullptr;  ///< null: dense row-major
+  std::byte* data = nullptr;
+
+  std::int64_t count() const {
+    std::int64_t n = 1;
+    for (int i = 0; i < rank; ++i) n *= sizes[i];
+    return n;
+  }
+  std::span<const std::int64_t> shape() const { return {sizes, static_cast<std::size_t>(rank)}; }
+  Strides resolved_strides() const {
+    return strides != nullptr ? Strides(std::span(strides, static_cast<std::size_t>(rank)))
+                              : dense_strides(shape());
+  }
+  /// Whether the elements lie row-major without gaps.
+  bool is_dense() const;
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
+};
+
+}  // namespace wengert
