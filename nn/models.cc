@@ -17,7 +17,7 @@ Var mlp(ParameterSet& parameters, const Var& inputs) {
 
 /// Five narrow sigmoid layers with small weights: gradients vanish towards the input.
 Var sigmoid_mlp(ParameterSet& parameters, const Var& inputs) {
-  const LinearOptions small{.weight = normal(0, 0.05)};
+  const LinearOptions small{.weight = normal(0, 0.03)};
   Var h = inputs;
   for (const char* name : {"fc1", "fc2", "fc3", "fc4", "fc5"}) {
     h = sigmoid(linear(parameters, name, h, 64, small));

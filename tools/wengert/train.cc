@@ -27,7 +27,7 @@ struct Settings {
   double final_rate_share = 0.02;
   double l2 = 0;
   double clip = 0;
-  std::int64_t epochs = 14;
+  std::int64_t epochs = 10;
   std::int64_t batch_size = 64;
   std::int64_t validation = 5000;
   std::uint64_t seed = 1;
