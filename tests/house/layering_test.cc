@@ -76,14 +76,15 @@ TEST(Layering, TheCheckFindsWhatItLooksFor) {
   EXPECT_EQ(fault(low, "absl/strings/str_cat.h"), "");
   EXPECT_NE(fault({"io/csv.cc", "io", ""}, "wengert/ops/ops.h"), "");
   EXPECT_NE(fault({"ops/calls.cc", "ops", ""}, "wengert/io/file.h"), "");
-  const Source odd{"graph/a.h", "graph", "  #  include <a/b.h>\n// include \"no.h\"\n#include\t\"c.h\"\n"};
+  const Source odd{"graph/a.h", "graph",
+                   "  #  include <a/b.h>\n// include \"no.h\"\n#include\t\"c.h\"\n"};
   EXPECT_EQ(odd.includes(), (std::vector<std::string>{"a/b.h", "c.h"}));
 }
 
 TEST(Layering, KernelsKnowNoVarsAndNoTapes) {
   const std::set<std::string> allowed = {
-      "wengert/graph/api.h",   "wengert/graph/dtype.h",  "wengert/graph/elementwise_kernels.h",
-      "wengert/graph/error.h", "wengert/graph/shape.h",  "wengert/graph/tensor_view.h"};
+      "wengert/graph/api.h",   "wengert/graph/dtype.h", "wengert/graph/elementwise_kernels.h",
+      "wengert/graph/error.h", "wengert/graph/shape.h", "wengert/graph/tensor_view.h"};
   for (const Source& source : sources({"ops"})) {
     if (!source.path.starts_with("ops/kernels/")) continue;
     for (const std::string& include : source.includes()) {
@@ -106,7 +107,8 @@ std::set<std::string> installed_folders() {
   const std::string start = "set(public_rooms ";
   const std::size_t from = all.find(start);
   if (from == std::string::npos) return {};
-  std::istringstream words(all.substr(from + start.size(), all.find(')', from) - from - start.size()));
+  std::istringstream words(
+      all.substr(from + start.size(), all.find(')', from) - from - start.size()));
   std::set<std::string> result;
   for (std::string word; words >> word;) result.insert(word);
   return result;
@@ -133,8 +135,8 @@ const std::set<std::pair<std::string, std::string>> kExceptions = {
 };
 
 TEST(PublicHeaders, IncludeTheStandardLibraryAndEachOther) {
-  const std::set<std::string> heavy = {"functional", "iostream", "regex", "fstream", "sstream",
-                                       "filesystem", "thread",   "future"};
+  const std::set<std::string> heavy = {"functional", "iostream",   "regex",  "fstream",
+                                       "sstream",    "filesystem", "thread", "future"};
   std::set<std::string> private_headers;
   for (const Source& source : sources(rooms())) {
     if (source.is_header() && is_private(source)) private_headers.insert("wengert/" + source.path);
