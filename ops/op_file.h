@@ -4,6 +4,7 @@
 
 // What an op file without elementwise formulas includes. It is compiled twice: with
 // WENGERT_RECORDS for the record and the call, and with WENGERT_TESTS for the testing library.
+// Private to the library.
 #if defined(WENGERT_RECORDS)
 #include "wengert/graph/op.h"
 #include "wengert/graph/tape.h"

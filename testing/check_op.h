@@ -14,9 +14,9 @@ namespace wengert::testing {
 inline constexpr double kGradientUlpsFactor = 8;
 
 struct CheckOptions {
-  int order = 3;         ///< no derivative beyond this order is checked by differences
-  std::string sample = {};    ///< only the sample of this name; empty: everything
-  bool verbose = false;  ///< a line per sample on standard error
+  int order = 3;            ///< no derivative beyond this order is checked by differences
+  std::string sample = {};  ///< only the sample of this name; empty: everything
+  bool verbose = false;     ///< a line per sample on standard error
 };
 
 struct CheckReport {

@@ -154,6 +154,17 @@ TEST(Grad, ADetachedValueCarriesNone) {
   EXPECT_EQ(backward(y)[x].scalar_value(), 4);
 }
 
+TEST(Grad, StopGradientIsAConstantInEveryOrder) {
+  Tape tape;
+  const Var x = variable(2.0);
+  const Var y = x * stop_gradient(x * x);
+  EXPECT_EQ(y.scalar_value(), 8);
+  const Var g = grad(y, x, {.create_graph = true});
+  EXPECT_EQ(g.scalar_value(), 4);
+  EXPECT_FALSE(g.requires_grad() && grad(g, x).scalar_value() != 0);
+  EXPECT_FALSE(stop_gradient(x).requires_grad());
+}
+
 TEST(Grad, AZeroCotangentWinsOverInfinity) {
   Tape tape;
   const Var x = variable(0.0);
@@ -199,18 +210,20 @@ TEST(Hooks, SurviveTapesInsideAndMayDifferentiate) {
   const Var h = x * x;
   tape.name(h, "hidden");
   double inside = 0;
-  on_gradient("hidden",
-              [](void* context, const Tensor& g) {
-                Tape inner;
-                const Var u = variable(g);
-                *static_cast<double*>(context) = backward(u * u)[u].scalar_value();
-              },
-              &inside);
+  on_gradient(
+      "hidden",
+      [](void* context, const Tensor& g) {
+        Tape inner;
+        const Var u = variable(g);
+        *static_cast<double*>(context) = backward(u * u)[u].scalar_value();
+      },
+      &inside);
   {
     Tape inner;
     const Var z = variable(1.0);
     inner.name(z * 1.0, "product");
-    on_gradient("product", [](void*, const Tensor&) {}, nullptr);
+    on_gradient(
+        "product", [](void*, const Tensor&) {}, nullptr);
   }
   EXPECT_EQ(backward(h * 5.0)[x].scalar_value(), 20);
   EXPECT_EQ(inside, 10);
@@ -229,9 +242,9 @@ class Recorder final : public GradientObserver {
 
 TEST(Observer, SeesEveryEdgeAndNode) {
   Tape tape;
-  const Var x = variable(3.0);    // 0
-  const Var square = x * x;       // 1
-  const Var y = square + x;       // 2
+  const Var x = variable(3.0);  // 0
+  const Var square = x * x;     // 1
+  const Var y = square + x;     // 2
   Recorder recorder;
   EXPECT_EQ(backward(y, {.observer = &recorder})[x].scalar_value(), 7);
   EXPECT_THAT(recorder.nodes, ElementsAre(ElementsAre(2, 1), ElementsAre(1, 1), ElementsAre(0, 7)));

@@ -45,9 +45,9 @@ TEST(Taylor, OfAnInnerFactor) {
 
 TEST(Taylor, Polynomial) {
   // x⁴ − 3x² + 2 at 1.5
-  expect_near(derivatives([](const Var& x) { return square(square(x)) - 3.0 * square(x) + 2.0; },
-                          1.5, 5),
-              {0.3125, 4.5, 21, 36, 24, 0});
+  expect_near(
+      derivatives([](const Var& x) { return square(square(x)) - 3.0 * square(x) + 2.0; }, 1.5, 5),
+      {0.3125, 4.5, 21, 36, 24, 0});
 }
 
 TEST(Taylor, Reciprocal) {
@@ -59,15 +59,14 @@ TEST(Taylor, Reciprocal) {
 TEST(Taylor, HyperbolicTangent) {
   const double t = std::tanh(0.4), s = 1 - t * t;
   expect_near(derivatives([](const Var& x) { return tanh(x); }, 0.4, 4),
-              {t, s, -2 * t * s, -2 * s * (s - 2 * t * t),
-               8 * t * s * (2 * s - t * t)});
+              {t, s, -2 * t * s, -2 * s * (s - 2 * t * t), 8 * t * s * (2 * s - t * t)});
 }
 
 TEST(Taylor, GaussianThroughHermitePolynomials) {
   const double x = 0.6, g = std::exp(-x * x / 2);
-  expect_near(derivatives([](const Var& v) { return exp(-square(v) / 2.0); }, x, 4),
-              {g, -x * g, (x * x - 1) * g, -(x * x * x - 3 * x) * g,
-               (x * x * x * x - 6 * x * x + 3) * g});
+  expect_near(
+      derivatives([](const Var& v) { return exp(-square(v) / 2.0); }, x, 4),
+      {g, -x * g, (x * x - 1) * g, -(x * x * x - 3 * x) * g, (x * x * x * x - 6 * x * x + 3) * g});
 }
 
 TEST(Taylor, CoefficientsOfALogisticCurveAtZero) {

@@ -159,7 +159,8 @@ TEST(Memory, StaysFlatOverAHundredThousandSteps) {
     const Var x = variable(memory);
     const Var hidden = tanh(x * 1.5);
     tape.name(hidden, "hidden");
-    on_gradient("hidden", [](void* count, const Tensor&) { ++*static_cast<int*>(count); }, &seen);
+    on_gradient(
+        "hidden", [](void* count, const Tensor&) { ++*static_cast<int*>(count); }, &seen);
     const Tensor g = backward(sum(hidden * hidden))[x].value();
     WriteGuard guard(memory, "step");
     for (std::size_t i = 0; i < 3; ++i) guard.span<double>()[i] -= 1e-3 * g.span<double>()[i];

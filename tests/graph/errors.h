@@ -7,13 +7,13 @@
 #include "wengert/graph/error.h"
 
 /// Passes when the statement throws wengert::Error of this kind with exactly this message.
-#define EXPECT_ERROR(statement, expected_kind, expected_message)                        \
-  do {                                                                                  \
-    try {                                                                               \
-      (void)(statement);                                                                \
-      ADD_FAILURE() << #statement " was accepted";                                      \
-    } catch (const ::wengert::Error& error) {                                           \
-      EXPECT_EQ(error.kind(), ::wengert::ErrorKind::expected_kind) << error.what();     \
-      EXPECT_EQ(error.message(), std::string(expected_message)) << error.what();        \
-    }                                                                                   \
+#define EXPECT_ERROR(statement, expected_kind, expected_message)                    \
+  do {                                                                              \
+    try {                                                                           \
+      (void)(statement);                                                            \
+      ADD_FAILURE() << #statement " was accepted";                                  \
+    } catch (const ::wengert::Error& error) {                                       \
+      EXPECT_EQ(error.kind(), ::wengert::ErrorKind::expected_kind) << error.what(); \
+      EXPECT_EQ(error.message(), std::string(expected_message)) << error.what();    \
+    }                                                                               \
   } while (false)

@@ -158,7 +158,8 @@ TEST(Tape, NodesCarryScopeAndTheCallersLine) {
     Scope encoder("encoder");
     Scope layer("fc1");
     EXPECT_EQ(Scope::path(), "encoder/fc1");
-    line = __LINE__; y = x * 3.0;
+    line = __LINE__;
+    y = x * 3.0;
   }
   z = tanh(y);
   EXPECT_EQ(Scope::path(), "");
@@ -180,7 +181,8 @@ TEST(Tape, RecordedDerivativesCarryTheLineTheyAreDerivedFrom) {
   unsigned line;
   {
     Scope scope("inside");
-    line = __LINE__; y = exp(x);
+    line = __LINE__;
+    y = exp(x);
   }
   const std::uint32_t before = tape.size();
   grad(y, x, {.create_graph = true});
@@ -202,7 +204,9 @@ TEST(Tape, ErrorsNameScopeLineShapesAndAFix) {
     const std::string line = std::to_string(__LINE__ - 3);
     EXPECT_STREQ(error.what(),
                  ("matmul: inner sizes differ: a is f32[2,3], b is f32[4,3] (3 vs 4); in scope "
-                  "model at tape_test.cc:" + line + "; did you mean transpose(b)?").c_str());
+                  "model at tape_test.cc:" +
+                  line + "; did you mean transpose(b)?")
+                     .c_str());
   }
 }
 

@@ -17,8 +17,8 @@ using ::testing::HasSubstr;
 
 Tensor every_second(const Tensor& whole) {
   detail::retain(whole.storage());
-  return Tensor::from_storage(whole.storage(), const_cast<std::byte*>(whole.data()),
-                              whole.dtype(), {whole.element_count() / 2}, {2});
+  return Tensor::from_storage(whole.storage(), const_cast<std::byte*>(whole.data()), whole.dtype(),
+                              {whole.element_count() / 2}, {2});
 }
 
 TEST(Tensor, HoldsWhatItIsGiven) {

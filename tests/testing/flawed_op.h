@@ -9,15 +9,15 @@ namespace wengert::testing {
 
 enum class Flaw {
   kNone,
-  kValue,            ///< the value is off by 1e-12 relative
-  kFirstOrder,       ///< the partial derivative is 2.9999x² in both forms
-  kSecondOrder,      ///< the recorded form stops the gradient on its way to x
-  kFusedForm,        ///< only the fused form is wrong
-  kAccumulation,     ///< the fused form overwrites where it should add
-  kStrides,          ///< the kernel takes every input as dense
-  kZeroCotangent,    ///< 0·∞ gives NaN
-  kFloat32,          ///< float32 derivatives are computed with half the digits
-  kForgottenRead,    ///< the derivative reads x, the record does not say so
+  kValue,          ///< the value is off by 1e-12 relative
+  kFirstOrder,     ///< the partial derivative is 2.9999x² in both forms
+  kSecondOrder,    ///< the recorded form stops the gradient on its way to x
+  kFusedForm,      ///< only the fused form is wrong
+  kAccumulation,   ///< the fused form overwrites where it should add
+  kStrides,        ///< the kernel takes every input as dense
+  kZeroCotangent,  ///< 0·∞ gives NaN
+  kFloat32,        ///< float32 derivatives are computed with half the digits
+  kForgottenRead,  ///< the derivative reads x, the record does not say so
 };
 
 inline Flaw g_flaw = Flaw::kNone;
@@ -118,14 +118,12 @@ inline OpTests cube_tests(const OpDef& op) {
   const auto call = [&op](Tensor x) {
     return [&op, x] { apply(op, Var(x), std::source_location::current()); };
   };
-  tests.rejected = {
-      {"integers", call(Tensor::from({1, 2}, {2})), ErrorKind::kDType,
-       "needs float32 or float64, got i32[2]"},
-      {"rank 4", call(Tensor::zeros(DType::kFloat32, {1, 1, 1, 1})), ErrorKind::kShape,
-       "too many axes: f32[1,1,1,1]"},
-      {"empty Var",
-       [&op] { apply(op, Var(), std::source_location::current()); },
-       ErrorKind::kGraph, "input 0 is an empty Var"}};
+  tests.rejected = {{"integers", call(Tensor::from({1, 2}, {2})), ErrorKind::kDType,
+                     "needs float32 or float64, got i32[2]"},
+                    {"rank 4", call(Tensor::zeros(DType::kFloat32, {1, 1, 1, 1})),
+                     ErrorKind::kShape, "too many axes: f32[1,1,1,1]"},
+                    {"empty Var", [&op] { apply(op, Var(), std::source_location::current()); },
+                     ErrorKind::kGraph, "input 0 is an empty Var"}};
   return tests;
 }
 

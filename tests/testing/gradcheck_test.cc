@@ -41,7 +41,8 @@ TEST(Gradcheck, RefutesAWrongGradientAndSaysWhere) {
   EXPECT_FALSE(result);
   EXPECT_GT(result.worst_ratio, 1);
   EXPECT_NEAR(result.analytic, 2 * result.numeric, 1e-6 * std::fabs(result.numeric));
-  EXPECT_THAT(result.message, HasSubstr("order 1, input 1 f64[], element 0 (x = 0.69999999999999996): "));
+  EXPECT_THAT(result.message,
+              HasSubstr("order 1, input 1 f64[], element 0 (x = 0.69999999999999996): "));
   EXPECT_THAT(result.message, HasSubstr("analytic "));
   EXPECT_THAT(result.message, HasSubstr("4 of 4 derivatives differ"));
 }
