@@ -43,8 +43,7 @@ std::vector<Value*>& take_table(std::uint32_t nodes) {
 
 bool sole_owner(const Value* value) {
   return value->counts == Value::kHandle && value->serial == 0 &&
-         (value->has(Value::kInline) ||
-          value->storage->refs.load(std::memory_order_acquire) == 1);
+         (value->has(Value::kInline) || value->storage->refs.load(std::memory_order_acquire) == 1);
 }
 
 bool dense(const Value* value) { return !value->has(Value::kStrided); }
@@ -108,8 +107,7 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
   Var seed = cotangent;
   if (!seed) {
     if (y.element_count() != 1) {
-      fail(ErrorKind::kShape,
-           "needs a scalar, got " + to_string(y.dtype(), y.shape()),
+      fail(ErrorKind::kShape, "needs a scalar, got " + to_string(y.dtype(), y.shape()),
            "reduce it with sum or mean, or call grad(ys, xs, cotangents)", caller);
     }
     seed = Tensor::full(y.dtype(), y.shape(), 1.0);
@@ -281,14 +279,14 @@ void Engine::fail_overwritten(std::uint32_t consumer, std::uint32_t id) const {
   std::string writer = storage->writer != nullptr ? storage->writer : "a write guard";
   writer += " at " + std::string(base_name(storage->written_at.file_name())) + ":" +
             std::to_string(storage->written_at.line());
-  throw Error({.kind = ErrorKind::kGraph,
-               .op = std::string(reader.op->name),
-               .message = "the value " + what + " that it saved for backward was overwritten by " +
-                          writer,
-               .scope = detail::scope_path(reader.scope),
-               .file = reader.where.file_name(),
-               .line = reader.where.line(),
-               .fix = "differentiate before writing, or give the op a clone()"});
+  throw Error(
+      {.kind = ErrorKind::kGraph,
+       .op = std::string(reader.op->name),
+       .message = "the value " + what + " that it saved for backward was overwritten by " + writer,
+       .scope = detail::scope_path(reader.scope),
+       .file = reader.where.file_name(),
+       .line = reader.where.line(),
+       .fix = "differentiate before writing, or give the op a clone()"});
 }
 
 Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) const {
@@ -348,8 +346,10 @@ Var Engine::fit(std::uint32_t id, Var contribution) {
   const Value* target = tape_.node(id).value;
   const Value* given = contribution.get();
   if (given->dtype != target->dtype) {
-    fail(ErrorKind::kInternal, "a gradient of dtype " + std::string(name_of(given->dtype)) +
-                                   " for a value of " + std::string(name_of(target->dtype)), "");
+    fail(ErrorKind::kInternal,
+         "a gradient of dtype " + std::string(name_of(given->dtype)) + " for a value of " +
+             std::string(name_of(target->dtype)),
+         "");
   }
   if (same_sizes(given, target)) return contribution;
   const Shape shape = tape_.shape(id), from = contribution.shape();
@@ -421,8 +421,7 @@ Gradients Engine::collect() {
     const Node& node = tape_.node(id);
     if (table_[id] == nullptr || node.input_count > 0 || node.output > 0) continue;
     if (!node.value->has(Value::kRequiresGrad)) continue;
-    result.entries_.push_back({tape_.leaf(id),
-                               const_cast<Parameter*>(tape_.parameter(id)),
+    result.entries_.push_back({tape_.leaf(id), const_cast<Parameter*>(tape_.parameter(id)),
                                Var::take(std::exchange(table_[id], nullptr))});
   }
   return result;

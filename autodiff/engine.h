@@ -55,12 +55,12 @@ class Engine {
   Tape& tape_;
   BackwardOptions options_;
   std::source_location where_;
-  std::vector<detail::Value*>& table_;   ///< cotangents by node
+  std::vector<detail::Value*>& table_;  ///< cotangents by node
   enum Mark : std::uint8_t { kWanted = 1, kTarget = 2 };
-  std::vector<std::uint8_t> marks_;      ///< by node, when restricted
+  std::vector<std::uint8_t> marks_;  ///< by node, when restricted
   std::uint32_t top_ = 0;
   bool restricted_ = false;
-  bool watched_ = false;                 ///< an observer or hooks look on
+  bool watched_ = false;  ///< an observer or hooks look on
 };
 
 }  // namespace wengert

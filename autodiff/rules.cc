@@ -82,8 +82,7 @@ TensorView FusedRule::output(int k) const {
 }
 
 TensorView FusedRule::cotangent(int k) const {
-  const Var& chosen =
-      k == 0 ? cotangent_ : more_cotangents_[static_cast<std::size_t>(k) - 1];
+  const Var& chosen = k == 0 ? cotangent_ : more_cotangents_[static_cast<std::size_t>(k) - 1];
   return chosen ? view_of(chosen.get()) : TensorView{};
 }
 
@@ -112,8 +111,7 @@ void FusedRule::deliver() {
 }
 
 void add_in_place(Value* slot, const Value* given, std::int64_t count) {
-  const auto kernel =
-      ops::add_op.elementwise->kernels->forward[static_cast<int>(slot->dtype)];
+  const auto kernel = ops::add_op.elementwise->kernels->forward[static_cast<int>(slot->dtype)];
   const void* in[] = {slot->data, given->data};
   kernel(in, slot->data, count, nullptr);
 }

@@ -53,7 +53,7 @@ class FusedRule final : public BackwardContext {
   Var& fresh(int i) { return i < kFew ? few_fresh_[i] : many_fresh_[i - kFew]; }
 
   static constexpr int kFew = 3;
-  Var few_fresh_[kFew];               ///< by input: gradients not yet on the table
+  Var few_fresh_[kFew];  ///< by input: gradients not yet on the table
   std::vector<Var> many_fresh_;
   Var cotangent_;                     ///< of output 0; dense where the op is not elementwise
   std::vector<Var> more_cotangents_;  ///< of the others

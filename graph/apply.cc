@@ -77,8 +77,8 @@ Var number_as(const Value& number, DType dtype, const OpDef& op, std::source_loc
   value->data = value->scalar;
   const auto fail = [&](const char* why) {
     fail_call(op, ErrorKind::kDType,
-              "the number " + std::to_string(real) + " " + why + " " +
-                  std::string(name_of(dtype)) + " tensor",
+              "the number " + std::to_string(real) + " " + why + " " + std::string(name_of(dtype)) +
+                  " tensor",
               "cast the tensor first: cast(x, DType::kFloat32)", where);
   };
   dispatch(dtype, [&]<class T>(T) {
@@ -141,15 +141,15 @@ void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inp
     operands.values[i] = value;
     flags |= value->flags;
   }
-  if (flags & Value::kWeak) [[unlikely]] settle_numbers(operands, op, where);
+  if (flags & Value::kWeak) [[unlikely]]
+    settle_numbers(operands, op, where);
   if (tape == nullptr) return;
   for (int i = 0; i < count; ++i) {
     Value*& value = operands.values[i];
     if (value->serial != tape->serial()) [[unlikely]] {
       value = tape->adopt(value, op, resolve(where));
     }
-    operands.requires_grad |=
-        (value->flags & Value::kRequiresGrad) != 0 && op.is_differentiable(i);
+    operands.requires_grad |= (value->flags & Value::kRequiresGrad) != 0 && op.is_differentiable(i);
   }
 }
 

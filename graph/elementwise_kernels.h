@@ -21,8 +21,8 @@ struct ElementwiseKernels {
 /// The kernels in force: the best level that the CPU has, chosen once when the library is loaded.
 struct ElementwiseOp {
   const ElementwiseKernels* kernels;
-  bool predicate = false;   ///< the result is bool
-  bool passes[2] = {};      ///< input i's gradient is the cotangent itself
+  bool predicate = false;  ///< the result is bool
+  bool passes[2] = {};     ///< input i's gradient is the cotangent itself
 };
 
 }  // namespace wengert

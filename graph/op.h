@@ -134,7 +134,7 @@ class WENGERT_API InferContext : public OpCall {
     int viewed_input = -1;    ///< ≥ 0: shares that input's memory
     std::int64_t offset = 0;  ///< in elements, from the viewed input's first element
     Shape shape;
-    Strides strides;          ///< of a view
+    Strides strides;  ///< of a view
   };
   using OpCall::OpCall;
 
@@ -252,7 +252,7 @@ struct OpDef {
   std::string_view name;
   Documentation doc;
   int min_inputs = 1;
-  int max_inputs = 1;  ///< −1: any number
+  int max_inputs = 1;                ///< −1: any number
   std::uint32_t differentiable = 0;  ///< bit i: input i may need a gradient; all ones: every input
   /// reads[i]: what the derivative for input i reads; inputs beyond the array use its last entry.
   std::array<std::uint16_t, 4> reads{};
@@ -262,15 +262,13 @@ struct OpDef {
   void (*backward)(BackwardContext&) = nullptr;  ///< optional fused form of vjp
   const AttributeType* attributes = nullptr;
   const ElementwiseOp* elementwise = nullptr;
-  Cost (*cost)(const OpCall&) = nullptr;         ///< null: one FLOP an output element
+  Cost (*cost)(const OpCall&) = nullptr;  ///< null: one FLOP an output element
   Fans (*fans)(const OpCall&, int input) = nullptr;
-  bool structural = false;                       ///< leaves of a graph: constant, variable, …
+  bool structural = false;  ///< leaves of a graph: constant, variable, …
   /// The call is made of other ops, which are what is recorded; no infer, evaluate or vjp here.
   bool composite = false;
 
-  bool is_differentiable(int i) const {
-    return (differentiable >> (i < 31 ? i : 31) & 1u) != 0;
-  }
+  bool is_differentiable(int i) const { return (differentiable >> (i < 31 ? i : 31) & 1u) != 0; }
   std::uint16_t reads_for(int i) const { return reads[i < 3 ? i : 3]; }
 };
 
@@ -290,8 +288,8 @@ WENGERT_API std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var
 WENGERT_API Var apply(const OpDef& op, const Var& x, std::source_location where);
 WENGERT_API Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where);
 template <class A>
-  requires(std::is_trivially_copyable_v<A> && !std::is_pointer_v<A>)
-Var apply(const OpDef& op, std::initializer_list<const Var*> inputs, const A& attributes,
+requires(std::is_trivially_copyable_v<A> && !std::is_pointer_v<A>) Var
+    apply(const OpDef& op, std::initializer_list<const Var*> inputs, const A& attributes,
           std::source_location where) {
   return apply(op, std::span(inputs.begin(), inputs.size()), &attributes, where);
 }

@@ -6,8 +6,7 @@ namespace wengert {
 namespace {
 
 [[noreturn]] void fail_rank() {
-  throw Error(ErrorKind::kShape, "shape",
-              "more than " + std::to_string(kMaxRank) + " dimensions",
+  throw Error(ErrorKind::kShape, "shape", "more than " + std::to_string(kMaxRank) + " dimensions",
               "reshape to fewer dimensions first");
 }
 

@@ -20,28 +20,31 @@ constexpr OpDef source(std::string_view name, Documentation doc) {
 
 }  // namespace
 
-constinit const OpDef variable_op = source(
-    "variable", {.summary = "A differentiable input of the graph.",
-                 .formula = "y = value",
-                 .arguments = "value: a floating Tensor or number",
-                 .gradient = "collected here",
-                 .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
-constinit const OpDef parameter_op = source(
-    "parameter", {.summary = "A named, trained tensor.",
-                  .formula = "y = value",
-                  .arguments = "a Parameter of a ParameterSet",
-                  .gradient = "collected here, by name",
-                  .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+constinit const OpDef variable_op =
+    source("variable",
+           {.summary = "A differentiable input of the graph.",
+            .formula = "y = value",
+            .arguments = "value: a floating Tensor or number",
+            .gradient = "collected here",
+            .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+constinit const OpDef parameter_op =
+    source("parameter",
+           {.summary = "A named, trained tensor.",
+            .formula = "y = value",
+            .arguments = "a Parameter of a ParameterSet",
+            .gradient = "collected here, by name",
+            .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
 
 }  // namespace wengert::detail
 
 namespace wengert::ops {
 
 constinit const OpDef constant_op = detail::source(
-    "constant", {.summary = "A value without gradient, taken from a tensor or a number.",
-                 .formula = "y = value",
-                 .arguments = "value: a Tensor of any dtype and shape, or a C++ number",
-                 .gradient = "none: no gradient flows into a constant",
-                 .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+    "constant",
+    {.summary = "A value without gradient, taken from a tensor or a number.",
+     .formula = "y = value",
+     .arguments = "value: a Tensor of any dtype and shape, or a C++ number",
+     .gradient = "none: no gradient flows into a constant",
+     .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
 
 }  // namespace wengert::ops

@@ -48,9 +48,9 @@ inline void release(Storage* storage) noexcept {
 
 /// What memory is doing, for tests and reports.
 struct StorageStatistics {
-  std::int64_t live_bytes = 0;     ///< in tensors, all threads
-  std::int64_t live_blocks = 0;    ///< in tensors, all threads
-  std::int64_t system_calls = 0;   ///< allocations taken from the system so far, all threads
+  std::int64_t live_bytes = 0;    ///< in tensors, all threads
+  std::int64_t live_blocks = 0;   ///< in tensors, all threads
+  std::int64_t system_calls = 0;  ///< allocations taken from the system so far, all threads
 };
 WENGERT_API StorageStatistics storage_statistics();
 

@@ -177,15 +177,15 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
     for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
       enclosing |= tape->serial_ == value->serial;
     }
-    throw Error(
-        {.kind = ErrorKind::kGraph,
-         .op = std::string(consumer.name),
-         .message = enclosing ? "an input was recorded on an enclosing tape, not on this one"
-                              : "an input's tape has ended or belongs to another thread",
-         .scope = Scope::path(),
-         .file = where.file_name(),
-         .line = where.line(),
-         .fix = "pass x.value() to carry the value on, which cuts the gradient"});
+    throw Error({.kind = ErrorKind::kGraph,
+                 .op = std::string(consumer.name),
+                 .message = enclosing
+                                ? "an input was recorded on an enclosing tape, not on this one"
+                                : "an input's tape has ended or belongs to another thread",
+                 .scope = Scope::path(),
+                 .file = where.file_name(),
+                 .line = where.line(),
+                 .fix = "pass x.value() to carry the value on, which cuts the gradient"});
   }
   for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
     if (tape->serial_ != value->serial) continue;
@@ -202,8 +202,7 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
     node(alias.get()->id).saved = detail::kSavedOutputs;
     return alias.get();
   }
-  const OpDef& leaf =
-      value->has(Value::kRequiresGrad) ? detail::variable_op : detail::constant_op;
+  const OpDef& leaf = value->has(Value::kRequiresGrad) ? detail::variable_op : detail::constant_op;
   Value* outputs[] = {value};
   // Written before this tape met it: that is no overwriting of what the tape saved.
   if (!value->has(Value::kInline) && value->storage != nullptr) {
@@ -225,8 +224,8 @@ Var Tape::use(Parameter& parameter, std::source_location where) {
                  ? variable(parameter.value())
                  : Var(parameter.value());
   Value* outputs[] = {leaf.get()};
-  const std::uint32_t id = append(detail::parameter_op, {}, nullptr, outputs,
-                                  detail::kSavedOutputs, where);
+  const std::uint32_t id =
+      append(detail::parameter_op, {}, nullptr, outputs, detail::kSavedOutputs, where);
   memory_->leaf_of[&parameter] = id;
   memory_->parameter_of[id] = &parameter;
   return leaf;
@@ -243,8 +242,7 @@ Var Tape::var(std::uint32_t id) const {
                 "node " + std::to_string(id) + " of " + std::to_string(size_));
   }
   if (!has_value(id)) {
-    throw Error(ErrorKind::kGraph, "Tape::var",
-                "the value of " + describe(id) + " was given back",
+    throw Error(ErrorKind::kGraph, "Tape::var", "the value of " + describe(id) + " was given back",
                 "keep a Var of it, or pass {.retain = true} to backward");
   }
   return Var::share(node(id).value);

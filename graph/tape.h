@@ -24,7 +24,7 @@ struct Node {
   void* attributes;
   Value* value;
   std::uint32_t scope : 24;
-  std::uint32_t saved : 8;    ///< what backward still holds: bits 0–5 inputs, 6 all, 7 outputs
+  std::uint32_t saved : 8;  ///< what backward still holds: bits 0–5 inputs, 6 all, 7 outputs
   std::uint16_t input_count;
   std::uint16_t output;
   union {
@@ -131,7 +131,8 @@ class WENGERT_API Tape {
   friend struct detail::QuickPath;
 
   detail::Node& next_node() {
-    if (cursor_ == cursor_end_) [[unlikely]] enter_next_chunk();
+    if (cursor_ == cursor_end_) [[unlikely]]
+      enter_next_chunk();
     return *cursor_;
   }
   /// The node that next_node() gave is written.

@@ -35,8 +35,8 @@ struct TapeMemory;
 inline constexpr int kValueClasses = 12;
 
 struct ThreadState {
-  Tape* tape = nullptr;       ///< innermost live tape
-  std::uint32_t scope = 0;    ///< innermost named scope, an index into `scopes`
+  Tape* tape = nullptr;             ///< innermost live tape
+  std::uint32_t scope = 0;          ///< innermost named scope, an index into `scopes`
   std::uint32_t recording_off = 0;  ///< depth of NoGrad scopes
   const std::source_location* location_override = nullptr;  ///< while a derivative is recorded
   ScopeTable* scopes = nullptr;
@@ -55,7 +55,8 @@ extern constinit thread_local ThreadState t_state __attribute__((tls_model("init
 /// Makes sure that the pools are emptied when this thread ends, and that statistics see them.
 void register_thread_slow();
 inline void register_thread() {
-  if (!t_state.registered) [[unlikely]] register_thread_slow();
+  if (!t_state.registered) [[unlikely]]
+    register_thread_slow();
 }
 
 void add_live_blocks(StorageStatistics& total);

@@ -21,15 +21,15 @@ struct Value {
   DType dtype;
   std::uint8_t rank;
   std::uint8_t flags;
-  std::uint8_t block;      ///< size of this header in units of 16 bytes
-  std::uint32_t version;   ///< of the storage when this value was made
-  std::byte* data;         ///< first element; null when released or empty
+  std::uint8_t block;     ///< size of this header in units of 16 bytes
+  std::uint32_t version;  ///< of the storage when this value was made
+  std::byte* data;        ///< first element; null when released or empty
   union {
-    Storage* storage;      ///< unless kInline
-    std::byte scalar[8];   ///< the elements themselves, when kInline
+    Storage* storage;     ///< unless kInline
+    std::byte scalar[8];  ///< the elements themselves, when kInline
   };
-  std::uint32_t id;        ///< node on the tape `serial`, or kNoNode
-  std::uint32_t serial;    ///< 0: never recorded
+  std::uint32_t id;      ///< node on the tape `serial`, or kNoNode
+  std::uint32_t serial;  ///< 0: never recorded
 
   enum Flag : std::uint8_t {
     kRequiresGrad = 1,  ///< depends on a variable or parameter
@@ -63,7 +63,8 @@ WENGERT_API void settle(Value* value) noexcept;
 inline void hold(Value* value, std::uint64_t what = Value::kHandle) { value->counts += what; }
 inline void drop(Value* value, std::uint64_t what = Value::kHandle) noexcept {
   value->counts -= what;
-  if (value->counts < Value::kData) [[unlikely]] settle(value);
+  if (value->counts < Value::kData) [[unlikely]]
+    settle(value);
 }
 
 }  // namespace wengert::detail

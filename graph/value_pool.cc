@@ -20,14 +20,14 @@ constexpr std::size_t kSlabHeader = 64;
 /// 2 MiB, aligned to its size, cut into blocks of one size; belongs to one thread. Blocks freed by
 /// other threads gather in `foreign`; a slab whose thread has ended is freed with its last block.
 struct Slab {
-  Slab* next;                        ///< the owner's next slab of the same class
-  FreeBlock* free;                   ///< used while the slab is not the current one
-  std::byte* fresh;                  ///< blocks from here on were never used
-  std::uint32_t live;                ///< blocks out, less those in `foreign`
+  Slab* next;          ///< the owner's next slab of the same class
+  FreeBlock* free;     ///< used while the slab is not the current one
+  std::byte* fresh;    ///< blocks from here on were never used
+  std::uint32_t live;  ///< blocks out, less those in `foreign`
   std::uint16_t block_bytes;
   std::atomic<ThreadState*> owner;
   std::atomic<FreeBlock*> foreign;
-  std::atomic<std::int64_t> orphans; ///< blocks still out when the owner ended
+  std::atomic<std::int64_t> orphans;  ///< blocks still out when the owner ended
 };
 static_assert(sizeof(Slab) <= kSlabHeader);
 

@@ -107,8 +107,8 @@ Tensor Var::value() const {
   if (v.has(detail::Value::kInline)) {
     Tensor copy = Tensor::empty(v.dtype, sizes);
     if (v.count() > 0) {
-      copy_elements(v.dtype, v.data, strides, v.dtype, copy.storage()->data,
-                    dense_strides(sizes), sizes);
+      copy_elements(v.dtype, v.data, strides, v.dtype, copy.storage()->data, dense_strides(sizes),
+                    sizes);
     }
     return copy;
   }

@@ -23,7 +23,7 @@ enum class PadMode { kConstant, kEdge, kReflect };
 
 #define UNARY(name) \
   WENGERT_API Var name(const Var& x, std::source_location where = std::source_location::current());
-#define BINARY(name)                           \
+#define BINARY(name)                               \
   WENGERT_API Var name(const Var& a, const Var& b, \
                        std::source_location where = std::source_location::current());
 #define WENGERT_PARAMETERS(...) __VA_ARGS__

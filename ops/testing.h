@@ -39,7 +39,7 @@ struct Sample {
 
 /// A point where the value and the gradient are written down, none left to chance.
 struct Special {
-  std::vector<double> inputs;     ///< one number an input
+  std::vector<double> inputs;  ///< one number an input
   double value;
   std::vector<double> gradients;  ///< ∂y/∂input for cotangent 1, one each; empty: not checked
 };
@@ -53,15 +53,15 @@ struct Rejected {
 };
 
 struct OpTests {
-  std::string op;                  ///< filled in from the table
+  std::string op;  ///< filled in from the table
   std::vector<Sample> samples;
   std::vector<Special> specials;
   std::vector<Rejected> rejected;
-  double ulps32 = 4;               ///< largest error of a float32 value, in ULPs
-  double ulps64 = 4;               ///< largest error of a float64 value, in ULPs
-  int order = 3;                   ///< derivative orders checked by differences; 0: none
-  bool linear = false;             ///< (bi)linear: differences are exact, checked at 1e-12
-  std::string exempt;              ///< why fewer than three rejected inputs exist, if so
+  double ulps32 = 4;    ///< largest error of a float32 value, in ULPs
+  double ulps64 = 4;    ///< largest error of a float64 value, in ULPs
+  int order = 3;        ///< derivative orders checked by differences; 0: none
+  bool linear = false;  ///< (bi)linear: differences are exact, checked at 1e-12
+  std::string exempt;   ///< why fewer than three rejected inputs exist, if so
 };
 
 /// Evenly spread, irregular numbers in [low, high]: deterministic, no two alike, none at the ends.
@@ -72,8 +72,8 @@ OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*refere
                     double low, double high);
 /// The same for two operands with every broadcast pattern.
 OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
-                     double (*reference)(double, double), double low_a, double high_a,
-                     double low_b, double high_b);
+                     double (*reference)(double, double), double low_a, double high_a, double low_b,
+                     double high_b);
 using UnaryCall = Var (*)(const Var&, std::source_location);
 using BinaryCall = Var (*)(const Var&, const Var&, std::source_location);
 /// Adds samples over int32, int64 and uint8, values only. The reference's result is rounded
@@ -101,8 +101,8 @@ std::vector<OpTests> all_op_tests();
 }  // namespace wengert::testing
 
 /// Opens the function that returns an op's tests: WENGERT_OP_TESTS(tanh) { return …; }
-#define WENGERT_OP_TESTS(name)           \
-  namespace wengert::testing {           \
-  OpTests name##_tests();                \
-  }                                      \
+#define WENGERT_OP_TESTS(name) \
+  namespace wengert::testing { \
+  OpTests name##_tests();      \
+  }                            \
   wengert::testing::OpTests wengert::testing::name##_tests()

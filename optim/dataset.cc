@@ -41,8 +41,7 @@ Split split_examples(std::int64_t count, std::int64_t validation, std::uint64_t 
 
 std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& indices, std::uint64_t seed,
                                    std::int64_t epoch) {
-  const auto order =
-      permutation(static_cast<std::int64_t>(indices.size()), seed, "shuffle", epoch);
+  const auto order = permutation(static_cast<std::int64_t>(indices.size()), seed, "shuffle", epoch);
   std::vector<std::int64_t> result;
   result.reserve(indices.size());
   for (std::int64_t i : order) result.push_back(indices[static_cast<std::size_t>(i)]);

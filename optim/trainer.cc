@@ -75,8 +75,8 @@ class Session {
     bool go_on = true;
     for (std::int64_t begin = 0; begin < count && go_on; begin += options_.batch_size) {
       const std::int64_t end = std::min(count, begin + options_.batch_size);
-      const double loss = step(gather_batch(examples_, order, begin, end), epoch, begin == 0,
-                               correct);
+      const double loss =
+          step(gather_batch(examples_, order, begin, end), epoch, begin == 0, correct);
       loss_sum += loss * static_cast<double>(end - begin);
       seen += end - begin;
       if (options_.progress && seconds_since(last_shown) > 0.1) {
@@ -175,8 +175,7 @@ TrainResult train(const Model& model, ParameterSet& parameters, Optimizer& optim
     optimizer.set_rate(first_rate * (1 - done * (1 - options.final_rate_share)));
     record.rate = optimizer.rate();
     const auto start = Clock::now();
-    result.stopped =
-        !session.run_epoch(epoch, shuffled(split.train, options.seed, epoch), record);
+    result.stopped = !session.run_epoch(epoch, shuffled(split.train, options.seed, epoch), record);
     record.seconds = seconds_since(start);
     result.seconds += record.seconds;
     const Evaluation validation = evaluate(model, parameters, examples, split.validation);

@@ -52,8 +52,8 @@ OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*refere
                     double low, double high) {
   OpTests tests;
   int seed = 0;
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{37}, Shape{3, 5}, Shape{2, 1, 4}, Shape{0},
-                             Shape{2, 0, 3}}) {
+  for (const Shape& shape :
+       {Shape{}, Shape{1}, Shape{37}, Shape{3, 5}, Shape{2, 1, 4}, Shape{0}, Shape{2, 0, 3}}) {
     Sample sample;
     sample.name = to_string(shape);
     sample.inputs = {spread(shape, low, high, ++seed)};
@@ -70,13 +70,13 @@ OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*refere
 }
 
 OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
-                     double (*reference)(double, double), double low_a, double high_a,
-                     double low_b, double high_b) {
+                     double (*reference)(double, double), double low_a, double high_a, double low_b,
+                     double high_b) {
   OpTests tests;
   const std::pair<Shape, Shape> patterns[] = {
-      {{}, {}},        {{4, 5}, {4, 5}}, {{3, 4}, {}},  {{}, {3, 4}},       {{3, 4}, {4}},
-      {{4}, {3, 4}},   {{3, 1}, {1, 4}}, {{3, 1}, {3, 4}}, {{2, 3, 1}, {3, 5}}, {{1}, {19}},
-      {{0, 3}, {3}},   {{2, 0}, {1, 1}}};
+      {{}, {}},      {{4, 5}, {4, 5}}, {{3, 4}, {}},     {{}, {3, 4}},        {{3, 4}, {4}},
+      {{4}, {3, 4}}, {{3, 1}, {1, 4}}, {{3, 1}, {3, 4}}, {{2, 3, 1}, {3, 5}}, {{1}, {19}},
+      {{0, 3}, {3}}, {{2, 0}, {1, 1}}};
   int seed = 0;
   for (const auto& [a, b] : patterns) {
     Sample sample;

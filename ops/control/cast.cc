@@ -62,7 +62,8 @@ void cast_vjp(VjpContext& c) { c.set(0, cast(c.cotangent(), c.dtype(0))); }
 constinit const OpDef cast_op = {
     .name = "cast",
     .doc = {.summary = "The same numbers in another dtype.",
-            .formula = "y = x, rounded to the nearest value of the dtype, or towards zero for integers",
+            .formula =
+                "y = x, rounded to the nearest value of the dtype, or towards zero for integers",
             .arguments = "x: any dtype and shape; dtype: the result's. Floating to integer: NaN "
                          "becomes 0, values out of range the nearest end; to bool: x ≠ 0",
             .gradient = "the cotangent cast back; none through integers and bool",
@@ -89,8 +90,8 @@ WENGERT_OP_TESTS(cast) {
   OpTests tests;
   const auto add = [&](const Tensor& input, DType dtype, bool smooth) {
     Sample sample;
-    sample.name = wengert::to_string(input.dtype(), input.shape()) + " to " +
-                  std::string(name_of(dtype));
+    sample.name =
+        wengert::to_string(input.dtype(), input.shape()) + " to " + std::string(name_of(dtype));
     sample.inputs = {input};
     sample.call = [dtype](std::span<const Var> x) { return std::vector<Var>{cast(x[0], dtype)}; };
     sample.reference = [dtype](std::span<const Tensor> x) {

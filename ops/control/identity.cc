@@ -35,9 +35,7 @@ constinit const OpDef stop_gradient_op = {
 
 }  // namespace ops
 
-Var identity(const Var& x, std::source_location where) {
-  return apply(ops::identity_op, x, where);
-}
+Var identity(const Var& x, std::source_location where) { return apply(ops::identity_op, x, where); }
 
 Var stop_gradient(const Var& x, std::source_location where) {
   return apply(ops::stop_gradient_op, x, where);
@@ -51,7 +49,8 @@ namespace {
 wengert::testing::OpTests same_value_tests(wengert::Var (*op)(const wengert::Var&,
                                                               std::source_location)) {
   using namespace wengert;
-  testing::OpTests tests = testing::unary_tests(op, [](double x) { return x; }, -2, 2);
+  testing::OpTests tests = testing::unary_tests(
+      op, [](double x) { return x; }, -2, 2);
   tests.rejected = {{"empty Var", [op] { op(Var(), std::source_location::current()); },
                      ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.exempt = "takes every dtype and shape";

@@ -12,8 +12,8 @@
 namespace wengert::ops {
 namespace {
 
-constexpr std::int64_t kTile = 1024;        // elements; four operands of doubles fit the L1 cache
-constexpr std::int64_t kGrain = 32768;      // elements a task: a few microseconds of work
+constexpr std::int64_t kTile = 1024;    // elements; four operands of doubles fit the L1 cache
+constexpr std::int64_t kGrain = 32768;  // elements a task: a few microseconds of work
 constexpr std::int64_t kTileBytes = kTile * 8;
 
 /// Calls run(pointers, position, n) for dense runs that cover the nest, at most a tile each when
@@ -132,11 +132,9 @@ namespace {
 
 /// gx (+)= g · partial over the output's whole shape; gx is dense.
 void backward_over_output(BackwardContext& call, const ElementwiseKernels& kernels_in_force,
-                          int argument, std::byte* gx, bool accumulate,
-                          std::uint16_t reads) {
+                          int argument, std::byte* gx, bool accumulate, std::uint16_t reads) {
   const TensorView g = call.cotangent();
-  const auto kernel =
-      kernels_in_force.backward[argument][static_cast<int>(g.dtype)];
+  const auto kernel = kernels_in_force.backward[argument][static_cast<int>(g.dtype)];
   TensorView views[kernels::kMaxOperands];
   int slots[kernels::kMaxOperands];  // 0: g, 1: first input, 2: second input, 3: y
   int count = 0;

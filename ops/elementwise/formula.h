@@ -28,5 +28,6 @@
 #define WENGERT_PREDICATE1(name, Formula, dtypes)
 #define WENGERT_PREDICATE2(name, Formula, dtypes)
 #else
-#error "compile this file through the build: it needs WENGERT_LEVEL, WENGERT_RECORDS or WENGERT_TESTS"
+#error \
+    "compile this file through the build: it needs WENGERT_LEVEL, WENGERT_RECORDS or WENGERT_TESTS"
 #endif

@@ -64,10 +64,12 @@ int check_along(const OpCall& call, std::int64_t named, int i) {
   const int axis = call.resolve_axis(named, call.rank(0));
   require_indices(call, i);
   bool fits = call.rank(0) == call.rank(i);
-  for (int d = 0; fits && d < call.rank(0); ++d) fits = d == axis || call.size(0, d) == call.size(i, d);
+  for (int d = 0; fits && d < call.rank(0); ++d)
+    fits = d == axis || call.size(0, d) == call.size(i, d);
   if (!fits) {
-    call.fail(ErrorKind::kShape, "x is " + call.describe(0) + " but the indices are " +
-                                     call.describe(i), "they must agree beside the axis");
+    call.fail(ErrorKind::kShape,
+              "x is " + call.describe(0) + " but the indices are " + call.describe(i),
+              "they must agree beside the axis");
   }
   return axis;
 }
@@ -104,12 +106,14 @@ void infer_scatter_add(InferContext& call) {
   check_along(call, call.attributes<IndexAttributes>().axis, 1);
   call.require_floating(0);
   if (call.dtype(2) != call.dtype(0)) {
-    call.fail(ErrorKind::kDType, "mixed dtypes: " + call.describe(0) + " and updates " +
-                                     call.describe(2), "convert one with cast(x, DType)");
+    call.fail(ErrorKind::kDType,
+              "mixed dtypes: " + call.describe(0) + " and updates " + call.describe(2),
+              "convert one with cast(x, DType)");
   }
   if (!(call.shape(2) == call.shape(1))) {
-    call.fail(ErrorKind::kShape, "the updates are " + call.describe(2) + " for indices " +
-                                     call.describe(1), "each index takes one update");
+    call.fail(ErrorKind::kShape,
+              "the updates are " + call.describe(2) + " for indices " + call.describe(1),
+              "each index takes one update");
   }
   call.output(call.dtype(0), call.shape(0));
 }
@@ -351,7 +355,8 @@ std::int64_t wrap(double index, std::int64_t size) {
   return i < 0 ? i + size : i;
 }
 const wengert::Tensor& sample_indices() {
-  static const wengert::Tensor indices = wengert::Tensor::from<std::int64_t>({2, 0, 0, -1, 3, 3}, {2, 3});
+  static const wengert::Tensor indices =
+      wengert::Tensor::from<std::int64_t>({2, 0, 0, -1, 3, 3}, {2, 3});
   return indices;
 }
 }  // namespace
@@ -377,13 +382,21 @@ WENGERT_OP_TESTS(gather) {
           return element(x[0], {wrap(element(x[1], i), 4), i[1]});
         });
       });
-  tests.rejected = {
-      {"index", [] { gather(zeros32({2, 3}), sample_indices(), 1); }, ErrorKind::kIndex,
-       "index 3 at position 4 is out of range for size 3"},
-      {"shapes", [] { gather(zeros32({3, 4}), sample_indices(), 1); }, ErrorKind::kShape,
-       "x is f32[3,4] but the indices are i64[2,3]"},
-      {"dtype", [] { gather(zeros32({2, 4}), zeros32({2, 3}), 1); }, ErrorKind::kDType,
-       "indices must be int32 or int64, got f32[2,3]"}};
+  tests.rejected = {{"index",
+                     [] {
+                       gather(zeros32({2, 3}), sample_indices(), 1);
+                     },
+                     ErrorKind::kIndex, "index 3 at position 4 is out of range for size 3"},
+                    {"shapes",
+                     [] {
+                       gather(zeros32({3, 4}), sample_indices(), 1);
+                     },
+                     ErrorKind::kShape, "x is f32[3,4] but the indices are i64[2,3]"},
+                    {"dtype",
+                     [] {
+                       gather(zeros32({2, 4}), zeros32({2, 3}), 1);
+                     },
+                     ErrorKind::kDType, "indices must be int32 or int64, got f32[2,3]"}};
   return tests;
 }
 
@@ -395,13 +408,12 @@ WENGERT_OP_TESTS(take) {
       [](std::span<const Tensor> x) {
         return by_index({2, 3}, [&](const Dims& i) { return x[0].at(wrap(element(x[1], i), 4)); });
       });
-  tests.rejected = {
-      {"index", [] { take(zeros32({3}), sample_indices()); }, ErrorKind::kIndex,
-       "index 3 at position 4 is out of range for size 3"},
-      {"dtype", [] { take(zeros32({3}), zeros32({2})); }, ErrorKind::kDType,
-       "indices must be int32 or int64, got f32[2]"},
-      {"empty", [] { take(zeros32({0}), sample_indices()); }, ErrorKind::kIndex,
-       "index 2 at position 0 is out of range for size 0"}};
+  tests.rejected = {{"index", [] { take(zeros32({3}), sample_indices()); }, ErrorKind::kIndex,
+                     "index 3 at position 4 is out of range for size 3"},
+                    {"dtype", [] { take(zeros32({3}), zeros32({2})); }, ErrorKind::kDType,
+                     "indices must be int32 or int64, got f32[2]"},
+                    {"empty", [] { take(zeros32({0}), sample_indices()); }, ErrorKind::kIndex,
+                     "index 2 at position 0 is out of range for size 0"}};
   return tests;
 }
 
@@ -420,9 +432,15 @@ WENGERT_OP_TESTS(scatter_add) {
         });
       });
   tests.rejected = {
-      {"index", [] { scatter_add(zeros32({2, 3}), sample_indices(), zeros32({2, 3}), 1); },
+      {"index",
+       [] {
+         scatter_add(zeros32({2, 3}), sample_indices(), zeros32({2, 3}), 1);
+       },
        ErrorKind::kIndex, "index 3 at position 4 is out of range for size 3"},
-      {"updates", [] { scatter_add(zeros32({2, 4}), sample_indices(), zeros32({2, 4}), 1); },
+      {"updates",
+       [] {
+         scatter_add(zeros32({2, 4}), sample_indices(), zeros32({2, 4}), 1);
+       },
        ErrorKind::kShape, "the updates are f32[2,4] for indices i64[2,3]"},
       {"dtype",
        [] {
@@ -448,13 +466,18 @@ WENGERT_OP_TESTS(index_select) {
           });
         });
   }
-  tests.rejected = {
-      {"index", [=] { index_select(zeros32({1, 3}), rows); }, ErrorKind::kIndex,
-       "index 1 at position 0 is out of range for size 1"},
-      {"rank", [] { index_select(zeros32({4, 3}), sample_indices()); }, ErrorKind::kShape,
-       "the indices must be a vector, got i64[2,3]"},
-      {"axis", [=] { index_select(zeros32({4}), rows, 1); }, ErrorKind::kAxis,
-       "axis 1 is out of range for rank 1"}};
+  tests.rejected = {{"index",
+                     [=] {
+                       index_select(zeros32({1, 3}), rows);
+                     },
+                     ErrorKind::kIndex, "index 1 at position 0 is out of range for size 1"},
+                    {"rank",
+                     [] {
+                       index_select(zeros32({4, 3}), sample_indices());
+                     },
+                     ErrorKind::kShape, "the indices must be a vector, got i64[2,3]"},
+                    {"axis", [=] { index_select(zeros32({4}), rows, 1); }, ErrorKind::kAxis,
+                     "axis 1 is out of range for rank 1"}};
   return tests;
 }
 

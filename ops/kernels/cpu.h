@@ -25,4 +25,3 @@ WENGERT_API const char* cpu_level_name(CpuLevel level);
 WENGERT_API std::string cpu_description();
 
 }  // namespace wengert::kernels
-

@@ -23,25 +23,24 @@ namespace wengert::kernels {
 /// Products above 4 MFLOP run on several threads (see parallel_for). Throws std::bad_alloc when
 /// there is no memory for packed copies: at most 1.5 MiB a thread, which it keeps, and for n <= 4
 /// one copy of B and C.
-WENGERT_API void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
-          const float* a, std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c,
-          std::int64_t ldc);
+WENGERT_API void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n,
+                      std::int64_t k, const float* a, std::int64_t lda, const float* b,
+                      std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 
 /// The same in double precision.
-WENGERT_API void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k,
-          const double* a, std::int64_t lda, const double* b, std::int64_t ldb, double beta,
-          double* c, std::int64_t ldc);
+WENGERT_API void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n,
+                      std::int64_t k, const double* a, std::int64_t lda, const double* b,
+                      std::int64_t ldb, double beta, double* c, std::int64_t ldc);
 
 /// Element types that gemm knows, for questions about it.
 enum class GemmType : int { kFloat32 = 0, kFloat64 = 1 };
 
 /// What computes a product of this shape here: "own", "openblas" or "onednn". Loads no library.
-WENGERT_API const char* gemm_engine_name(GemmType type, bool transpose_a, bool transpose_b, std::int64_t m,
-                             std::int64_t n, std::int64_t k);
+WENGERT_API const char* gemm_engine_name(GemmType type, bool transpose_a, bool transpose_b,
+                                         std::int64_t m, std::int64_t n, std::int64_t k);
 
 /// The kernel set that OpenBLAS chose for this CPU, or "not available". Loads OpenBLAS. The
 /// environment variable OPENBLAS_CORETYPE can make it a slow one, which is reported, not undone.
 WENGERT_API std::string openblas_core();
 
 }  // namespace wengert::kernels
-

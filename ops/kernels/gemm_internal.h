@@ -41,4 +41,3 @@ void gemm_own_avx512(const GemmProblem<double>& problem);
 #endif
 
 }  // namespace wengert::kernels::internal
-

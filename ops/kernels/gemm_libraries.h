@@ -32,4 +32,3 @@ WENGERT_API bool gemm_by(GemmEngine engine, const GemmProblem<float>& problem);
 WENGERT_API bool gemm_by(GemmEngine engine, const GemmProblem<double>& problem);
 
 }  // namespace wengert::kernels::internal
-

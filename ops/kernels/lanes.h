@@ -88,12 +88,8 @@ struct Lanes {
   friend Mask<T> is_inf(Lanes a) { return equal(abs(a), __builtin_inf()); }
   friend Mask<T> is_finite(Lanes a) { return abs(a) < __builtin_inf(); }
   friend Lanes where(Mask<T> m, Lanes a, Lanes b) { return {m.v ? a.v : b.v}; }
-  friend Lanes where(Mask<T> m, Lanes a, double b) {
-    return where(m, a, splat(static_cast<T>(b)));
-  }
-  friend Lanes where(Mask<T> m, double a, Lanes b) {
-    return where(m, splat(static_cast<T>(a)), b);
-  }
+  friend Lanes where(Mask<T> m, Lanes a, double b) { return where(m, a, splat(static_cast<T>(b))); }
+  friend Lanes where(Mask<T> m, double a, Lanes b) { return where(m, splat(static_cast<T>(a)), b); }
   /// A constant of x's kind: in recorded formulas a scalar of its dtype.
   friend Lanes like(Lanes, double value) { return splat(static_cast<T>(value)); }
   friend Lanes square(Lanes a) { return a * a; }
@@ -103,16 +99,16 @@ static_assert(sizeof(Lanes<float>) == WENGERT_LANE_BYTES);
 
 /// Applies a scalar function to every lane; the compiler turns builtins with a vector form
 /// (sqrt, floor, rint, …) into it.
-#define WENGERT_LANEWISE(name, float_builtin, double_builtin)                            \
-  inline Lanes<float> name(Lanes<float> x) {                                             \
-    Lanes<float> r;                                                                      \
-    for (int i = 0; i < Lanes<float>::kCount; ++i) r.v[i] = float_builtin(x.v[i]);       \
-    return r;                                                                            \
-  }                                                                                      \
-  inline Lanes<double> name(Lanes<double> x) {                                           \
-    Lanes<double> r;                                                                     \
-    for (int i = 0; i < Lanes<double>::kCount; ++i) r.v[i] = double_builtin(x.v[i]);     \
-    return r;                                                                            \
+#define WENGERT_LANEWISE(name, float_builtin, double_builtin)                        \
+  inline Lanes<float> name(Lanes<float> x) {                                         \
+    Lanes<float> r;                                                                  \
+    for (int i = 0; i < Lanes<float>::kCount; ++i) r.v[i] = float_builtin(x.v[i]);   \
+    return r;                                                                        \
+  }                                                                                  \
+  inline Lanes<double> name(Lanes<double> x) {                                       \
+    Lanes<double> r;                                                                 \
+    for (int i = 0; i < Lanes<double>::kCount; ++i) r.v[i] = double_builtin(x.v[i]); \
+    return r;                                                                        \
   }
 WENGERT_LANEWISE(sqrt, __builtin_sqrtf, __builtin_sqrt)
 WENGERT_LANEWISE(floor, __builtin_floorf, __builtin_floor)
@@ -125,10 +121,10 @@ template <class T>
 inline Lanes<T> abs(Lanes<T> x) {
   if constexpr (std::is_floating_point_v<T>) {
     using Bits = typename Mask<T>::Vector;
-    constexpr auto kSign = static_cast<typename Mask<T>::Element>(
-        typename Mask<T>::Element(1) << (sizeof(T) * 8 - 1));
-    return {reinterpret_cast<typename Lanes<T>::Vector>(
-        reinterpret_cast<Bits>(x.v) & ~(Bits{} + kSign))};
+    constexpr auto kSign =
+        static_cast<typename Mask<T>::Element>(typename Mask<T>::Element(1) << (sizeof(T) * 8 - 1));
+    return {reinterpret_cast<typename Lanes<T>::Vector>(reinterpret_cast<Bits>(x.v) &
+                                                        ~(Bits{} + kSign))};
   } else if constexpr (std::is_signed_v<T>) {
     return where(x < 0.0, -x, x);
   } else {
@@ -151,8 +147,8 @@ template <class T>
 inline Lanes<T> copysign(Lanes<T> magnitude, Lanes<T> sign) {
   using Bits = typename Mask<T>::Vector;
   using Vector = typename Lanes<T>::Vector;
-  constexpr auto kSign = static_cast<typename Mask<T>::Element>(
-      typename Mask<T>::Element(1) << (sizeof(T) * 8 - 1));
+  constexpr auto kSign =
+      static_cast<typename Mask<T>::Element>(typename Mask<T>::Element(1) << (sizeof(T) * 8 - 1));
   const Bits mask = Bits{} + kSign;
   return {reinterpret_cast<Vector>((reinterpret_cast<Bits>(magnitude.v) & ~mask) |
                                    (reinterpret_cast<Bits>(sign.v) & mask))};
@@ -192,38 +188,38 @@ inline Lanes<T> fmod(Lanes<T> a, Lanes<T> b) {
 #define WENGERT_MVEC_F _ZGVbN4v
 #define WENGERT_MVEC_D _ZGVbN2v
 #endif
-#define WENGERT_ELEMENTARY(name, mvec)                                                        \
-  extern "C" Lanes<float>::Vector WENGERT_PASTE(WENGERT_MVEC_F, _, mvec, f)(                  \
-      Lanes<float>::Vector) noexcept;                                                         \
-  extern "C" Lanes<double>::Vector WENGERT_PASTE(WENGERT_MVEC_D, _, mvec, )(                  \
-      Lanes<double>::Vector) noexcept;                                                        \
-  inline Lanes<float> name(Lanes<float> x) {                                                  \
-    return {WENGERT_PASTE(WENGERT_MVEC_F, _, mvec, f)(x.v)};                                  \
-  }                                                                                           \
-  inline Lanes<double> name(Lanes<double> x) {                                                \
-    return {WENGERT_PASTE(WENGERT_MVEC_D, _, mvec, )(x.v)};                                   \
+#define WENGERT_ELEMENTARY(name, mvec)                                                    \
+  extern "C" Lanes<float>::Vector WENGERT_PASTE(WENGERT_MVEC_F, _, mvec,                  \
+                                                f)(Lanes<float>::Vector) noexcept;        \
+  extern "C" Lanes<double>::Vector WENGERT_PASTE(WENGERT_MVEC_D, _,                       \
+                                                 mvec, )(Lanes<double>::Vector) noexcept; \
+  inline Lanes<float> name(Lanes<float> x) {                                              \
+    return {WENGERT_PASTE(WENGERT_MVEC_F, _, mvec, f)(x.v)};                              \
+  }                                                                                       \
+  inline Lanes<double> name(Lanes<double> x) {                                            \
+    return {WENGERT_PASTE(WENGERT_MVEC_D, _, mvec, )(x.v)};                               \
   }
-#define WENGERT_ELEMENTARY2(name, mvec)                                                       \
-  extern "C" Lanes<float>::Vector WENGERT_PASTE(WENGERT_MVEC_F, v_, mvec, f)(                 \
-      Lanes<float>::Vector, Lanes<float>::Vector) noexcept;                                   \
-  extern "C" Lanes<double>::Vector WENGERT_PASTE(WENGERT_MVEC_D, v_, mvec, )(                 \
-      Lanes<double>::Vector, Lanes<double>::Vector) noexcept;                                 \
-  inline Lanes<float> name(Lanes<float> x, Lanes<float> y) {                                  \
-    return {WENGERT_PASTE(WENGERT_MVEC_F, v_, mvec, f)(x.v, y.v)};                            \
-  }                                                                                           \
-  inline Lanes<double> name(Lanes<double> x, Lanes<double> y) {                               \
-    return {WENGERT_PASTE(WENGERT_MVEC_D, v_, mvec, )(x.v, y.v)};                             \
+#define WENGERT_ELEMENTARY2(name, mvec)                                       \
+  extern "C" Lanes<float>::Vector WENGERT_PASTE(WENGERT_MVEC_F, v_, mvec, f)( \
+      Lanes<float>::Vector, Lanes<float>::Vector) noexcept;                   \
+  extern "C" Lanes<double>::Vector WENGERT_PASTE(WENGERT_MVEC_D, v_, mvec, )( \
+      Lanes<double>::Vector, Lanes<double>::Vector) noexcept;                 \
+  inline Lanes<float> name(Lanes<float> x, Lanes<float> y) {                  \
+    return {WENGERT_PASTE(WENGERT_MVEC_F, v_, mvec, f)(x.v, y.v)};            \
+  }                                                                           \
+  inline Lanes<double> name(Lanes<double> x, Lanes<double> y) {               \
+    return {WENGERT_PASTE(WENGERT_MVEC_D, v_, mvec, )(x.v, y.v)};             \
   }
 #else
 #define WENGERT_ELEMENTARY(name, mvec) WENGERT_LANEWISE(name, __builtin_##mvec##f, __builtin_##mvec)
-#define WENGERT_ELEMENTARY2(name, mvec)                                                       \
-  template <class T>                                                                          \
-  inline Lanes<T> name(Lanes<T> x, Lanes<T> y) {                                              \
-    Lanes<T> r;                                                                               \
-    for (int i = 0; i < Lanes<T>::kCount; ++i) {                                              \
-      r.v[i] = static_cast<T>(__builtin_##mvec(x.v[i], y.v[i]));                              \
-    }                                                                                         \
-    return r;                                                                                 \
+#define WENGERT_ELEMENTARY2(name, mvec)                          \
+  template <class T>                                             \
+  inline Lanes<T> name(Lanes<T> x, Lanes<T> y) {                 \
+    Lanes<T> r;                                                  \
+    for (int i = 0; i < Lanes<T>::kCount; ++i) {                 \
+      r.v[i] = static_cast<T>(__builtin_##mvec(x.v[i], y.v[i])); \
+    }                                                            \
+    return r;                                                    \
   }
 #endif
 WENGERT_ELEMENTARY(exp, exp)

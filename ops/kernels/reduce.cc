@@ -113,8 +113,8 @@ void reduce(const T* from, std::span<const std::int64_t> sizes, std::span<const 
     return;
   }
   for (std::int64_t i = 0; i < sizes[0]; ++i) {
-    reduce(from + i * inner, sizes.subspan(1), reduced.subspan(1),
-           reduced[0] ? to : to + i * kept, accumulate || (reduced[0] && i > 0));
+    reduce(from + i * inner, sizes.subspan(1), reduced.subspan(1), reduced[0] ? to : to + i * kept,
+           accumulate || (reduced[0] && i > 0));
   }
   if (sizes[0] == 0 && reduced[0] && !accumulate) std::fill(to, to + kept, T(0));
 }

@@ -39,4 +39,3 @@ WENGERT_API void set_thread_count(int count);
 WENGERT_API int thread_count();
 
 }  // namespace wengert::kernels
-

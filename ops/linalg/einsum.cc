@@ -15,10 +15,11 @@ constinit const OpDef einsum_op = composite(
     "einsum", 1, -1, kAllInputs,
     {.summary = "Sums of products named by indices.",
      .formula = "y[out] = Σ over the other letters of Πₖ operandₖ[letters of k]",
-     .arguments = "equation: \"ij,jk->ik\", letters only, one group an operand; a letter twice in "
-                  "a group takes the diagonal; without \"->\" the result has the letters that occur "
-                  "once, in alphabetical order; operands: float32 or float64 of one dtype. "
-                  "Recorded as permute, diagonal, sum and matmul",
+     .arguments =
+         "equation: \"ij,jk->ik\", letters only, one group an operand; a letter twice in "
+         "a group takes the diagonal; without \"->\" the result has the letters that occur "
+         "once, in alphabetical order; operands: float32 or float64 of one dtype. "
+         "Recorded as permute, diagonal, sum and matmul",
      .gradient = "that of its parts",
      .source = "A. Einstein, Die Grundlage der allgemeinen Relativitätstheorie, 1916, §5"});
 
@@ -83,7 +84,8 @@ class Einsum {
     for (std::size_t i = 0; i < output_.size(); ++i) {
       check_letter(output_[i]);
       if (sizes_[index(output_[i])] < 0) {
-        fail(ErrorKind::kValue, std::string("index ") + output_[i] + " of the result is in no operand");
+        fail(ErrorKind::kValue,
+             std::string("index ") + output_[i] + " of the result is in no operand");
       }
       if (output_.find(output_[i]) != i) {
         fail(ErrorKind::kValue, std::string("index ") + output_[i] + " is twice in the result");
@@ -96,7 +98,8 @@ class Einsum {
   void check_letter(char c) {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return;
     fail(ErrorKind::kValue, std::string("'") + c + "' is not an index",
-         c == '.' ? "name every axis by a letter; ellipses are not supported" : "indices are letters");
+         c == '.' ? "name every axis by a letter; ellipses are not supported"
+                  : "indices are letters");
   }
 
   void add_term(const Var& value, const std::string& letters, std::size_t k) {
@@ -274,8 +277,7 @@ WENGERT_OP_TESTS(einsum) {
     }
     const std::string equation = inputs + "->" + output;
     add_sample(
-        tests, equation, operands,
-        [=](std::span<const Var> x) { return einsum(equation, x); },
+        tests, equation, operands, [=](std::span<const Var> x) { return einsum(equation, x); },
         [=](std::span<const Tensor> x) { return einsum_reference(inputs, output, x); });
   };
   add("ij,jk", "ik", {{2, 3}, {3, 4}});
@@ -287,18 +289,31 @@ WENGERT_OP_TESTS(einsum) {
   add("ij,kj,k", "i", {{2, 3}, {4, 3}, {4}});
   add("iji,jk", "ki", {{2, 3, 2}, {3, 2}});
   add("ij,jk", "ik", {{2, 0}, {0, 3}});
-  tests.rejected = {
-      {"groups", [] { einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3})}); }, ErrorKind::kValue,
-       "'ij,jk->ik': 2 groups of indices for 1 operands"},
-      {"sizes",
-       [] { einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3}), zeros32({4, 3})}); },
-       ErrorKind::kShape, "'ij,jk->ik': index j is 3 and 4"},
-      {"rank", [] { einsum("ijk->i", std::vector<Var>{zeros32({2, 3})}); }, ErrorKind::kShape,
-       "'ijk->i': 3 indices for operand 1, f32[2,3]"},
-      {"unknown", [] { einsum("ij->k", std::vector<Var>{zeros32({2, 3})}); }, ErrorKind::kValue,
-       "'ij->k': index k of the result is in no operand"},
-      {"ellipsis", [] { einsum("...i->i", std::vector<Var>{zeros32({2, 3})}); }, ErrorKind::kValue,
-       "'...i->i': '.' is not an index"}};
+  tests.rejected = {{"groups",
+                     [] {
+                       einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3})});
+                     },
+                     ErrorKind::kValue, "'ij,jk->ik': 2 groups of indices for 1 operands"},
+                    {"sizes",
+                     [] {
+                       einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3}), zeros32({4, 3})});
+                     },
+                     ErrorKind::kShape, "'ij,jk->ik': index j is 3 and 4"},
+                    {"rank",
+                     [] {
+                       einsum("ijk->i", std::vector<Var>{zeros32({2, 3})});
+                     },
+                     ErrorKind::kShape, "'ijk->i': 3 indices for operand 1, f32[2,3]"},
+                    {"unknown",
+                     [] {
+                       einsum("ij->k", std::vector<Var>{zeros32({2, 3})});
+                     },
+                     ErrorKind::kValue, "'ij->k': index k of the result is in no operand"},
+                    {"ellipsis",
+                     [] {
+                       einsum("...i->i", std::vector<Var>{zeros32({2, 3})});
+                     },
+                     ErrorKind::kValue, "'...i->i': '.' is not an index"}};
   return tests;
 }
 #endif

@@ -24,8 +24,8 @@ void infer_linear(InferContext& call) {
   call.require_floating(0);
   if (call.rank(0) < 1 || call.rank(1) != 2) {
     call.fail(ErrorKind::kShape,
-              "needs x […, in] and a weight [in, out]: x is " + call.describe(0) +
-                  ", the weight " + call.describe(1),
+              "needs x […, in] and a weight [in, out]: x is " + call.describe(0) + ", the weight " +
+                  call.describe(1),
               call.rank(0) < 1 ? "expand_dims makes a scalar a vector" : "");
   }
   const std::int64_t in = call.size(0, call.rank(0) - 1), out = call.size(1, 1);
@@ -37,8 +37,8 @@ void infer_linear(InferContext& call) {
                         : "the last size of x must equal the first of the weight");
   }
   if (call.input_count() == 3 && (call.rank(2) != 1 || call.size(2, 0) != out)) {
-    call.fail(ErrorKind::kShape, "the bias is " + call.describe(2) + " for " +
-                                     std::to_string(out) + " outputs",
+    call.fail(ErrorKind::kShape,
+              "the bias is " + call.describe(2) + " for " + std::to_string(out) + " outputs",
               "it must be [" + std::to_string(out) + "]");
   }
   Shape shape = call.shape(0);
@@ -165,9 +165,10 @@ WENGERT_OP_TESTS(linear) {
       return std::vector<Var>{linear(v[0], v[1], v.size() > 2 ? v[2] : Var())};
     };
     sample.reference = [in, out](std::span<const Tensor> v) {
-      const std::int64_t rows = in == 0 ? element_count(v[0].shape().span().first(
-                                              static_cast<std::size_t>(v[0].rank() - 1)))
-                                        : v[0].element_count() / in;
+      const std::int64_t rows =
+          in == 0
+              ? element_count(v[0].shape().span().first(static_cast<std::size_t>(v[0].rank() - 1)))
+              : v[0].element_count() / in;
       std::vector<double> y;
       for (std::int64_t r = 0; r < rows; ++r) {
         for (std::int64_t j = 0; j < out; ++j) {
@@ -196,14 +197,27 @@ WENGERT_OP_TESTS(linear) {
     return Tensor::zeros(dtype, shape);
   };
   tests.rejected = {
-      {"inner sizes", [=] { linear(zeros({2, 3}), zeros({4, 5})); }, ErrorKind::kShape,
-       "inner sizes differ: x is f32[2,3], the weight f32[4,5] (3 vs 4)"},
-      {"bias", [=] { linear(zeros({2, 3}), zeros({3, 5}), zeros({4})); }, ErrorKind::kShape,
-       "the bias is f32[4] for 5 outputs"},
-      {"scalar", [=] { linear(zeros({}), zeros({3, 5})); }, ErrorKind::kShape,
+      {"inner sizes",
+       [=] {
+         linear(zeros({2, 3}), zeros({4, 5}));
+       },
+       ErrorKind::kShape, "inner sizes differ: x is f32[2,3], the weight f32[4,5] (3 vs 4)"},
+      {"bias",
+       [=] {
+         linear(zeros({2, 3}), zeros({3, 5}), zeros({4}));
+       },
+       ErrorKind::kShape, "the bias is f32[4] for 5 outputs"},
+      {"scalar",
+       [=] {
+         linear(zeros({}), zeros({3, 5}));
+       },
+       ErrorKind::kShape,
        "needs x […, in] and a weight [in, out]: x is f32[], the weight f32[3,5]"},
-      {"dtypes", [=] { linear(zeros({2, 3}), zeros({3, 5}, DType::kFloat64)); }, ErrorKind::kDType,
-       "mixed dtypes: f32[2,3] and f64[3,5]"}};
+      {"dtypes",
+       [=] {
+         linear(zeros({2, 3}), zeros({3, 5}, DType::kFloat64));
+       },
+       ErrorKind::kDType, "mixed dtypes: f32[2,3] and f64[3,5]"}};
   return tests;
 }
 #endif

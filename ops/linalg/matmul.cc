@@ -84,9 +84,9 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
   const std::int64_t k = a.sizes[a.rank - (transpose_a ? 2 : 1)];
   if (batch_shape.size() == 2) {
     dispatch_floating(c.dtype, [&]<class T>(T) {
-      kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k,
-                    a.as<T>(), ma.leading, b.as<T>(), mb.leading, accumulate ? T(1) : T(0),
-                    c.as<T>(), n > 0 ? n : 1);
+      kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k, a.as<T>(),
+                    ma.leading, b.as<T>(), mb.leading, accumulate ? T(1) : T(0), c.as<T>(),
+                    n > 0 ? n : 1);
     });
     return;
   }
@@ -97,8 +97,7 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
       const bool add = accumulate || !batch.first_visit(2, i);
       kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k,
                     a.as<T>() + batch.offset(0, i), ma.leading, b.as<T>() + batch.offset(1, i),
-                    mb.leading, add ? T(1) : T(0), c.as<T>() + batch.offset(2, i),
-                    n > 0 ? n : 1);
+                    mb.leading, add ? T(1) : T(0), c.as<T>() + batch.offset(2, i), n > 0 ? n : 1);
     }
   });
 }
@@ -115,8 +114,10 @@ void infer_matmul(InferContext& call) {
   const std::int64_t k2 = call.size(1, call.rank(1) - 2), n = call.size(1, call.rank(1) - 1);
   if (k != k2) {
     std::string fix = "the last size of a must equal the second last of b";
-    if (k == n) fix = "did you mean transpose(b)?";
-    else if (m == k2) fix = "did you mean transpose(a)?";
+    if (k == n)
+      fix = "did you mean transpose(b)?";
+    else if (m == k2)
+      fix = "did you mean transpose(a)?";
     call.fail(ErrorKind::kShape,
               "inner sizes differ: a is " + call.describe(0) + ", b is " + call.describe(1) + " (" +
                   std::to_string(k) + " vs " + std::to_string(k2) + ")",
@@ -192,9 +193,10 @@ constinit const OpDef matmul_op = {
     .name = "matmul",
     .doc = {.summary = "Matrix product, batched and broadcast over leading axes.",
             .formula = "y[…, i, j] = Σₖ a[…, i, k]·b[…, k, j]",
-            .arguments = "a: […, m, k]; b: […, k, n]; float32 or float64 of one dtype; leading axes "
-                         "broadcast. A vector a is a row, a vector b a column, and that axis is "
-                         "dropped from the result. Transposed operands are read in place",
+            .arguments =
+                "a: […, m, k]; b: […, k, n]; float32 or float64 of one dtype; leading axes "
+                "broadcast. A vector a is a row, a vector b a column, and that axis is "
+                "dropped from the result. Transposed operands are read in place",
             .gradient = "∂a: g·bᵀ, ∂b: aᵀ·g, summed over broadcast axes",
             .source = "elementary; M. Giles, Collected matrix derivative results, 2008"},
     .min_inputs = 2,
@@ -279,9 +281,9 @@ Tensor matmul_reference(const Tensor& a, const Tensor& b) {
 WENGERT_OP_TESTS(matmul) {
   OpTests tests;
   const std::pair<Shape, Shape> patterns[] = {
-      {{2, 3}, {3, 4}},       {{1, 1}, {1, 1}}, {{17, 33}, {33, 9}},   {{0, 3}, {3, 2}},
-      {{2, 0}, {0, 3}},       {{3, 4}, {4, 0}}, {{2, 3, 4}, {2, 4, 5}}, {{2, 3, 4}, {4, 5}},
-      {{3, 4}, {5, 4, 2}},    {{2, 1, 3, 4}, {3, 4, 2}}};
+      {{2, 3}, {3, 4}},    {{1, 1}, {1, 1}},         {{17, 33}, {33, 9}},    {{0, 3}, {3, 2}},
+      {{2, 0}, {0, 3}},    {{3, 4}, {4, 0}},         {{2, 3, 4}, {2, 4, 5}}, {{2, 3, 4}, {4, 5}},
+      {{3, 4}, {5, 4, 2}}, {{2, 1, 3, 4}, {3, 4, 2}}};
   int seed = 0;
   for (const auto& [a, b] : patterns) {
     Sample sample;
@@ -299,16 +301,24 @@ WENGERT_OP_TESTS(matmul) {
   tests.linear = true;
   tests.rejected = {
       {"inner sizes",
-       [] { matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat32, {4, 5})); },
+       [] {
+         matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat32, {4, 5}));
+       },
        ErrorKind::kShape, "inner sizes differ: a is f32[2,3], b is f32[4,5] (3 vs 4)"},
       {"dtypes",
-       [] { matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat64, {3, 5})); },
+       [] {
+         matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat64, {3, 5}));
+       },
        ErrorKind::kDType, "mixed dtypes: f32[2,3] and f64[3,5]"},
-      {"scalar", [] { matmul(Tensor::zeros(DType::kFloat32, {}), Tensor::zeros(DType::kFloat32, {3, 5})); },
+      {"scalar",
+       [] {
+         matmul(Tensor::zeros(DType::kFloat32, {}), Tensor::zeros(DType::kFloat32, {3, 5}));
+       },
        ErrorKind::kShape, "needs matrices: a is f32[], b is f32[3,5]"},
       {"batch",
        [] {
-         matmul(Tensor::zeros(DType::kFloat32, {2, 2, 3}), Tensor::zeros(DType::kFloat32, {3, 3, 5}));
+         matmul(Tensor::zeros(DType::kFloat32, {2, 2, 3}),
+                Tensor::zeros(DType::kFloat32, {3, 3, 5}));
        },
        ErrorKind::kShape, "batch sizes do not broadcast: a is f32[2,2,3], b is f32[3,3,5]"}};
   return tests;

@@ -6,21 +6,21 @@
 namespace wengert {
 namespace ops {
 
-constinit const OpDef dot_op = composite(
-    "dot", 2, 2, 3,
-    {.summary = "Inner product of two vectors.",
-     .formula = "y = Σᵢ a[i]·b[i]",
-     .arguments = "a, b: vectors of one length and floating dtype. Recorded as matmul",
-     .gradient = "∂y/∂a = b, ∂y/∂b = a",
-     .source = "elementary"});
+constinit const OpDef dot_op =
+    composite("dot", 2, 2, 3,
+              {.summary = "Inner product of two vectors.",
+               .formula = "y = Σᵢ a[i]·b[i]",
+               .arguments = "a, b: vectors of one length and floating dtype. Recorded as matmul",
+               .gradient = "∂y/∂a = b, ∂y/∂b = a",
+               .source = "elementary"});
 
-constinit const OpDef outer_op = composite(
-    "outer", 2, 2, 3,
-    {.summary = "Outer product of two vectors.",
-     .formula = "y[i, j] = a[i]·b[j]",
-     .arguments = "a, b: vectors of one dtype. Recorded as expand_dims and mul",
-     .gradient = "∂a: g·b, ∂b: gᵀ·a",
-     .source = "elementary"});
+constinit const OpDef outer_op =
+    composite("outer", 2, 2, 3,
+              {.summary = "Outer product of two vectors.",
+               .formula = "y[i, j] = a[i]·b[j]",
+               .arguments = "a, b: vectors of one dtype. Recorded as expand_dims and mul",
+               .gradient = "∂a: g·b, ∂b: gᵀ·a",
+               .source = "elementary"});
 
 namespace {
 
@@ -65,13 +65,15 @@ WENGERT_OP_TESTS(dot) {
           return Tensor::scalar(total);
         });
   }
-  tests.rejected = {
-      {"matrix", [] { dot(zeros32({2, 2}), zeros32({2})); }, ErrorKind::kShape,
-       "needs two vectors: a is f32[2,2], b is f32[2]"},
-      {"scalar", [] { dot(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
-       "needs two vectors: a is f32[], b is f32[2]"},
-      {"lengths", [] { dot(zeros32({3}), zeros32({2})); }, ErrorKind::kShape,
-       "inner sizes differ: a is f32[1,3], b is f32[2,1] (3 vs 2)"}};
+  tests.rejected = {{"matrix",
+                     [] {
+                       dot(zeros32({2, 2}), zeros32({2}));
+                     },
+                     ErrorKind::kShape, "needs two vectors: a is f32[2,2], b is f32[2]"},
+                    {"scalar", [] { dot(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
+                     "needs two vectors: a is f32[], b is f32[2]"},
+                    {"lengths", [] { dot(zeros32({3}), zeros32({2})); }, ErrorKind::kShape,
+                     "inner sizes differ: a is f32[1,3], b is f32[2,1] (3 vs 2)"}};
   return tests;
 }
 
@@ -86,14 +88,18 @@ WENGERT_OP_TESTS(outer) {
   add_sample(
       tests, "nothing", {spread({0}, -1, 1), spread({4}, -1, 1, 2)},
       [](std::span<const Var> x) { return outer(x[0], x[1]); },
-      [](std::span<const Tensor>) { return Tensor::zeros(DType::kFloat64, {0, 4}); });
-  tests.rejected = {
-      {"matrix", [] { outer(zeros32({2, 2}), zeros32({2})); }, ErrorKind::kShape,
-       "needs two vectors: a is f32[2,2], b is f32[2]"},
-      {"scalar", [] { outer(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
-       "needs two vectors: a is f32[], b is f32[2]"},
-      {"dtypes", [] { outer(zeros32({2}), Tensor::zeros(DType::kFloat64, {2})); },
-       ErrorKind::kDType, "mixed dtypes: f32[2,1] and f64[1,2]"}};
+      [](std::span<const Tensor>) {
+        return Tensor::zeros(DType::kFloat64, {0, 4});
+      });
+  tests.rejected = {{"matrix",
+                     [] {
+                       outer(zeros32({2, 2}), zeros32({2}));
+                     },
+                     ErrorKind::kShape, "needs two vectors: a is f32[2,2], b is f32[2]"},
+                    {"scalar", [] { outer(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
+                     "needs two vectors: a is f32[], b is f32[2]"},
+                    {"dtypes", [] { outer(zeros32({2}), Tensor::zeros(DType::kFloat64, {2})); },
+                     ErrorKind::kDType, "mixed dtypes: f32[2,1] and f64[1,2]"}};
   return tests;
 }
 #endif

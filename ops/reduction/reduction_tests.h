@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "wengert/graph/tape.h"
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/tape.h"
 #include "wengert/ops/testing.h"
 
 // Samples of reductions for the testing library: many shapes and axes, one reference over the

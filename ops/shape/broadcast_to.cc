@@ -27,8 +27,7 @@ void infer_broadcast_to(InferContext& call) {
     strides[lead + d] = call.size(0, d) == 1 ? 0 : own[d];
   }
   if (!fits) {
-    call.fail(ErrorKind::kShape,
-              call.describe(0) + " does not broadcast to " + shape.str(),
+    call.fail(ErrorKind::kShape, call.describe(0) + " does not broadcast to " + shape.str(),
               "sizes must be equal or 1, aligned at the last dimension");
   }
   call.output_view(0, shape, strides);
@@ -43,7 +42,8 @@ constinit const OpDef broadcast_to_op = {
     .name = "broadcast_to",
     .doc = {.summary = "Repeats a tensor along new axes and axes of size 1.",
             .formula = "y[i…] = x[i…], with index 0 where x has size 1",
-            .arguments = "x: any dtype; shape: sizes that x broadcasts to. A view: nothing is copied",
+            .arguments =
+                "x: any dtype; shape: sizes that x broadcasts to. A view: nothing is copied",
             .gradient = "the cotangent summed over the repeated axes",
             .source = "elementary"},
     .differentiable = 1,
@@ -85,13 +85,15 @@ WENGERT_OP_TESTS(broadcast_to) {
   add({}, {3});
   add({1, 1}, {2, 0});
   add({2, 3}, {2, 3});
-  tests.rejected = {
-      {"size", [] { broadcast_to(zeros32({2}), {3}); }, ErrorKind::kShape,
-       "f32[2] does not broadcast to [3]"},
-      {"rank", [] { broadcast_to(zeros32({2, 3}), {3}); }, ErrorKind::kShape,
-       "f32[2,3] does not broadcast to [3]"},
-      {"negative", [] { broadcast_to(zeros32({1}), {-1}); }, ErrorKind::kShape,
-       "negative size in [-1]"}};
+  tests.rejected = {{"size", [] { broadcast_to(zeros32({2}), {3}); }, ErrorKind::kShape,
+                     "f32[2] does not broadcast to [3]"},
+                    {"rank",
+                     [] {
+                       broadcast_to(zeros32({2, 3}), {3});
+                     },
+                     ErrorKind::kShape, "f32[2,3] does not broadcast to [3]"},
+                    {"negative", [] { broadcast_to(zeros32({1}), {-1}); }, ErrorKind::kShape,
+                     "negative size in [-1]"}};
   return tests;
 }
 #endif

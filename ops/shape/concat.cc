@@ -49,7 +49,8 @@ void evaluate_concat(EvalContext& call) {
   const int axis = call.resolve_axis(call.attributes<ConcatAttributes>().axis, out.rank);
   std::int64_t outer = 1;
   for (int d = 0; d < axis; ++d) outer *= out.sizes[d];
-  const auto row = outer == 0 ? 0 : out.count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
+  const auto row =
+      outer == 0 ? 0 : out.count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
   std::int64_t position = 0;
   for (int i = 0; i < call.input_count(); ++i) {
     const DenseInput x(call.input(i));
@@ -204,15 +205,22 @@ WENGERT_OP_TESTS(concat) {
           return i[0] == 0 ? element(x[0], i) : element(x[1], {i[0] - 1, i[1], i[2]});
         });
       });
-  tests.rejected = {
-      {"shapes", [] { concat(std::vector<Var>{zeros32({2, 3}), zeros32({3, 3})}, 1); },
-       ErrorKind::kShape, "f32[2,3] and f32[3,3] differ beside axis 1"},
-      {"axis", [] { concat(std::vector<Var>{zeros32({2, 3})}, 2); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"},
-      {"none", [] { concat({}); }, ErrorKind::kValue, "0 inputs"},
-      {"dtypes",
-       [] { concat(std::vector<Var>{zeros32({2}), Tensor::zeros(DType::kInt32, {2})}); },
-       ErrorKind::kDType, "mixed dtypes: f32[2] and i32[2]"}};
+  tests.rejected = {{"shapes",
+                     [] {
+                       concat(std::vector<Var>{zeros32({2, 3}), zeros32({3, 3})}, 1);
+                     },
+                     ErrorKind::kShape, "f32[2,3] and f32[3,3] differ beside axis 1"},
+                    {"axis",
+                     [] {
+                       concat(std::vector<Var>{zeros32({2, 3})}, 2);
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
+                    {"none", [] { concat({}); }, ErrorKind::kValue, "0 inputs"},
+                    {"dtypes",
+                     [] {
+                       concat(std::vector<Var>{zeros32({2}), Tensor::zeros(DType::kInt32, {2})});
+                     },
+                     ErrorKind::kDType, "mixed dtypes: f32[2] and i32[2]"}};
   return tests;
 }
 
@@ -233,12 +241,14 @@ WENGERT_OP_TESTS(stack) {
           });
         });
   }
-  tests.rejected = {
-      {"shapes", [] { stack(std::vector<Var>{zeros32({2}), zeros32({3})}); }, ErrorKind::kShape,
-       "shapes differ: f32[2] and f32[3]"},
-      {"none", [] { stack({}); }, ErrorKind::kValue, "0 inputs"},
-      {"axis", [] { stack(std::vector<Var>{zeros32({2})}, 2); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"}};
+  tests.rejected = {{"shapes",
+                     [] {
+                       stack(std::vector<Var>{zeros32({2}), zeros32({3})});
+                     },
+                     ErrorKind::kShape, "shapes differ: f32[2] and f32[3]"},
+                    {"none", [] { stack({}); }, ErrorKind::kValue, "0 inputs"},
+                    {"axis", [] { stack(std::vector<Var>{zeros32({2})}, 2); }, ErrorKind::kAxis,
+                     "axis 2 is out of range for rank 2"}};
   return tests;
 }
 
@@ -270,13 +280,12 @@ WENGERT_OP_TESTS(split) {
   add({2, 4}, 2, -1);
   add({4, 3}, 1, 0);
   add({0, 3}, 2, 0);
-  tests.rejected = {
-      {"division", [] { split(zeros32({5}), 2); }, ErrorKind::kShape,
-       "axis 0 of f32[5] does not divide into 2 equal sections"},
-      {"sections", [] { split(zeros32({5}), 0); }, ErrorKind::kShape,
-       "axis 0 of f32[5] does not divide into 0 equal sections"},
-      {"axis", [] { split(zeros32({5}), 5, 1); }, ErrorKind::kAxis,
-       "axis 1 is out of range for rank 1"}};
+  tests.rejected = {{"division", [] { split(zeros32({5}), 2); }, ErrorKind::kShape,
+                     "axis 0 of f32[5] does not divide into 2 equal sections"},
+                    {"sections", [] { split(zeros32({5}), 0); }, ErrorKind::kShape,
+                     "axis 0 of f32[5] does not divide into 0 equal sections"},
+                    {"axis", [] { split(zeros32({5}), 5, 1); }, ErrorKind::kAxis,
+                     "axis 1 is out of range for rank 1"}};
   return tests;
 }
 #endif

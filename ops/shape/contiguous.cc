@@ -53,8 +53,8 @@ WENGERT_OP_TESTS(contiguous) {
       tests, "of a dense tensor", {spread({4}, -1, 1)},
       [](std::span<const Var> x) { return contiguous(x[0]); },
       [](std::span<const Tensor> x) { return x[0]; });
-  tests.rejected = {{"empty Var", [] { contiguous(Var()); }, ErrorKind::kGraph,
-                     "input 0 is an empty Var"}};
+  tests.rejected = {
+      {"empty Var", [] { contiguous(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.exempt = "takes every dtype and shape";
   return tests;
 }

@@ -99,10 +99,10 @@ void evaluate_take_view(EvalContext& call) {
   const auto& attributes = call.attributes<ViewAttributes>();
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
-  kernels::copy_to_dense({out.dtype, out.rank, out.sizes, attributes.strides.data(),
-                          x.view().data + attributes.offset *
-                                              static_cast<std::int64_t>(size_of(out.dtype))},
-                         out.data);
+  kernels::copy_to_dense(
+      {out.dtype, out.rank, out.sizes, attributes.strides.data(),
+       x.view().data + attributes.offset * static_cast<std::int64_t>(size_of(out.dtype))},
+      out.data);
 }
 
 void take_view_vjp(VjpContext& c) {
@@ -131,7 +131,8 @@ constinit const OpDef take_view_op = {
     .name = "take_view",
     .doc = {.summary = "Copies the elements that a view of a dense tensor shows.",
             .formula = "y[i…] = x[offset + Σ i·strides]",
-            .arguments = "x: any dtype; shape, strides, offset: of the view, in elements of dense x",
+            .arguments =
+                "x: any dtype; shape, strides, offset: of the view, in elements of dense x",
             .gradient = "place_view of the cotangent",
             .source = "the engine's own; derivative of place_view"},
     .differentiable = 1,
@@ -163,19 +164,23 @@ WENGERT_OP_TESTS(place_view) {
   OpTests tests = moving_tests();
   add_sample(
       tests, "every second, backwards", {spread({2, 3}, -1, 1)},
-      [](std::span<const Var> x) { return place_view(x[0], {4, 5}, {10, -2}, 4); },
+      [](std::span<const Var> x) {
+        return place_view(x[0], {4, 5}, {10, -2}, 4);
+      },
       [](std::span<const Tensor> x) {
         return by_index({4, 5}, [&](const Dims& i) {
           return i[0] % 2 == 0 && i[1] % 2 == 0 ? element(x[0], {i[0] / 2, 2 - i[1] / 2}) : 0.0;
         });
       });
-  tests.rejected = {
-      {"outside", [] { place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
-       "the view reaches from 0 to 4 of 4 elements"},
-      {"before", [] { place_view(zeros32({3}), {4}, {-1}, 1); }, ErrorKind::kIndex,
-       "the view reaches from -1 to 1 of 4 elements"},
-      {"strides", [] { place_view(zeros32({3}), {4}, {1, 1}, 0); }, ErrorKind::kShape,
-       "2 strides for a view of shape [3]"}};
+  tests.rejected = {{"outside", [] { place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
+                     "the view reaches from 0 to 4 of 4 elements"},
+                    {"before", [] { place_view(zeros32({3}), {4}, {-1}, 1); }, ErrorKind::kIndex,
+                     "the view reaches from -1 to 1 of 4 elements"},
+                    {"strides",
+                     [] {
+                       place_view(zeros32({3}), {4}, {1, 1}, 0);
+                     },
+                     ErrorKind::kShape, "2 strides for a view of shape [3]"}};
   return tests;
 }
 
@@ -187,13 +192,12 @@ WENGERT_OP_TESTS(take_view) {
       [](std::span<const Tensor> x) {
         return by_index({3}, [&](const Dims& i) { return element(x[0], {i[0], i[0]}); });
       });
-  tests.rejected = {
-      {"outside", [] { take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,
-       "the view reaches from 0 to 3 of 3 elements"},
-      {"before", [] { take_view(zeros32({3}), {2}, {-1}, 0); }, ErrorKind::kIndex,
-       "the view reaches from -1 to 0 of 3 elements"},
-      {"strides", [] { take_view(zeros32({3}), {3}, {}, 0); }, ErrorKind::kShape,
-       "0 strides for a view of shape [3]"}};
+  tests.rejected = {{"outside", [] { take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,
+                     "the view reaches from 0 to 3 of 3 elements"},
+                    {"before", [] { take_view(zeros32({3}), {2}, {-1}, 0); }, ErrorKind::kIndex,
+                     "the view reaches from -1 to 0 of 3 elements"},
+                    {"strides", [] { take_view(zeros32({3}), {3}, {}, 0); }, ErrorKind::kShape,
+                     "0 strides for a view of shape [3]"}};
   return tests;
 }
 #endif

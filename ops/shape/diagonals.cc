@@ -131,21 +131,21 @@ constinit const OpDef diagonal_op = {
     .attributes = &attribute_type<DiagonalAttributes>,
 };
 
-constinit const OpDef tril_op = triangle(
-    "tril", evaluate_triangle<true>, tril_vjp,
-    {.summary = "The lower triangle of the last two axes, zeros above it.",
-     .formula = "y[…, i, j] = x[…, i, j] where j − i ≤ offset, else 0",
-     .arguments = "x: any dtype, rank ≥ 2; offset: moves the boundary up",
-     .gradient = "the same triangle of the cotangent",
-     .source = "elementary"});
+constinit const OpDef tril_op =
+    triangle("tril", evaluate_triangle<true>, tril_vjp,
+             {.summary = "The lower triangle of the last two axes, zeros above it.",
+              .formula = "y[…, i, j] = x[…, i, j] where j − i ≤ offset, else 0",
+              .arguments = "x: any dtype, rank ≥ 2; offset: moves the boundary up",
+              .gradient = "the same triangle of the cotangent",
+              .source = "elementary"});
 
-constinit const OpDef triu_op = triangle(
-    "triu", evaluate_triangle<false>, triu_vjp,
-    {.summary = "The upper triangle of the last two axes, zeros below it.",
-     .formula = "y[…, i, j] = x[…, i, j] where j − i ≥ offset, else 0",
-     .arguments = "x: any dtype, rank ≥ 2; offset: moves the boundary up",
-     .gradient = "the same triangle of the cotangent",
-     .source = "elementary"});
+constinit const OpDef triu_op =
+    triangle("triu", evaluate_triangle<false>, triu_vjp,
+             {.summary = "The upper triangle of the last two axes, zeros below it.",
+              .formula = "y[…, i, j] = x[…, i, j] where j − i ≥ offset, else 0",
+              .arguments = "x: any dtype, rank ≥ 2; offset: moves the boundary up",
+              .gradient = "the same triangle of the cotangent",
+              .source = "elementary"});
 
 constinit const OpDef trace_op = composite(
     "trace", 1, 1, 1,
@@ -206,12 +206,18 @@ WENGERT_OP_TESTS(diagonal) {
       [](std::span<const Tensor> x) {
         return by_index({2, 3}, [&](const Dims& i) { return element(x[0], {i[1], i[0], i[1]}); });
       });
-  tests.rejected = {
-      {"rank", [] { diagonal(zeros32({3})); }, ErrorKind::kAxis,
-       "axis -2 is out of range for rank 1"},
-      {"same", [] { diagonal(zeros32({3, 3}), 0, 1, 1); }, ErrorKind::kAxis, "both axes are 1"},
-      {"range", [] { diagonal(zeros32({3, 3}), 0, 0, 2); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"}};
+  tests.rejected = {{"rank", [] { diagonal(zeros32({3})); }, ErrorKind::kAxis,
+                     "axis -2 is out of range for rank 1"},
+                    {"same",
+                     [] {
+                       diagonal(zeros32({3, 3}), 0, 1, 1);
+                     },
+                     ErrorKind::kAxis, "both axes are 1"},
+                    {"range",
+                     [] {
+                       diagonal(zeros32({3, 3}), 0, 0, 2);
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   return tests;
 }
 

@@ -30,8 +30,8 @@ void infer_permute(InferContext& call) {
   for (std::int64_t named : order) {
     const int axis = call.resolve_axis(named, call.rank(0));
     if (seen[axis]) {
-      call.fail(ErrorKind::kAxis, "axis " + std::to_string(named) + " is named twice in " +
-                                      order.str());
+      call.fail(ErrorKind::kAxis,
+                "axis " + std::to_string(named) + " is named twice in " + order.str());
     }
     seen[axis] = true;
     shape.push_back(call.size(0, axis));
@@ -130,13 +130,21 @@ WENGERT_OP_TESTS(permute) {
   add({2, 3}, {-1, 0}, {3, 2}, [](const Dims& i) { return Dims{i[1], i[0]}; });
   add({}, {}, {}, [](const Dims& i) { return i; });
   add({0, 3}, {1, 0}, {3, 0}, [](const Dims& i) { return i; });
-  tests.rejected = {
-      {"count", [] { permute(zeros32({2, 3}), {0}); }, ErrorKind::kAxis,
-       "the order [0] names 1 axes of f32[2,3]"},
-      {"twice", [] { permute(zeros32({2, 3}), {0, 0}); }, ErrorKind::kAxis,
-       "axis 0 is named twice in [0,0]"},
-      {"range", [] { permute(zeros32({2, 3}), {0, 2}); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"}};
+  tests.rejected = {{"count",
+                     [] {
+                       permute(zeros32({2, 3}), {0});
+                     },
+                     ErrorKind::kAxis, "the order [0] names 1 axes of f32[2,3]"},
+                    {"twice",
+                     [] {
+                       permute(zeros32({2, 3}), {0, 0});
+                     },
+                     ErrorKind::kAxis, "axis 0 is named twice in [0,0]"},
+                    {"range",
+                     [] {
+                       permute(zeros32({2, 3}), {0, 2});
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   return tests;
 }
 
@@ -153,13 +161,21 @@ WENGERT_OP_TESTS(flatten) {
   add({2, 3, 4}, -3, -2, {6, 4});
   add({}, 0, -1, {1});
   add({2, 0}, 0, -1, {0});
-  tests.rejected = {
-      {"range", [] { flatten(zeros32({2, 3}), 0, 2); }, ErrorKind::kAxis,
-       "axes 0 to 2 are out of range for rank 2"},
-      {"order", [] { flatten(zeros32({2, 3}), 1, 0); }, ErrorKind::kAxis,
-       "the last axis 0 lies before the first 1"},
-      {"negative", [] { flatten(zeros32({2, 3}), -3); }, ErrorKind::kAxis,
-       "axes -3 to -1 are out of range for rank 2"}};
+  tests.rejected = {{"range",
+                     [] {
+                       flatten(zeros32({2, 3}), 0, 2);
+                     },
+                     ErrorKind::kAxis, "axes 0 to 2 are out of range for rank 2"},
+                    {"order",
+                     [] {
+                       flatten(zeros32({2, 3}), 1, 0);
+                     },
+                     ErrorKind::kAxis, "the last axis 0 lies before the first 1"},
+                    {"negative",
+                     [] {
+                       flatten(zeros32({2, 3}), -3);
+                     },
+                     ErrorKind::kAxis, "axes -3 to -1 are out of range for rank 2"}};
   return tests;
 }
 #endif

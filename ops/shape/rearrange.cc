@@ -55,7 +55,8 @@ void for_each_source(const TensorView& result, std::span<const std::int64_t> sou
   for (std::int64_t i = 0; i < count; ++i) {
     std::int64_t from = 0;
     for (int d = 0; d < result.rank; ++d) {
-      const std::int64_t at = tables[static_cast<std::size_t>(d)][static_cast<std::size_t>(index[d])];
+      const std::int64_t at =
+          tables[static_cast<std::size_t>(d)][static_cast<std::size_t>(index[d])];
       if (at < 0) {
         from = -1;
         break;
@@ -138,8 +139,7 @@ Shape padded_shape(const OpCall& call, const Shape& shape, const PadAttributes& 
 }
 
 void infer_pad(InferContext& call) {
-  call.output(call.dtype(0),
-              padded_shape(call, call.shape(0), call.attributes<PadAttributes>()));
+  call.output(call.dtype(0), padded_shape(call, call.shape(0), call.attributes<PadAttributes>()));
 }
 
 void evaluate_pad(EvalContext& call) {
@@ -166,8 +166,8 @@ void infer_fold(InferContext& call) {
        ++d) {
     shape[d] -= attributes.before[d] + attributes.after[d];
     if (shape[d] < 0) {
-      call.fail(ErrorKind::kShape, call.describe(0) + " is smaller than its padding on axis " +
-                                       std::to_string(d));
+      call.fail(ErrorKind::kShape,
+                call.describe(0) + " is smaller than its padding on axis " + std::to_string(d));
     }
   }
   call.require_floating(0);
@@ -243,28 +243,30 @@ void evaluate_roll(EvalContext& call) {
 
 void roll_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<AxisAmount>();
-  const std::int64_t size =
-      c.shape(0)[static_cast<int>(attributes.axis < 0 ? attributes.axis + c.shape(0).size()
-                                                      : attributes.axis)];
+  const std::int64_t size = c.shape(0)[static_cast<int>(
+      attributes.axis < 0 ? attributes.axis + c.shape(0).size() : attributes.axis)];
   const std::int64_t back = size == 0 ? 0 : size - attributes.amount % size;
   c.set(0, roll(c.cotangent(), back, static_cast<int>(attributes.axis)));
 }
 
 void scale_size(const OpCall& call, Shape& shape, int axis, std::int64_t factor) {
   if (factor < 0) {
-    call.fail(ErrorKind::kValue, std::to_string(factor) + " repeats on axis " +
-                                     std::to_string(axis), "repeats are 0 or more");
+    call.fail(ErrorKind::kValue,
+              std::to_string(factor) + " repeats on axis " + std::to_string(axis),
+              "repeats are 0 or more");
   }
   if (__builtin_mul_overflow(shape[axis], factor, &shape[axis])) {
-    call.fail(ErrorKind::kShape, "the repeated size of axis " + std::to_string(axis) + " overflows");
+    call.fail(ErrorKind::kShape,
+              "the repeated size of axis " + std::to_string(axis) + " overflows");
   }
 }
 
 void infer_tile(InferContext& call) {
   const Dims& repeats = call.attributes<DimsAttributes>().values;
   if (repeats.size() != call.rank(0)) {
-    call.fail(ErrorKind::kShape, std::to_string(repeats.size()) + " repeats for " +
-                                     call.describe(0), "give one for each axis");
+    call.fail(ErrorKind::kShape,
+              std::to_string(repeats.size()) + " repeats for " + call.describe(0),
+              "give one for each axis");
   }
   Shape shape = call.shape(0);
   for (int d = 0; d < shape.size(); ++d) scale_size(call, shape, d, repeats[d]);
@@ -279,7 +281,8 @@ void evaluate_tile(EvalContext& call) {
   copy_by_tables(call, tables, 0);
 }
 
-/// g summed over the copies of one axis: [left, copies, size, right] or [left, size, copies, right].
+/// g summed over the copies of one axis: [left, copies, size, right] or [left, size, copies,
+/// right].
 Var sum_copies(const Var& g, int axis, std::int64_t size, std::int64_t copies, bool interleaved) {
   const Shape shape = g.shape();
   std::int64_t left = 1, right = 1;
@@ -472,7 +475,9 @@ WENGERT_OP_TESTS(pad) {
   for (const PadMode mode : {PadMode::kConstant, PadMode::kEdge, PadMode::kReflect}) {
     add_sample(
         tests, "mode " + std::to_string(static_cast<int>(mode)), {spread({3, 4}, -1, 1)},
-        [=](std::span<const Var> x) { return pad(x[0], {1, 2}, {2, 0}, mode, 0.5); },
+        [=](std::span<const Var> x) {
+          return pad(x[0], {1, 2}, {2, 0}, mode, 0.5);
+        },
         [=](std::span<const Tensor> x) {
           return by_index({6, 6}, [&](const Dims& i) {
             const std::int64_t r = walk_back(i[0] - 1, 3, mode), k = walk_back(i[1] - 2, 4, mode);
@@ -484,13 +489,15 @@ WENGERT_OP_TESTS(pad) {
       tests, "of nothing", {spread({0}, -1, 1)},
       [](std::span<const Var> x) { return pad(x[0], {1}, {1}); },
       [](std::span<const Tensor>) { return Tensor::zeros(DType::kFloat64, {2}); });
-  tests.rejected = {
-      {"amounts", [] { pad(zeros32({3, 4}), {1}, {1}); }, ErrorKind::kShape,
-       "1 and 1 amounts for 2 axes"},
-      {"negative", [] { pad(zeros32({3}), {-1}, {1}); }, ErrorKind::kValue,
-       "negative padding on axis 0"},
-      {"reflect", [] { pad(zeros32({3}), {3}, {0}, PadMode::kReflect); }, ErrorKind::kValue,
-       "axis 0 of size 3 is too short for this padding"}};
+  tests.rejected = {{"amounts",
+                     [] {
+                       pad(zeros32({3, 4}), {1}, {1});
+                     },
+                     ErrorKind::kShape, "1 and 1 amounts for 2 axes"},
+                    {"negative", [] { pad(zeros32({3}), {-1}, {1}); }, ErrorKind::kValue,
+                     "negative padding on axis 0"},
+                    {"reflect", [] { pad(zeros32({3}), {3}, {0}, PadMode::kReflect); },
+                     ErrorKind::kValue, "axis 0 of size 3 is too short for this padding"}};
   return tests;
 }
 
@@ -513,10 +520,12 @@ WENGERT_OP_TESTS(fold_padding) {
   tests.rejected = {
       {"too small", [] { fold_padding(zeros32({2}), {2}, {1}, PadMode::kEdge); }, ErrorKind::kShape,
        "f32[2] is smaller than its padding on axis 0"},
-      {"dtype",
-       [] { fold_padding(Tensor::zeros(DType::kInt32, {5}), {1}, {1}, PadMode::kEdge); },
+      {"dtype", [] { fold_padding(Tensor::zeros(DType::kInt32, {5}), {1}, {1}, PadMode::kEdge); },
        ErrorKind::kDType, "needs float32 or float64, got i32[5]"},
-      {"amounts", [] { fold_padding(zeros32({2, 4}), {1}, {1}, PadMode::kEdge); },
+      {"amounts",
+       [] {
+         fold_padding(zeros32({2, 4}), {1}, {1}, PadMode::kEdge);
+       },
        ErrorKind::kShape, "1 and 1 amounts for 2 axes"}};
   return tests;
 }
@@ -537,13 +546,21 @@ WENGERT_OP_TESTS(flip) {
   add_sample(
       tests, "nothing", {spread({0, 3}, -1, 1)}, [](std::span<const Var> x) { return flip(x[0]); },
       [](std::span<const Tensor> x) { return x[0]; });
-  tests.rejected = {
-      {"axis", [] { flip(zeros32({2, 3}), {2}); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"},
-      {"negative", [] { flip(zeros32({2, 3}), {-3}); }, ErrorKind::kAxis,
-       "axis -3 is out of range for rank 2"},
-      {"twice", [] { flip(zeros32({2, 3}), {0, 0}); }, ErrorKind::kAxis,
-       "axis 0 is named twice in [0,0]"}};
+  tests.rejected = {{"axis",
+                     [] {
+                       flip(zeros32({2, 3}), {2});
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
+                    {"negative",
+                     [] {
+                       flip(zeros32({2, 3}), {-3});
+                     },
+                     ErrorKind::kAxis, "axis -3 is out of range for rank 2"},
+                    {"twice",
+                     [] {
+                       flip(zeros32({2, 3}), {0, 0});
+                     },
+                     ErrorKind::kAxis, "axis 0 is named twice in [0,0]"}};
   return tests;
 }
 
@@ -562,13 +579,18 @@ WENGERT_OP_TESTS(roll) {
   add_sample(
       tests, "nothing", {spread({0}, -1, 1)}, [](std::span<const Var> x) { return roll(x[0], 1); },
       [](std::span<const Tensor> x) { return x[0]; });
-  tests.rejected = {
-      {"axis", [] { roll(zeros32({2, 3}), 1, 2); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"},
-      {"negative", [] { roll(zeros32({2, 3}), 1, -3); }, ErrorKind::kAxis,
-       "axis -3 is out of range for rank 2"},
-      {"scalar", [] { roll(zeros32({}), 1); }, ErrorKind::kAxis,
-       "axis 0 is out of range for rank 0"}};
+  tests.rejected = {{"axis",
+                     [] {
+                       roll(zeros32({2, 3}), 1, 2);
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
+                    {"negative",
+                     [] {
+                       roll(zeros32({2, 3}), 1, -3);
+                     },
+                     ErrorKind::kAxis, "axis -3 is out of range for rank 2"},
+                    {"scalar", [] { roll(zeros32({}), 1); }, ErrorKind::kAxis,
+                     "axis 0 is out of range for rank 0"}};
   return tests;
 }
 
@@ -579,12 +601,17 @@ WENGERT_OP_TESTS(tile) {
         tests, repeats.str(), {spread({2, 3}, -1, 1)},
         [=](std::span<const Var> x) { return tile(x[0], repeats); },
         [=](std::span<const Tensor> x) {
-          return by_index({2 * repeats[0], 3 * repeats[1]},
-                          [&](const Dims& i) { return element(x[0], {i[0] % 2, i[1] % 3}); });
+          return by_index({2 * repeats[0], 3 * repeats[1]}, [&](const Dims& i) {
+            return element(x[0], {i[0] % 2, i[1] % 3});
+          });
         });
   }
   tests.rejected = {
-      {"count", [] { tile(zeros32({2, 3}), {2}); }, ErrorKind::kShape, "1 repeats for f32[2,3]"},
+      {"count",
+       [] {
+         tile(zeros32({2, 3}), {2});
+       },
+       ErrorKind::kShape, "1 repeats for f32[2,3]"},
       {"negative", [] { tile(zeros32({2}), {-1}); }, ErrorKind::kValue, "-1 repeats on axis 0"},
       {"overflow", [] { tile(zeros32({4}), {std::int64_t{1} << 62}); }, ErrorKind::kShape,
        "the repeated size of axis 0 overflows"}};
@@ -598,17 +625,21 @@ WENGERT_OP_TESTS(repeat_interleave) {
         tests, "axis " + std::to_string(axis), {spread({2, 3}, -1, 1)},
         [=](std::span<const Var> x) { return repeat_interleave(x[0], 3, axis); },
         [=](std::span<const Tensor> x) {
-          return axis == 0 ? by_index({6, 3}, [&](const Dims& i) { return element(x[0], {i[0] / 3, i[1]}); })
-                           : by_index({2, 9}, [&](const Dims& i) { return element(x[0], {i[0], i[1] / 3}); });
+          return axis == 0 ? by_index({6, 3},
+                                      [&](const Dims& i) {
+                                        return element(x[0], {i[0] / 3, i[1]});
+                                      })
+                           : by_index({2, 9}, [&](const Dims& i) {
+                               return element(x[0], {i[0], i[1] / 3});
+                             });
         });
   }
-  tests.rejected = {
-      {"axis", [] { repeat_interleave(zeros32({2}), 2, 1); }, ErrorKind::kAxis,
-       "axis 1 is out of range for rank 1"},
-      {"negative", [] { repeat_interleave(zeros32({2}), -1); }, ErrorKind::kValue,
-       "-1 repeats on axis 0"},
-      {"scalar", [] { repeat_interleave(zeros32({}), 2); }, ErrorKind::kAxis,
-       "axis 0 is out of range for rank 0"}};
+  tests.rejected = {{"axis", [] { repeat_interleave(zeros32({2}), 2, 1); }, ErrorKind::kAxis,
+                     "axis 1 is out of range for rank 1"},
+                    {"negative", [] { repeat_interleave(zeros32({2}), -1); }, ErrorKind::kValue,
+                     "-1 repeats on axis 0"},
+                    {"scalar", [] { repeat_interleave(zeros32({}), 2); }, ErrorKind::kAxis,
+                     "axis 0 is out of range for rank 0"}};
   return tests;
 }
 #endif

@@ -72,9 +72,9 @@ void infer_reshape(InferContext& call) {
     if (known == 0) shape[open] = 0;
   }
   if (element_count(shape) != count) {
-    call.fail(ErrorKind::kShape,
-              call.describe(0) + " of " + std::to_string(count) + " elements cannot become " +
-                  call.attributes<ReshapeAttributes>().shape.str());
+    call.fail(ErrorKind::kShape, call.describe(0) + " of " + std::to_string(count) +
+                                     " elements cannot become " +
+                                     call.attributes<ReshapeAttributes>().shape.str());
   }
   const auto strides = view_strides(call.shape(0), call.strides(0), shape);
   if (!strides) {
@@ -91,8 +91,9 @@ constinit const OpDef reshape_op = {
     .name = "reshape",
     .doc = {.summary = "The same elements, in row-major order, under other sizes.",
             .formula = "y[j] = x[i] where i and j have the same row-major position",
-            .arguments = "x: any dtype; shape: sizes of the same product, one may be −1. A view; a "
-                         "strided x that cannot be viewed so is copied by a visible contiguous node",
+            .arguments =
+                "x: any dtype; shape: sizes of the same product, one may be −1. A view; a "
+                "strided x that cannot be viewed so is copied by a visible contiguous node",
             .gradient = "the cotangent under x's shape",
             .source = "elementary"},
     .differentiable = 1,
@@ -144,13 +145,21 @@ WENGERT_OP_TESTS(reshape) {
   add({}, {1, 1}, {1, 1});
   add({0, 3}, {3, -1}, {3, 0});
   add({2, 3, 4}, {6, 1, 4}, {6, 1, 4});
-  tests.rejected = {
-      {"count", [] { reshape(zeros32({2, 3}), {4}); }, ErrorKind::kShape,
-       "f32[2,3] of 6 elements cannot become [4]"},
-      {"two open", [] { reshape(zeros32({2, 3}), {-1, -1}); }, ErrorKind::kShape,
-       "negative size in [-1,-1]"},
-      {"negative", [] { reshape(zeros32({2, 3}), {-2, -3}); }, ErrorKind::kShape,
-       "negative size in [-2,-3]"}};
+  tests.rejected = {{"count",
+                     [] {
+                       reshape(zeros32({2, 3}), {4});
+                     },
+                     ErrorKind::kShape, "f32[2,3] of 6 elements cannot become [4]"},
+                    {"two open",
+                     [] {
+                       reshape(zeros32({2, 3}), {-1, -1});
+                     },
+                     ErrorKind::kShape, "negative size in [-1,-1]"},
+                    {"negative",
+                     [] {
+                       reshape(zeros32({2, 3}), {-2, -3});
+                     },
+                     ErrorKind::kShape, "negative size in [-2,-3]"}};
   return tests;
 }
 #endif

@@ -33,14 +33,14 @@ Cut resolve(const OpCall& call) {
   Cut cut{call.shape(0), {}, {}};
   cut.steps.resize(call.rank(0), 1);
   cut.starts.resize(call.rank(0), 0);
-  if (attributes.stops.size() != count || (!attributes.axes.empty() && attributes.axes.size() != count) ||
+  if (attributes.stops.size() != count ||
+      (!attributes.axes.empty() && attributes.axes.size() != count) ||
       (!attributes.steps.empty() && attributes.steps.size() != count) ||
       (attributes.axes.empty() && count > call.rank(0))) {
-    call.fail(ErrorKind::kValue, std::to_string(count) + " starts, " +
-                                     std::to_string(attributes.stops.size()) + " stops, " +
-                                     std::to_string(attributes.axes.size()) + " axes and " +
-                                     std::to_string(attributes.steps.size()) + " steps for " +
-                                     call.describe(0),
+    call.fail(ErrorKind::kValue,
+              std::to_string(count) + " starts, " + std::to_string(attributes.stops.size()) +
+                  " stops, " + std::to_string(attributes.axes.size()) + " axes and " +
+                  std::to_string(attributes.steps.size()) + " steps for " + call.describe(0),
               "give one of each for each sliced axis; axes and steps may be left out");
   }
   bool seen[kMaxRank] = {};
@@ -52,7 +52,8 @@ Cut resolve(const OpCall& call) {
     const std::int64_t size = call.size(0, axis);
     const std::int64_t step = attributes.steps.empty() ? 1 : attributes.steps[k];
     if (step == 0 || step < -(std::int64_t{1} << 62)) {
-      call.fail(ErrorKind::kValue, "step " + std::to_string(step), "steps are 1, 2, … or −1, −2, …");
+      call.fail(ErrorKind::kValue, "step " + std::to_string(step),
+                "steps are 1, 2, … or −1, −2, …");
     }
     const auto from_back = [size](std::int64_t i) {
       return i < 0 ? std::max<std::int64_t>(i, -size - 1) + size : std::min(i, size);
@@ -147,21 +148,33 @@ WENGERT_OP_TESTS(slice) {
           return by_index(result, [&](const Dims& i) { return element(x[0], from(i)); });
         });
   };
-  add("rows 1 to 3", {4, 3}, {1}, {3}, {}, {}, {2, 3}, [](const Dims& i) { return Dims{i[0] + 1, i[1]}; });
-  add("last column", {4, 3}, {-1}, {100}, {1}, {}, {4, 1}, [](const Dims& i) { return Dims{i[0], 2}; });
-  add("every second, backwards", {7}, {-1}, {-100}, {0}, {-2}, {4}, [](const Dims& i) { return Dims{6 - 2 * i[0]}; });
-  add("two axes", {4, 5}, {1, 4}, {4, 0}, {0, 1}, {2, -3}, {2, 2},
-      [](const Dims& i) { return Dims{1 + 2 * i[0], 4 - 3 * i[1]}; });
+  add("rows 1 to 3", {4, 3}, {1}, {3}, {}, {}, {2, 3}, [](const Dims& i) {
+    return Dims{i[0] + 1, i[1]};
+  });
+  add("last column", {4, 3}, {-1}, {100}, {1}, {}, {4, 1}, [](const Dims& i) {
+    return Dims{i[0], 2};
+  });
+  add("every second, backwards", {7}, {-1}, {-100}, {0}, {-2}, {4},
+      [](const Dims& i) { return Dims{6 - 2 * i[0]}; });
+  add("two axes", {4, 5}, {1, 4}, {4, 0}, {0, 1}, {2, -3}, {2, 2}, [](const Dims& i) {
+    return Dims{1 + 2 * i[0], 4 - 3 * i[1]};
+  });
   add("one of two", {2}, {1}, {2}, {}, {}, {1}, [](const Dims&) { return Dims{1}; });
   add("nothing", {4, 3}, {3}, {1}, {}, {}, {0, 3}, [](const Dims& i) { return i; });
   tests.rejected = {
       {"step", [] { slice(zeros32({4}), {0}, {4}, {0}, {0}); }, ErrorKind::kValue, "step 0"},
       {"axis", [] { slice(zeros32({4}), {0}, {4}, {2}); }, ErrorKind::kAxis,
        "axis 2 is out of range for rank 1"},
-      {"counts", [] { slice(zeros32({4}), {0, 0}, {4}); }, ErrorKind::kValue,
-       "2 starts, 1 stops, 0 axes and 0 steps for f32[4]"},
-      {"twice", [] { slice(zeros32({4, 4}), {0, 0}, {4, 4}, {1, -1}); }, ErrorKind::kAxis,
-       "axis 1 is named twice"}};
+      {"counts",
+       [] {
+         slice(zeros32({4}), {0, 0}, {4});
+       },
+       ErrorKind::kValue, "2 starts, 1 stops, 0 axes and 0 steps for f32[4]"},
+      {"twice",
+       [] {
+         slice(zeros32({4, 4}), {0, 0}, {4, 4}, {1, -1});
+       },
+       ErrorKind::kAxis, "axis 1 is named twice"}};
   return tests;
 }
 #endif

@@ -73,19 +73,25 @@ WENGERT_OP_TESTS(transpose) {
       tests, "first and last of three", {spread({2, 3, 4}, -1, 1)},
       [](std::span<const Var> x) { return transpose(x[0], 0, -1); },
       [](std::span<const Tensor> x) {
-        return by_index({4, 3, 2}, [&](const Dims& i) { return element(x[0], {i[2], i[1], i[0]}); });
+        return by_index({4, 3, 2}, [&](const Dims& i) {
+          return element(x[0], {i[2], i[1], i[0]});
+        });
       });
   add_sample(
       tests, "nothing", {spread({0, 3}, -1, 1)},
       [](std::span<const Var> x) { return transpose(x[0]); },
-      [](std::span<const Tensor>) { return Tensor::zeros(DType::kFloat64, {3, 0}); });
-  tests.rejected = {
-      {"vector", [] { transpose(zeros32({3})); }, ErrorKind::kAxis,
-       "axis -2 is out of range for rank 1"},
-      {"scalar", [] { transpose(zeros32({})); }, ErrorKind::kAxis,
-       "axis -2 is out of range for rank 0"},
-      {"axis", [] { transpose(zeros32({2, 3}), 0, 2); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"}};
+      [](std::span<const Tensor>) {
+        return Tensor::zeros(DType::kFloat64, {3, 0});
+      });
+  tests.rejected = {{"vector", [] { transpose(zeros32({3})); }, ErrorKind::kAxis,
+                     "axis -2 is out of range for rank 1"},
+                    {"scalar", [] { transpose(zeros32({})); }, ErrorKind::kAxis,
+                     "axis -2 is out of range for rank 0"},
+                    {"axis",
+                     [] {
+                       transpose(zeros32({2, 3}), 0, 2);
+                     },
+                     ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   return tests;
 }
 #endif

@@ -78,8 +78,9 @@ constinit const OpDef squeeze_op = {
     .name = "squeeze",
     .doc = {.summary = "Removes axes of size 1.",
             .formula = "y[…] = x[…, 0, …]",
-            .arguments = "x: any dtype; axes: which to remove, each of size 1, all such when empty. "
-                         "A view",
+            .arguments =
+                "x: any dtype; axes: which to remove, each of size 1, all such when empty. "
+                "A view",
             .gradient = "the cotangent under x's shape",
             .source = "elementary"},
     .differentiable = 1,
@@ -117,13 +118,15 @@ WENGERT_OP_TESTS(expand_dims) {
   add({2, 3}, 1, {2, 1, 3});
   add({}, 0, {1});
   add({0}, 0, {1, 0});
-  tests.rejected = {
-      {"axis", [] { expand_dims(zeros32({2}), 2); }, ErrorKind::kAxis,
-       "axis 2 is out of range for rank 2"},
-      {"negative", [] { expand_dims(zeros32({2}), -3); }, ErrorKind::kAxis,
-       "axis -3 is out of range for rank 2"},
-      {"rank", [] { expand_dims(zeros32({1, 1, 1, 1, 1, 1, 1, 1}), 0); }, ErrorKind::kShape,
-       "f32[1,1,1,1,1,1,1,1] has the highest rank already"}};
+  tests.rejected = {{"axis", [] { expand_dims(zeros32({2}), 2); }, ErrorKind::kAxis,
+                     "axis 2 is out of range for rank 2"},
+                    {"negative", [] { expand_dims(zeros32({2}), -3); }, ErrorKind::kAxis,
+                     "axis -3 is out of range for rank 2"},
+                    {"rank",
+                     [] {
+                       expand_dims(zeros32({1, 1, 1, 1, 1, 1, 1, 1}), 0);
+                     },
+                     ErrorKind::kShape, "f32[1,1,1,1,1,1,1,1] has the highest rank already"}};
   return tests;
 }
 
@@ -139,13 +142,15 @@ WENGERT_OP_TESTS(squeeze) {
   add({1, 3, 1}, {-1}, {1, 3});
   add({1}, {0}, {});
   add({1, 0}, {0}, {0});
-  tests.rejected = {
-      {"size", [] { squeeze(zeros32({2, 3}), {0}); }, ErrorKind::kShape,
-       "axis 0 of f32[2,3] has size 2, not 1"},
-      {"axis", [] { squeeze(zeros32({1}), {1}); }, ErrorKind::kAxis,
-       "axis 1 is out of range for rank 1"},
-      {"scalar", [] { squeeze(zeros32({}), {0}); }, ErrorKind::kAxis,
-       "axis 0 is out of range for rank 0"}};
+  tests.rejected = {{"size",
+                     [] {
+                       squeeze(zeros32({2, 3}), {0});
+                     },
+                     ErrorKind::kShape, "axis 0 of f32[2,3] has size 2, not 1"},
+                    {"axis", [] { squeeze(zeros32({1}), {1}); }, ErrorKind::kAxis,
+                     "axis 1 is out of range for rank 1"},
+                    {"scalar", [] { squeeze(zeros32({}), {0}); }, ErrorKind::kAxis,
+                     "axis 0 is out of range for rank 0"}};
   return tests;
 }
 #endif

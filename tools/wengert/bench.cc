@@ -101,8 +101,7 @@ BenchRow summarize(std::string name, std::string unit, std::vector<double> value
 double nanoseconds(const std::function<void()>& body) {
   const auto start = std::chrono::steady_clock::now();
   body();
-  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start)
-      .count();
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
 }
 
 BenchRow compare(std::string name, std::string unit, double per, int repeats,

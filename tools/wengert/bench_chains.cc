@@ -1,6 +1,6 @@
 #include "tools/wengert/bench.h"
-#include "wengert/wengert.h"
 #include "wengert/ops/kernels/gemm.h"
+#include "wengert/wengert.h"
 
 // Recording and backward per op: chains of 1000. At 16×16 the floor is the bare kernel on
 // preallocated memory; the row "above" is what the tape adds to it.
@@ -80,7 +80,8 @@ struct Bare {
         g = other;
         continue;
       }
-      if (binary) op.elementwise->kernels->backward[1][0](g, in, result, total.data(), n, nullptr, true);
+      if (binary)
+        op.elementwise->kernels->backward[1][0](g, in, result, total.data(), n, nullptr, true);
       if (!op.elementwise->passes[0]) {
         op.elementwise->kernels->backward[0][0](g, in, result, g, n, nullptr, false);
       }
@@ -106,8 +107,9 @@ void run_chain(const Chain& chain, std::int64_t side, const BenchSelection& sele
     });
     const Var ones = Tensor::full(DType::kFloat32, x_value.shape(), 1.0);
     std::vector<Var> gradients;
-    const double backward_time =
-        nanoseconds([&] { gradients = grad({&y, 1}, {&x, 1}, {&ones, 1}); });
+    const double backward_time = nanoseconds([&] {
+      gradients = grad({&y, 1}, {&x, 1}, {&ones, 1});
+    });
     const double floor_forward = side > 1 ? nanoseconds([&] { bare.forward(); }) : 0;
     const double floor_backward = side > 1 ? nanoseconds([&] { bare.backward(); }) : 0;
     if (repeat < 5) continue;

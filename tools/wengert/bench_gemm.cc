@@ -19,12 +19,12 @@ struct Shape3 {
 };
 
 const Shape3 kShapes[] = {
-    {false, false, 8, 8, 8},        {false, false, 16, 16, 16},    {false, false, 32, 32, 32},
-    {false, false, 64, 64, 64},     {false, false, 128, 128, 128}, {false, false, 256, 256, 256},
-    {false, false, 512, 512, 512},  {false, false, 64, 784, 300},  {true, false, 784, 64, 300},
-    {false, true, 64, 300, 784},    {false, false, 64, 300, 100},  {true, false, 300, 64, 100},
-    {false, true, 64, 100, 300},    {false, false, 64, 100, 10},   {false, false, 16, 128, 128},
-    {true, false, 128, 16, 128},    {false, true, 16, 128, 128},   {false, false, 1, 256, 256},
+    {false, false, 8, 8, 8},       {false, false, 16, 16, 16},    {false, false, 32, 32, 32},
+    {false, false, 64, 64, 64},    {false, false, 128, 128, 128}, {false, false, 256, 256, 256},
+    {false, false, 512, 512, 512}, {false, false, 64, 784, 300},  {true, false, 784, 64, 300},
+    {false, true, 64, 300, 784},   {false, false, 64, 300, 100},  {true, false, 300, 64, 100},
+    {false, true, 64, 100, 300},   {false, false, 64, 100, 10},   {false, false, 16, 128, 128},
+    {true, false, 128, 16, 128},   {false, true, 16, 128, 128},   {false, false, 1, 256, 256},
 };
 
 template <class T>
@@ -39,7 +39,7 @@ void run_shape(const Shape3& shape, const char* dtype, const BenchSelection& sel
   std::vector<T> b(static_cast<std::size_t>(shape.k * shape.n), T(0.25));
   std::vector<T> c(static_cast<std::size_t>(shape.m * shape.n));
   const std::int64_t lda = shape.ta ? shape.m : shape.k, ldb = shape.tb ? shape.k : shape.n;
-  const GemmProblem<T> problem{shape.ta, shape.tb,  shape.m, shape.n, shape.k,  a.data(),
+  const GemmProblem<T> problem{shape.ta, shape.tb, shape.m, shape.n, shape.k,  a.data(),
                                lda,      b.data(), ldb,     false,   c.data(), shape.n};
   const double flops = 2.0 * static_cast<double>(shape.m * shape.n * shape.k);
   const int inner = std::max(1, static_cast<int>(2e6 / flops));
@@ -56,7 +56,8 @@ void run_shape(const Shape3& shape, const char* dtype, const BenchSelection& sel
     for (int e = 0; e < 3; ++e) {
       bool done = true;
       const double time = nanoseconds([&] {
-        for (int i = 0; i < inner && done; ++i) done = kernels::internal::gemm_by(engines[e], problem);
+        for (int i = 0; i < inner && done; ++i)
+          done = kernels::internal::gemm_by(engines[e], problem);
       });
       if (done && repeat > 2) times[static_cast<std::size_t>(e) + 1].push_back(time / inner);
     }

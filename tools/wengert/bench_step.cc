@@ -10,9 +10,9 @@
 
 #include "tools/wengert/bench.h"
 #include "tools/wengert/bench_floor.h"
-#include "wengert/wengert.h"
 #include "wengert/nn/linear.h"
 #include "wengert/optim/optimizer.h"
+#include "wengert/wengert.h"
 
 // The training step of 784-300-100-10 (tanh, SGD) beside its floor, and its peak memory.
 namespace wengert::tools {

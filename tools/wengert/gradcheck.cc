@@ -52,9 +52,10 @@ void run(const Settings& settings) {
       continue;
     }
     clear_progress();
-    std::printf("%-22s %5d checks  worst error %-9s %s\n", tests.op.c_str(), report.checks,
-                format_number(report.worst_error, 3).c_str(),
-                report.failures == 0 ? "ok" : (std::to_string(report.failures) + " FAILED").c_str());
+    std::printf(
+        "%-22s %5d checks  worst error %-9s %s\n", tests.op.c_str(), report.checks,
+        format_number(report.worst_error, 3).c_str(),
+        report.failures == 0 ? "ok" : (std::to_string(report.failures) + " FAILED").c_str());
     for (const std::string& message : report.messages) std::printf("  %s\n", message.c_str());
   }
   clear_progress();

@@ -57,9 +57,8 @@ void run(Settings settings) {
   const GraphDirection direction = settings.forward    ? GraphDirection::kForward
                                    : settings.backward ? GraphDirection::kBackward
                                                        : GraphDirection::kBoth;
-  const std::string picture =
-      draw_step(model, parameters, random_batch(model, settings.seed), direction, settings.format,
-                std::string(model.name));
+  const std::string picture = draw_step(model, parameters, random_batch(model, settings.seed),
+                                        direction, settings.format, std::string(model.name));
   if (settings.output.empty() || settings.output == "-") {
     std::fwrite(picture.data(), 1, picture.size(), stdout);
   } else {
@@ -82,8 +81,9 @@ void add_graph(CLI::App& program) {
   command->add_flag("--backward", settings->backward, "only how gradients flow")->excludes(forward);
   auto* format = command->add_option("--format", settings->format,
                                      "dot, svg, png or json; default: by the output's ending");
-  command->add_flag_callback("--json", [settings] { settings->format = "json"; },
-                             "the same as --format json")
+  command
+      ->add_flag_callback(
+          "--json", [settings] { settings->format = "json"; }, "the same as --format json")
       ->excludes(format);
   command->add_option("-o,--output", settings->output, "the file; standard output when left out");
   command->add_option("--weights", settings->weights, "parameters from a checkpoint");

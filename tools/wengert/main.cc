@@ -12,9 +12,10 @@ int main(int argc, char** argv) {
       "wengert: train small networks, look at their graphs, check gradients, measure.\n"
       "Each command has --help with an example."};
   program.require_subcommand(1);
-  program.footer("First steps:\n  wengert train mlp --out run1     train and leave pictures\n"
-                 "  wengert graph mlp -o mlp.svg     draw a network with its gradient flow\n"
-                 "  wengert ops tanh                 the page of an op");
+  program.footer(
+      "First steps:\n  wengert train mlp --out run1     train and leave pictures\n"
+      "  wengert graph mlp -o mlp.svg     draw a network with its gradient flow\n"
+      "  wengert ops tanh                 the page of an op");
   add_train(program);
   add_predict(program);
   add_graph(program);

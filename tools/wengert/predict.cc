@@ -35,7 +35,8 @@ const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
   io::SafeTensors file = io::read_safetensors(path);
   const auto named = file.metadata.find("model");
   if (named == file.metadata.end()) {
-    throw IoError(path, "the metadata name no model", "use a checkpoint that `wengert train` wrote");
+    throw IoError(path, "the metadata name no model",
+                  "use a checkpoint that `wengert train` wrote");
   }
   const nn::ModelDef& def = nn::find_model(named->second);
   ParameterSet expected(0);
@@ -47,20 +48,21 @@ const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
     const Parameter* like = expected.find(entry.name);
     if (like == nullptr || !(like->value().shape() == entry.tensor.shape()) ||
         like->value().dtype() != entry.tensor.dtype()) {
-      throw IoError(path,
-                    "'" + entry.name + "' is " +
-                        to_string(entry.tensor.dtype(), entry.tensor.shape()) +
-                        (like == nullptr ? ", which the model " + named->second + " has not"
-                                         : ", the model's is " + to_string(like->value().dtype(),
-                                                                           like->value().shape())),
-                    "use a checkpoint of this model");
+      throw IoError(
+          path,
+          "'" + entry.name + "' is " + to_string(entry.tensor.dtype(), entry.tensor.shape()) +
+              (like == nullptr
+                   ? ", which the model " + named->second + " has not"
+                   : ", the model's is " + to_string(like->value().dtype(), like->value().shape())),
+          "use a checkpoint of this model");
     }
     parameters.add(entry.name, std::move(entry.tensor));
   }
   for (const Parameter* parameter : expected.all()) {
     if (parameters.find(parameter->name()) == nullptr) {
-      throw IoError(path, "'" + parameter->name() + "' of the model " + named->second +
-                              " is missing", "use a checkpoint of this model");
+      throw IoError(path,
+                    "'" + parameter->name() + "' of the model " + named->second + " is missing",
+                    "use a checkpoint of this model");
     }
   }
   return def;
@@ -82,8 +84,8 @@ void run(const Settings& settings) {
   }
   const std::int64_t total = examples.count();
   if (settings.first >= total) {
-    throw Error(ErrorKind::kIndex, "predict", "image " + std::to_string(settings.first) + " of " +
-                                                  std::to_string(total));
+    throw Error(ErrorKind::kIndex, "predict",
+                "image " + std::to_string(settings.first) + " of " + std::to_string(total));
   }
   const std::int64_t end = std::min(total, settings.first + settings.count);
   std::vector<std::int64_t> indices;
@@ -111,8 +113,8 @@ void run(const Settings& settings) {
     const auto label = batch.labels.span<std::int64_t>()[i];
     if (labelled) entry["label"] = label;
     list.push_back(entry);
-    table.add({std::to_string(indices[i]), std::to_string(best), kClasses[best],
-               format_number(p), labelled ? std::to_string(label) : ""});
+    table.add({std::to_string(indices[i]), std::to_string(best), kClasses[best], format_number(p),
+               labelled ? std::to_string(label) : ""});
   }
   std::printf("%s", settings.json ? (list.dump(2) + "\n").c_str() : table.str().c_str());
 }
@@ -120,8 +122,7 @@ void run(const Settings& settings) {
 }  // namespace
 
 void add_predict(CLI::App& program) {
-  CLI::App* command =
-      program.add_subcommand("predict", "Classify images with a trained network");
+  CLI::App* command = program.add_subcommand("predict", "Classify images with a trained network");
   auto s = std::make_shared<Settings>();
   command->add_option("--model", s->model, "a checkpoint (safetensors)")->required();
   auto* images = command->add_option("--images", s->images, "an IDX file of images");

@@ -130,8 +130,8 @@ class Run {
     lines_.back()["test_loss"] = test.loss;
     lines_.back()["test_accuracy"] = test.accuracy;
     write_metrics();
-    io::write_file_atomically(path("curves.svg"), optim::learning_curves(
-                                                      std::string(def_.name), history_));
+    io::write_file_atomically(path("curves.svg"),
+                              optim::learning_curves(std::string(def_.name), history_));
     draw(data, split);
     char line[120];
     std::snprintf(line, sizeof line, "test accuracy %.4f, loss %.4f; %.1f s of training",
@@ -149,22 +149,20 @@ class Run {
   void draw(const io::ImageSet& data, const optim::Split& split) {
     const optim::Examples examples{data.train_images, data.train_labels};
     const auto& order = split.validation.empty() ? split.train : split.validation;
-    const auto count = std::min<std::int64_t>(settings_.batch_size,
-                                              static_cast<std::int64_t>(order.size()));
+    const auto count =
+        std::min<std::int64_t>(settings_.batch_size, static_cast<std::int64_t>(order.size()));
     const optim::Batch batch = optim::gather_batch(examples, order, 0, count);
-    const std::string title = std::string(def_.name) + " after " +
-                              std::to_string(settings_.epochs) + " epochs";
+    const std::string title =
+        std::string(def_.name) + " after " + std::to_string(settings_.epochs) + " epochs";
     try {
-      io::write_file_atomically(path("graph.svg"),
-                                draw_step(def_, parameters_, batch, GraphDirection::kBoth, "svg",
-                                          title));
+      io::write_file_atomically(path("graph.svg"), draw_step(def_, parameters_, batch,
+                                                             GraphDirection::kBoth, "svg", title));
     } catch (const IoError&) {
       throw;
     } catch (const Error& e) {
       // A machine without Graphviz still gets the graph, as text.
-      io::write_file_atomically(path("graph.dot"),
-                                draw_step(def_, parameters_, batch, GraphDirection::kBoth, "dot",
-                                          title));
+      io::write_file_atomically(path("graph.dot"), draw_step(def_, parameters_, batch,
+                                                             GraphDirection::kBoth, "dot", title));
       std::fprintf(stderr, "wengert: no graph.svg: %s; wrote graph.dot instead\n", e.what());
     }
   }
@@ -210,8 +208,9 @@ class Run {
 
 void add_train(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
-      "train", "Train a network on Fashion-MNIST; leaves model.safetensors, metrics.jsonl, "
-               "curves.svg and graph.svg");
+      "train",
+      "Train a network on Fashion-MNIST; leaves model.safetensors, metrics.jsonl, "
+      "curves.svg and graph.svg");
   auto s = std::make_shared<Settings>();
   command->add_option("MODEL", s->model, "mlp: 784-256-128-100-10")->required();
   command->add_option("--data", s->data,
@@ -225,8 +224,9 @@ void add_train(CLI::App& program) {
   command->add_option("--optimizer", s->optimizer, "sgd, momentum, nesterov or adam")
       ->capture_default_str();
   command->add_option("--rate", s->rate, "learning rate; 0: the optimizer's usual one");
-  command->add_option("--final-rate", s->final_rate_share,
-                      "the rate falls linearly to this share of itself")
+  command
+      ->add_option("--final-rate", s->final_rate_share,
+                   "the rate falls linearly to this share of itself")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²")
@@ -242,8 +242,9 @@ void add_train(CLI::App& program) {
       ->capture_default_str();
   command->add_option("--threads", s->threads, "0: as many as the machine has")
       ->check(CLI::Range(0, 1024));
-  command->add_flag("--json", s->json, "print the last line of metrics as JSON; the log goes to "
-                                       "standard error");
+  command->add_flag("--json", s->json,
+                    "print the last line of metrics as JSON; the log goes to "
+                    "standard error");
   command->footer("Example: wengert train mlp --out run1 --seed 3");
   command->callback([s] {
     kernels::set_thread_count(s->threads);

@@ -9,8 +9,9 @@
 namespace wengert::tools {
 
 void add_version(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("version", "Print the version, the CPU level in use "
-                                                        "and the number of threads");
+  CLI::App* command = program.add_subcommand("version",
+                                             "Print the version, the CPU level in use "
+                                             "and the number of threads");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "print JSON");
   command->callback([json] {
