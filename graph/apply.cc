@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "wengert/graph/op.h"
 #include "wengert/graph/tape.h"
@@ -16,31 +17,29 @@ using detail::Value;
 
 constexpr std::int64_t kSmall = 4096;  // elements up to which an elementwise call skips the driver
 
-/// The values that one call works on; small calls stay off the heap.
+/// The values that one call works on; usual calls stay off the heap.
 struct Operands {
   static constexpr int kFew = 8;
+  /// What only unusual calls need.
+  struct Extra {
+    std::vector<Value*> many;
+    std::vector<Var> owned;  ///< numbers in the dtype of their partners
+  };
   Value* few[kFew];
-  std::vector<Value*> many;
-  Var owned[4];  ///< numbers in the dtype of their partners
-  std::vector<Var> more_owned;
   std::span<Value*> values;
   bool requires_grad = false;
+  std::unique_ptr<Extra> extra;
 
-  explicit Operands(std::size_t count) {
-    if (count <= kFew) {
-      values = {few, count};
-    } else {
-      many.resize(count);
-      values = many;
-    }
+  explicit Operands(std::size_t count) : values(few, count) {
+    if (count <= kFew) return;
+    extra = std::make_unique<Extra>();
+    extra->many.resize(count);
+    values = extra->many;
   }
   void own(std::size_t i, Var var) {
+    if (extra == nullptr) extra = std::make_unique<Extra>();
     values[i] = var.get();
-    if (i < 4) {
-      owned[i] = std::move(var);
-    } else {
-      more_owned.push_back(std::move(var));
-    }
+    extra->owned.push_back(std::move(var));
   }
 };
 
