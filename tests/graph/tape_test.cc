@@ -158,7 +158,7 @@ TEST(Tape, NodesCarryScopeAndTheCallersLine) {
     Scope encoder("encoder");
     Scope layer("fc1");
     EXPECT_EQ(Scope::path(), "encoder/fc1");
-    line = __LINE__;
+    line = __LINE__ + 1;
     y = x * 3.0;
   }
   z = tanh(y);
@@ -181,7 +181,7 @@ TEST(Tape, RecordedDerivativesCarryTheLineTheyAreDerivedFrom) {
   unsigned line;
   {
     Scope scope("inside");
-    line = __LINE__;
+    line = __LINE__ + 1;
     y = exp(x);
   }
   const std::uint32_t before = tape.size();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "tests/testing/flawed_op.h"
 
 namespace wengert::testing {
@@ -32,6 +34,9 @@ struct Case {
   const char* name;
   const char* expected;  ///< in a message
 };
+
+/// For the names that ctest shows.
+void PrintTo(const Case& shown, std::ostream* out) { *out << shown.name; }
 
 class CheckOpFinds : public ::testing::TestWithParam<Case> {};
 
