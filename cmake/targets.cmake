@@ -37,7 +37,7 @@ function(wengert_level_sources library prefix)
     target_compile_definitions(${objects} PRIVATE WENGERT_LEVEL=${level}
                                WENGERT_LANE_BYTES=${WENGERT_LEVEL_BYTES_${level}})
     # Integer lanes wrap around (−INT_MIN is INT_MIN), as the ops' pages say.
-    target_compile_options(${objects} PRIVATE -O3 -fno-math-errno -fno-trapping-math -fwrapv
+    target_compile_options(${objects} PRIVATE $<IF:$<CONFIG:Debug>,-O1,-O3> -fno-math-errno -fno-trapping-math -fwrapv
                            ${WENGERT_LEVEL_FLAGS_${level}})
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
