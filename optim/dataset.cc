@@ -56,6 +56,23 @@ Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& in
                 "inputs are " + to_string(inputs.dtype(), inputs.shape()),
                 "give uint8 (scaled to [0, 1]) or float32");
   }
+  const Tensor& truth = examples.labels;
+  if (is_floating(truth.dtype()) || truth.dtype() == DType::kBool) {
+    throw Error(ErrorKind::kDType, "gather_batch",
+                "labels are " + to_string(truth.dtype(), truth.shape()), "give integers");
+  }
+  if (inputs.rank() < 1 || truth.rank() != 1 || truth.size(0) != inputs.size(0)) {
+    throw Error(ErrorKind::kShape, "gather_batch",
+                "inputs are " + to_string(inputs.dtype(), inputs.shape()) + ", labels " +
+                    to_string(truth.dtype(), truth.shape()),
+                "give inputs [N, …] and labels [N]");
+  }
+  const auto listed = static_cast<std::int64_t>(indices.size());
+  if (begin < 0 || end < begin || end > listed) {
+    throw Error(ErrorKind::kIndex, "gather_batch",
+                "positions " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
+                    std::to_string(listed));
+  }
   const std::int64_t count = examples.count();
   const std::int64_t features = count > 0 ? inputs.element_count() / count : 0;
   Tensor batch = Tensor::empty(DType::kFloat32, {end - begin, features});
@@ -64,7 +81,7 @@ Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& in
   const auto bytes = static_cast<std::int64_t>(size_of(inputs.dtype()));
   const Tensor dense = inputs.contiguous();
   for (std::int64_t i = begin; i < end; ++i) {
-    const std::int64_t index = indices.at(static_cast<std::size_t>(i));
+    const std::int64_t index = indices[static_cast<std::size_t>(i)];
     if (index < 0 || index >= count) {
       throw Error(ErrorKind::kIndex, "gather_batch",
                   "example " + std::to_string(index) + " of " + std::to_string(count));

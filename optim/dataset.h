@@ -37,7 +37,7 @@ WENGERT_API std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& 
                                                std::uint64_t seed, std::int64_t epoch);
 
 /// Gathers examples indices[begin, end) into a batch, features flattened.
-/// Throws Error(kIndex, kDType) on indices or dtypes that do not fit.
+/// Throws Error(kIndex, kDType, kShape) on indices, dtypes or shapes that do not fit.
 WENGERT_API Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& indices,
                                std::int64_t begin, std::int64_t end);
 

@@ -1,5 +1,6 @@
 #include "wengert/optim/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/container/flat_hash_map.h"
@@ -29,6 +30,7 @@ void Optimizer::set_rate(double rate) {
 }
 
 std::vector<Tensor>& Optimizer::state_of(const Parameter& parameter) {
+  check_state(parameter, std::source_location::current());
   const auto [it, fresh] = members_->slots.try_emplace(parameter.name());
   if (fresh) {
     members_->order.push_back(parameter.name());
@@ -37,6 +39,20 @@ std::vector<Tensor>& Optimizer::state_of(const Parameter& parameter) {
     }
   }
   return it->second;
+}
+
+void Optimizer::check_state(const Parameter& parameter, std::source_location where) const {
+  const auto known = members_->slots.find(parameter.name());
+  if (known == members_->slots.end()) return;
+  const Tensor& value = parameter.value();
+  for (const Tensor& tensor : known->second) {
+    if (tensor.dtype() == value.dtype() && tensor.shape() == value.shape()) continue;
+    throw Error(ErrorKind::kParameter, std::string(name()),
+                "the state of '" + parameter.name() + "' is " +
+                    to_string(tensor.dtype(), tensor.shape()) + ", the parameter " +
+                    to_string(value.dtype(), value.shape()),
+                "restore the state that was saved with these parameters", where);
+  }
 }
 
 void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
@@ -52,6 +68,7 @@ void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
                       to_string(value.dtype(), value.shape()),
                   "", where);
     }
+    check_state(*entry.parameter, where);
     const Tensor dense = gradient.value().contiguous();
     if (!kernels::all_finite(dense.dtype(), dense.data(), dense.element_count())) {
       throw Error(ErrorKind::kNonFinite, std::string(name()),
@@ -90,37 +107,51 @@ std::vector<Optimizer::StateTensor> Optimizer::state() const {
 
 void Optimizer::restore(const std::vector<StateTensor>& state) {
   const std::vector<std::string> names = slots();
+  const auto refuse = [this](const std::string& message) {
+    throw Error(ErrorKind::kParameter, std::string(name()), message,
+                "restore what state() of the same kind of optimizer gave");
+  };
   Members restored;
+  absl::flat_hash_map<std::string, std::vector<bool>> seen;
   std::int64_t steps = -1;
   double rate = rate_;
   for (const StateTensor& entry : state) {
-    if (entry.name == "steps") {
-      steps = entry.value.item<std::int64_t>();
-      continue;
-    }
-    if (entry.name == "rate") {
-      rate = entry.value.item<double>();
+    const std::string type = to_string(entry.value.dtype(), entry.value.shape());
+    if (entry.name == "steps" || entry.name == "rate") {
+      const bool counts = entry.name == "steps";
+      if (entry.value.rank() != 0 ||
+          entry.value.dtype() != (counts ? DType::kInt64 : DType::kFloat64)) {
+        refuse("the state entry '" + entry.name + "' is " + type);
+      }
+      if (counts) steps = entry.value.item<std::int64_t>();
+      if (!counts) rate = entry.value.item<double>();
       continue;
     }
     const auto slash = entry.name.rfind('/');
     const std::string parameter = entry.name.substr(0, slash);
     const std::string slot = slash == std::string::npos ? "" : entry.name.substr(slash + 1);
-    std::size_t k = 0;
-    while (k < names.size() && names[k] != slot) ++k;
+    const auto k = static_cast<std::size_t>(std::find(names.begin(), names.end(), slot) -
+                                            names.begin());
     if (k == names.size()) {
-      throw Error(ErrorKind::kParameter, std::string(name()),
-                  "the state entry '" + entry.name + "' belongs to another optimizer");
+      refuse("the state entry '" + entry.name + "' belongs to another optimizer");
     }
     const auto [it, fresh] = restored.slots.try_emplace(parameter);
+    std::vector<bool>& filled = seen[parameter];
     if (fresh) {
       restored.order.push_back(parameter);
       it->second.resize(names.size());
+      filled.resize(names.size());
     }
+    if (filled[k]) refuse("the state entry '" + entry.name + "' is there twice");
+    filled[k] = true;
     it->second[k] = entry.value.clone();
   }
-  if (steps < 0) {
-    throw Error(ErrorKind::kParameter, std::string(name()), "the state has no step count");
+  for (const std::string& parameter : restored.order) {
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      if (!seen[parameter][k]) refuse("the state has no '" + parameter + "/" + names[k] + "'");
+    }
   }
+  if (steps < 0) refuse("the state has no step count");
   set_rate(rate);
   *members_ = std::move(restored);
   steps_ = steps;

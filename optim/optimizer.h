@@ -32,7 +32,8 @@ class WENGERT_API Optimizer {
 
   /// One update of every trainable parameter of the set that has a gradient; parameters without
   /// one stay as they are. Throws Error(kNonFinite) naming the parameter when a gradient holds NaN
-  /// or infinity (no parameter is changed then), Error(kShape, kDType) when one does not fit.
+  /// or infinity, Error(kShape) when one does not fit, Error(kParameter) when restored state does
+  /// not; nothing is changed then.
   void step(ParameterSet& parameters, const Gradients& gradients,
             std::source_location where = std::source_location::current());
 
@@ -55,7 +56,8 @@ class WENGERT_API Optimizer {
   };
   /// Everything that the next step depends on, step count included, in a fixed order.
   std::vector<StateTensor> state() const;
-  /// Puts a saved state back. Throws Error(kParameter) on entries that do not belong here.
+  /// Puts a saved state back. Throws Error(kParameter) on entries that do not belong here, are
+  /// missing or repeated, Error(kValue) on a bad rate; nothing is changed then.
   void restore(const std::vector<StateTensor>& state);
 
  protected:
@@ -73,6 +75,7 @@ class WENGERT_API Optimizer {
 
  private:
   struct Members;
+  void check_state(const Parameter& parameter, std::source_location where) const;
   double rate_;
   std::int64_t steps_ = 0;
   std::unique_ptr<Members> members_;

@@ -55,20 +55,21 @@ void Nesterov::update(Tensor& value, const Tensor& gradient, std::vector<Tensor>
 void Nesterov::step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
                          std::source_location where) {
   std::vector<std::pair<Parameter*, Tensor>> origin;
-  for (Parameter* parameter : parameters.all()) {
-    if (!parameter->trainable() || !is_floating(parameter->value().dtype())) continue;
-    origin.emplace_back(parameter, parameter->value());
-    // θ − βm as a tensor of its own: graphs that saved θ stay valid.
-    Tensor ahead = parameter->value().clone();
-    const WriteGuard guard(ahead, "Nesterov::step", where);
-    kernels::update_sgd(ahead.dtype(), guard.data(), state_of(*parameter)[0].data(),
-                        ahead.element_count(), momentum_);
-    parameter->mutable_value() = ahead;
-  }
   const auto put_back = [&] {
     for (auto& [parameter, value] : origin) parameter->mutable_value() = value;
   };
   try {
+    for (Parameter* parameter : parameters.all()) {
+      if (!parameter->trainable() || !is_floating(parameter->value().dtype())) continue;
+      const Tensor& velocity = state_of(*parameter)[0];
+      // θ − βm as a tensor of its own: graphs that saved θ stay valid.
+      Tensor ahead = parameter->value().clone();
+      const WriteGuard guard(ahead, "Nesterov::step", where);
+      kernels::update_sgd(ahead.dtype(), guard.data(), velocity.data(), ahead.element_count(),
+                          momentum_);
+      origin.emplace_back(parameter, parameter->value());
+      parameter->mutable_value() = ahead;
+    }
     const Gradients gradients = closure(context);
     put_back();
     looking_ahead_ = true;

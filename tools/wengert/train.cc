@@ -51,17 +51,16 @@ class Run {
       : settings_(settings), def_(nn::find_model(settings.model)), parameters_(settings.seed) {}
 
   void execute() {
-    io::check_writable_folder(settings_.out);
+    const auto optimizer = optim::make_optimizer(settings_.optimizer, settings_.rate);
     const io::ImageSet data = io::load_fashion_mnist(settings_.data);
     const optim::Examples train_set{data.train_images, data.train_labels};
     const optim::Split split =
         optim::split_examples(train_set.count(), settings_.validation, settings_.seed);
-    const auto optimizer = optim::make_optimizer(settings_.optimizer, settings_.rate);
     PassPipeline loss_passes, gradient_passes;
-    if (settings_.l2 > 0) {
+    if (settings_.l2 != 0) {
       loss_passes.add(std::make_unique<optim::L2Penalty>(settings_.l2));
     }
-    if (settings_.clip > 0) {
+    if (settings_.clip != 0) {
       gradient_passes.add(std::make_unique<optim::ClipGlobalNorm>(settings_.clip));
     }
     optim::TrainOptions options = make_options();
@@ -70,6 +69,8 @@ class Run {
     const optim::Model model = [this](ParameterSet& parameters, const Var& inputs) {
       return def_.logits(parameters, inputs);
     };
+    // Last of what can fail before training: a run that cannot start leaves nothing behind.
+    io::check_writable_folder(settings_.out);
     watch_interrupts();
     say("training " + std::string(def_.name) + " on " + std::to_string(split.train.size()) +
         " images, validating on " + std::to_string(split.validation.size()) + ", " +
