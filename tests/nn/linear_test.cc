@@ -82,7 +82,7 @@ TEST(Linear, TheSameNameSharesItsParameters) {
   const Var twice = linear(parameters, "fc", once, 2);
   EXPECT_EQ(parameters.size(), 2u);
   const Gradients gradients = backward(sum(twice));
-  // Both uses count: db = 1 + Wᵀ·1, row by row.
+  // Both uses count: db = 1 + W·1.
   const Tensor& w = parameters.at("fc/weight").value();
   const Tensor db = gradients.at("fc/bias").value();
   for (int i = 0; i < 2; ++i) EXPECT_NEAR(db.at(i), 1 + w.at(2 * i) + w.at(2 * i + 1), 1e-14);

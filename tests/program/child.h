@@ -1,0 +1,105 @@
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+// Runs the program as its users do, and looks at what it says and leaves.
+namespace wengert {
+
+/// A folder that goes away with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = testing::TempDir() + "wengert_program_XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+inline std::string bytes_at(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+inline bool exists(const std::string& path) { return std::filesystem::exists(path); }
+inline bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// How the program ended.
+struct Outcome {
+  int status = -1;  ///< exit status; 128 + signal when one ended it
+  std::string out, err;
+};
+
+/// Runs `build/…/wengert arguments…` with standard input closed. `meanwhile`, if given, runs while
+/// the program does. A program that hangs is ended by the test's own time limit.
+inline Outcome run_wengert(const std::vector<std::string>& arguments,
+                           const std::function<void(pid_t)>& meanwhile = {}) {
+  const TemporaryFolder folder;
+  std::string program = WENGERT_BINARY_DIR "/wengert";
+  std::vector<char*> argv = {program.data()};
+  std::vector<std::string> words = arguments;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, 1, (folder / "out").c_str(), flags, 0600);
+  posix_spawn_file_actions_addopen(&actions, 2, (folder / "err").c_str(), flags, 0600);
+  pid_t child = 0;
+  const int failure = posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  Outcome outcome;
+  if (failure != 0) {
+    ADD_FAILURE() << "cannot start " << program;
+    return outcome;
+  }
+  if (meanwhile) meanwhile(child);
+  int state = 0;
+  while (::waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  outcome.status = WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+  outcome.out = bytes_at(folder / "out");
+  outcome.err = bytes_at(folder / "err");
+  return outcome;
+}
+
+/// Waits until `path` exists, up to a minute, or until the child has ended.
+inline bool wait_for(const std::string& path, pid_t child) {
+  for (int i = 0; i < 6000; ++i) {
+    if (exists(path)) return true;
+    siginfo_t info = {};
+    if (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid == child) {
+      return exists(path);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+}  // namespace wengert
