@@ -27,6 +27,7 @@ configure_package_config_file(cmake/wengert-config.cmake.in wengert-config.cmake
 write_basic_package_version_file(wengert-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wengert-config.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/wengert-config-version.cmake DESTINATION ${package_dir})
+file(RELATIVE_PATH WENGERT_PKGCONFIG_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/wengert.pc.in wengert.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wengert.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -46,7 +46,7 @@ class WENGERT_API Optimizer {
     step_with(
         parameters,
         [](void* context) { return (*static_cast<std::remove_reference_t<Closure>*>(context))(); },
-        &closure, where);
+        const_cast<void*>(static_cast<const void*>(&closure)), where);
   }
 
   /// One entry of the state: "fc1/weight/momentum".

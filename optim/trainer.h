@@ -35,12 +35,12 @@ struct TrainOptions {
   const PassPipeline* loss_passes = nullptr;
   const PassPipeline* gradient_passes = nullptr;
   /// Called a few times a second at most, with the share of the epoch done.
-  std::function<void(std::int64_t epoch, double share, double loss)> progress;
-  std::function<void(const EpochRecord&)> after_epoch;
+  std::function<void(std::int64_t epoch, double share, double loss)> progress = {};
+  std::function<void(const EpochRecord&)> after_epoch = {};
   /// Asked between steps; true ends training after the current step.
-  std::function<bool()> stop;
+  std::function<bool()> stop = {};
   /// Receives what passes did, of the first step of each epoch.
-  std::function<void(const std::string&)> explain;
+  std::function<void(const std::string&)> explain = {};
 };
 
 struct TrainResult {

@@ -13,7 +13,7 @@
 namespace wengert {
 namespace {
 
-Tensor ones(const Shape& shape, DType dtype = DType::kFloat32) {
+Tensor filled(const Shape& shape, DType dtype = DType::kFloat32) {
   return Tensor::full(dtype, shape, 1);
 }
 
@@ -31,7 +31,7 @@ TEST(Linear, IsXTimesWPlusB) {
 
 TEST(Linear, MakesItsParametersAtFirstUse) {
   ParameterSet parameters(3);
-  const Var y = linear(parameters, "fc1", ones({4, 7}), 5);
+  const Var y = linear(parameters, "fc1", filled({4, 7}), 5);
   EXPECT_EQ(y.shape(), (Shape{4, 5}));
   ASSERT_EQ(parameters.size(), 2u);
   const Parameter& weight = *parameters.all()[0];
@@ -47,16 +47,16 @@ TEST(Linear, MakesItsParametersAtFirstUse) {
 
 TEST(Linear, TakesTheDTypeAndTheLastAxisOfItsInput) {
   ParameterSet parameters;
-  const Var y = linear(parameters, "fc", ones({2, 3, 4}, DType::kFloat64), 6);
+  const Var y = linear(parameters, "fc", filled({2, 3, 4}, DType::kFloat64), 6);
   EXPECT_EQ(y.shape(), (Shape{2, 3, 6}));
   EXPECT_EQ(y.dtype(), DType::kFloat64);
   EXPECT_EQ(parameters.at("fc/weight").value().shape(), (Shape{4, 6}));
-  EXPECT_EQ(linear(parameters, "vector", ones({4}), 6).shape(), (Shape{6}));
+  EXPECT_EQ(linear(parameters, "vector", filled({4}), 6).shape(), (Shape{6}));
 }
 
 TEST(Linear, WithoutABiasHasNone) {
   ParameterSet parameters;
-  linear(parameters, "fc", ones({2, 3}), 4, {.bias = false});
+  linear(parameters, "fc", filled({2, 3}), 4, {.bias = false});
   ASSERT_EQ(parameters.size(), 1u);
   EXPECT_EQ(parameters.all()[0]->name(), "fc/weight");
 }
@@ -67,7 +67,7 @@ TEST(Linear, StandsInItsScope) {
   Var y;
   {
     const Scope scope("encoder");
-    y = linear(parameters, "fc", ones({2, 3}), 4);
+    y = linear(parameters, "fc", filled({2, 3}), 4);
   }
   EXPECT_NE(parameters.find("encoder/fc/weight"), nullptr);
   EXPECT_EQ(tape.scope(tape.id_of(y, "test")), "encoder/fc");
@@ -90,20 +90,20 @@ TEST(Linear, TheSameNameSharesItsParameters) {
 
 TEST(Linear, RefusesWhatDoesNotFit) {
   ParameterSet parameters;
-  EXPECT_ERROR(linear(parameters, "fc", ones({}), 3), kShape, "the input is a scalar f32[]");
-  EXPECT_ERROR(linear(parameters, "fc", ones({2, 3}), 0), kShape, "0 outputs");
-  EXPECT_ERROR(linear(parameters, "fc", ones({2, 3}), -4), kShape, "-4 outputs");
-  EXPECT_ERROR(linear(parameters, "fc", ones({2, 3}, DType::kInt64), 3), kDType,
+  EXPECT_ERROR(linear(parameters, "fc", filled({}), 3), kShape, "the input is a scalar f32[]");
+  EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}), 0), kShape, "0 outputs");
+  EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}), -4), kShape, "-4 outputs");
+  EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}, DType::kInt64), 3), kDType,
                "the input is i64[2,3]");
-  EXPECT_THROW(linear(parameters, "", ones({2, 3}), 3), Error);
+  EXPECT_THROW(linear(parameters, "", filled({2, 3}), 3), Error);
   EXPECT_EQ(parameters.size(), 0u) << "a refused layer leaves no parameters";
   EXPECT_EQ(Scope::path(), "");
-  linear(parameters, "fc", ones({2, 3}), 3);
-  EXPECT_ERROR(linear(parameters, "fc", ones({2, 4}), 3), kParameter,
+  linear(parameters, "fc", filled({2, 3}), 3);
+  EXPECT_ERROR(linear(parameters, "fc", filled({2, 4}), 3), kParameter,
                "parameter 'fc/weight' is f32[3,3], used here as f32[4,3]");
-  EXPECT_ERROR(linear(parameters, "fc", ones({2, 3}, DType::kFloat64), 3), kParameter,
+  EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}, DType::kFloat64), 3), kParameter,
                "parameter 'fc/weight' is f32[3,3], used here as f64[3,3]");
-  EXPECT_ERROR(linear(parameters, "fc", ones({2, 3}), 3, {.weight = nn::constant(1)}), kParameter,
+  EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}), 3, {.weight = nn::constant(1)}), kParameter,
                "parameter 'fc/weight' was initialized by " + nn::he_normal().describe({3, 3}) +
                    ", used here with " + nn::constant(1).describe({3, 3}));
   EXPECT_EQ(parameters.size(), 2u);
@@ -113,7 +113,7 @@ TEST(Linear, ErrorsNameScopeAndLine) {
   ParameterSet parameters;
   const Scope scope("decoder");
   try {
-    linear(parameters, "fc", ones({}), 3);
+    linear(parameters, "fc", filled({}), 3);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.scope(), "decoder/fc");
@@ -127,14 +127,14 @@ TEST(Models, GiveLogitsOfTheirClasses) {
   ASSERT_GE(nn::models().size(), 2u);
   for (const nn::ModelDef& model : nn::models()) {
     ParameterSet parameters(1);
-    const Var logits = model.logits(parameters, ones({3, model.features}));
+    const Var logits = model.logits(parameters, filled({3, model.features}));
     EXPECT_EQ(logits.shape(), (Shape{3, model.classes})) << model.name;
     EXPECT_EQ(&nn::find_model(model.name), &model);
     EXPECT_FALSE(model.summary.empty());
   }
   // 784·256 + 256 + 256·128 + 128 + 128·100 + 100 + 100·10 + 10.
   ParameterSet mlp(1);
-  nn::find_model("mlp").logits(mlp, ones({1, 784}));
+  nn::find_model("mlp").logits(mlp, filled({1, 784}));
   EXPECT_EQ(mlp.element_count(), 247762);
 }
 

@@ -98,7 +98,7 @@ Var deep(ParameterSet& p, const Var& x) {
 }
 Var normalized(ParameterSet& p, const Var& x) {
   const Var h = linear(p, "fc", x, 128);
-  const Var centred = h - mean(h, -1, true);
+  const Var centred = h - mean(h, {-1}, true);
   return linear(p, "out", sigmoid(centred), 2);
 }
 Var with_features(ParameterSet& p, const Var& x) {
