@@ -14,19 +14,12 @@ using namespace wengert;
 
 struct Softsign {  // y = x/(1 + |x|), y' = (1 − |y|)²
   static constexpr int reads = kY;
-  template <class T>
-  static T value(T x) {
-    return x / (1.0 + abs(x));
-  }
-  template <class T>
-  static T partial(T, T y) {
-    return square(1.0 - abs(y));
-  }
+  static auto value(auto x) -> decltype(x) { return x / (1.0 + abs(x)); }
+  static auto partial(auto, auto y) -> decltype(y) { return square(1.0 - abs(y)); }
 };
 
 Var softsign(const Var& x, std::source_location where = std::source_location::current()) {
-  static const OpDef& op =
-      elementwise_op<Softsign>("softsign", {.summary = "Softsign.", .formula = "y = x/(1 + |x|)"});
+  static const OpDef& op = elementwise_op<Softsign>("softsign", {"Softsign.", "y = x/(1 + |x|)"});
   return apply(op, x, where);
 }
 
@@ -38,17 +31,15 @@ int main() {
   const testing::CheckReport report = testing::check_op(*find_op("softsign"), tests, {.order = 2});
   ParameterSet parameters(1);
   optim::Adam adam({.rate = 0.05});
-  const Tensor x = testing::spread({64, 1}, -2, 2),
-               target = testing::map({&x, 1}, [](auto v) { return std::sin(v[0]); });
+  const Tensor x = testing::spread({64, 1}, -2, 2), target = sin(x).value();
   for (int step = 0; step < 300; ++step) {
     Tape tape;
     const Var h = softsign(linear(parameters, "hidden", x, 16));
     const Var loss = mean_squared_error(linear(parameters, "out", h, 1), target);
     GradientFlow flow;
-    adam.step(parameters,
-              backward(loss, {.retain = true, .observer = step == 299 ? &flow : nullptr}));
-    if (step == 299)
-      std::printf("%d failures, loss %.5f\n%s", report.failures, loss.scalar_value(),
-                  to_dot(graph_view(tape, {.gradients = &flow.record()})).c_str());
+    adam.step(parameters, backward(loss, {.retain = true, .observer = &flow}));
+    if (step < 299) continue;
+    std::printf("%d failures, loss %.5f\n%s", report.failures, loss.scalar_value(),
+                to_dot(graph_view(tape, {.gradients = &flow.record()})).c_str());
   }
 }
