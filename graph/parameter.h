@@ -46,7 +46,7 @@ struct Initializer {
                const Fans& fans, Tensor& out) = nullptr;
 
   /// "he_normal(0, 0; fan_in=784, fan_out=300)"
-  std::string describe(const Fans& fans) const;
+  WENGERT_API std::string describe(const Fans& fans) const;
 };
 
 /// Named parameters with one seed. Parameters are created on first use by name; using a name

@@ -130,8 +130,8 @@ void Optimizer::restore(const std::vector<StateTensor>& state) {
     const auto slash = entry.name.rfind('/');
     const std::string parameter = entry.name.substr(0, slash);
     const std::string slot = slash == std::string::npos ? "" : entry.name.substr(slash + 1);
-    const auto k = static_cast<std::size_t>(std::find(names.begin(), names.end(), slot) -
-                                            names.begin());
+    const auto k =
+        static_cast<std::size_t>(std::find(names.begin(), names.end(), slot) - names.begin());
     if (k == names.size()) {
       refuse("the state entry '" + entry.name + "' belongs to another optimizer");
     }

@@ -20,10 +20,9 @@ constexpr Fans kFans{kRows, kColumns};
 std::vector<double> draws(const Initializer& initializer, std::uint64_t seed = 1,
                           DType dtype = DType::kFloat64) {
   ParameterSet parameters(seed);
-  std::vector<double> values =
-      parameters.declare("w", dtype, {kRows, kColumns}, initializer, kFans)
-          .value()
-          .to_vector<double>();
+  std::vector<double> values = parameters.declare("w", dtype, {kRows, kColumns}, initializer, kFans)
+                                   .value()
+                                   .to_vector<double>();
   return values;
 }
 

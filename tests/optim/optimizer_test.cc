@@ -217,8 +217,8 @@ TEST(Optimizer, RefusesBadNumbers) {
 
 TEST(Optimizer, ABadGradientChangesNothing) {
   for (const char* method : {"sgd", "momentum", "nesterov", "adam"}) {
-    for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                            std::numeric_limits<float>::infinity()}) {
+    for (const float bad :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       ParameterSet parameters;
       parameters.add("good", Tensor::from({1.0f, 2.0f}, {2}));
       parameters.add("bad", Tensor::from({3.0f}, {1}));

@@ -143,9 +143,9 @@ struct Thirteen {
   }
   Gradients of(const Tensor& b) {
     const Tape tape;
-    return backward(cast(sum(use(parameters.at("a")) * Var(Tensor::from({3.0, 4.0}, {2}))),
-                         DType::kFloat32) +
-                    sum(use(parameters.at("b")) * Var(b)));
+    return backward(
+        cast(sum(use(parameters.at("a")) * Var(Tensor::from({3.0, 4.0}, {2}))), DType::kFloat32) +
+        sum(use(parameters.at("b")) * Var(b)));
   }
   bool clip(double limit) {
     PassPipeline passes;
@@ -194,8 +194,7 @@ TEST(ClipGlobalNorm, ReportsWhatIsNotFinite) {
     Thirteen thirteen;
     thirteen.gradients = thirteen.of(Tensor::from({bad}, {1}));
     EXPECT_FALSE(thirteen.clip(1));
-    EXPECT_EQ(thirteen.gradients.at("a").value().to_vector<double>(),
-              (std::vector<double>{3, 4}));
+    EXPECT_EQ(thirteen.gradients.at("a").value().to_vector<double>(), (std::vector<double>{3, 4}));
     EXPECT_FALSE(std::isfinite(thirteen.norm));
     ASSERT_EQ(thirteen.context.explanations().size(), 1u);
     EXPECT_EQ(thirteen.context.explanations()[0].subject, "b");
@@ -211,7 +210,8 @@ TEST(ClipGlobalNorm, TakesHugeGradientsWhoseSquaresOverflow) {
 }
 
 TEST(ClipGlobalNorm, CanBeDifferentiated) {
-  // g = w³ elementwise (of Σw⁴/4), clipped to norm 1: c = g/‖g‖. Its derivative against differences.
+  // g = w³ elementwise (of Σw⁴/4), clipped to norm 1: c = g/‖g‖. Its derivative against
+  // differences.
   const auto clipped_sum = [](const std::vector<double>& w, std::vector<double>* derivative) {
     ParameterSet parameters;
     parameters.add("w", Tensor::from(w, {static_cast<std::int64_t>(w.size())}));

@@ -71,9 +71,9 @@ TEST(OptimizerState, HasItsNames) {
   adam->step(parameters, gradients_of(parameters));
   std::vector<std::string> names;
   for (const auto& entry : adam->state()) names.push_back(entry.name);
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "steps", "rate", "a/weight/first_moment", "a/weight/second_moment",
-                       "a/bias/first_moment", "a/bias/second_moment"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"steps", "rate", "a/weight/first_moment",
+                                             "a/weight/second_moment", "a/bias/first_moment",
+                                             "a/bias/second_moment"}));
 }
 
 /// A state that Adam refuses; what it had stays.

@@ -79,8 +79,8 @@ TEST(Train, TheRateFallsLinearly) {
   split.train = first(16);
   ParameterSet parameters(1);
   Sgd sgd({.rate = 0.4});
-  const auto result = train(linear_model, parameters, sgd, examples, split,
-                            {.epochs = 5, .final_rate_share = 0.5});
+  const auto result =
+      train(linear_model, parameters, sgd, examples, split, {.epochs = 5, .final_rate_share = 0.5});
   for (std::size_t i = 0; i < 5; ++i) {
     EXPECT_NEAR(result.epochs[i].rate, 0.4 - 0.05 * static_cast<double>(i), 1e-15);
   }
@@ -89,7 +89,8 @@ TEST(Train, TheRateFallsLinearly) {
 // ------------------------------------------------------------ the same bits on any threads
 
 Var wide(ParameterSet& p, const Var& x) {
-  return linear(p, "out", relu(linear(p, "fc", x, 700)), 2);
+  // Large enough that products and updates are split among threads.
+  return linear(p, "out", relu(linear(p, "fc2", relu(linear(p, "fc1", x, 512)), 512)), 2);
 }
 Var deep(ParameterSet& p, const Var& x) {
   Var h = x;
@@ -117,9 +118,9 @@ std::string bytes_after(const Model& model, int threads, const char* method) {
   loss.add(std::make_unique<L2Penalty>(1e-3));
   gradients.add(std::make_unique<ClipGlobalNorm>(0.5));
   // 4 epochs of 50 batches: 200 steps.
-  const auto result = train(
-      model, parameters, *optimizer, examples, split,
-      {.epochs = 4, .batch_size = 25, .loss_passes = &loss, .gradient_passes = &gradients});
+  const auto result =
+      train(model, parameters, *optimizer, examples, split,
+            {.epochs = 4, .batch_size = 25, .loss_passes = &loss, .gradient_passes = &gradients});
   EXPECT_EQ(optimizer->steps(), 200);
   EXPECT_LT(result.epochs.back().train_loss, result.epochs.front().train_loss);
   kernels::set_thread_count(0);
@@ -134,7 +135,7 @@ TEST_P(SameBits, OnAnyNumberOfThreads) {
   const auto [model, method] = GetParam();
   const std::string alone = bytes_after(model, 1, method);
   for (const int threads : {1, 2, 3, 4, 8}) {
-    EXPECT_EQ(bytes_after(model, threads, method) == alone, true) << threads << " threads";
+    EXPECT_TRUE(bytes_after(model, threads, method) == alone) << threads << " threads";
   }
 }
 

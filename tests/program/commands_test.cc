@@ -28,20 +28,20 @@ TEST(Program, HelpOfEveryCommand) {
 }
 
 TEST(Program, WrongUsageIsStatus2) {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {},
-           {"trian"},
-           {"train"},
-           {"train", "mlp", "--epochs", "0"},
-           {"train", "mlp", "--epochs", "many"},
-           {"train", "mlp", "--batch", "-3"},
-           {"train", "mlp", "--l2", "-1"},
-           {"train", "mlp", "--nonsense"},
-           {"predict"},
-           {"graph", "mlp", "--forward", "--backward"},
-           {"gradcheck", "--order", "9"},
-           {"bench", "--threads", "0"},
-           {"ops", "tanh", "sinh"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {"trian"},
+                                             {"train"},
+                                             {"train", "mlp", "--epochs", "0"},
+                                             {"train", "mlp", "--epochs", "many"},
+                                             {"train", "mlp", "--batch", "-3"},
+                                             {"train", "mlp", "--l2", "-1"},
+                                             {"train", "mlp", "--nonsense"},
+                                             {"predict"},
+                                             {"graph", "mlp", "--forward", "--backward"},
+                                             {"gradcheck", "--order", "9"},
+                                             {"bench", "--threads", "0"},
+                                             {"ops", "tanh", "sinh"}}) {
     const Outcome outcome = run_wengert(words);
     EXPECT_EQ(outcome.status, 2) << ::testing::PrintToString(words) << outcome.out << outcome.err;
     EXPECT_NE(outcome.err, "") << ::testing::PrintToString(words);
@@ -51,7 +51,7 @@ TEST(Program, WrongUsageIsStatus2) {
 
 TEST(Program, FailuresAreStatus1AndOneLine) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
-      {{"ops", "tahn"}, "did you mean 'tanh'?"},
+      {{"ops", "tnh"}, "did you mean 'tanh'?"},
       {{"ops", "qqqqqqqqqqqq"}, "`wengert ops` lists all"},
       {{"gradcheck", "--op", "sigmod"}, "did you mean 'sigmoid'?"},
       {{"graph", "mpl"}, "mlp"},
@@ -179,8 +179,8 @@ TEST(GradcheckCommand, ChecksOneOp) {
   EXPECT_EQ(list[0].at("failures"), 0);
   EXPECT_GT(list[0].at("checks").get<int>(), 10);
   EXPECT_GT(list[0].at("worst_error").get<double>(), 0);
-  const json lower = json::parse(
-      run_wengert({"gradcheck", "--op", "tanh", "--order", "1", "--json"}).out);
+  const json lower =
+      json::parse(run_wengert({"gradcheck", "--op", "tanh", "--order", "1", "--json"}).out);
   EXPECT_LT(lower[0].at("checks").get<int>(), list[0].at("checks").get<int>());
 }
 

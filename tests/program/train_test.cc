@@ -48,7 +48,7 @@ class Train : public ::testing::Test {
   /// A run of two epochs; `more` goes on the command line.
   Outcome train(const std::string& name, std::vector<std::string> more = {},
                 const std::function<void(pid_t)>& meanwhile = {}) const {
-    std::vector<std::string> words = {"train", "mlp",      "--data", data(),         "--out",
+    std::vector<std::string> words = {"train",   "mlp",      "--data", data(),         "--out",
                                       out(name), "--epochs", "2",      "--validation", "50"};
     words.insert(words.end(), more.begin(), more.end());
     return run_wengert(words, meanwhile);
@@ -82,8 +82,8 @@ TEST_F(Train, LeavesItsResults) {
   ASSERT_EQ(lines.size(), 2u);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     EXPECT_EQ(lines[i].at("epoch"), i + 1);
-    for (const char* key : {"rate", "train_loss", "train_accuracy", "validation_loss",
-                            "validation_accuracy"}) {
+    for (const char* key :
+         {"rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"}) {
       EXPECT_TRUE(lines[i].at(key).is_number()) << lines[i].dump();
     }
   }
@@ -145,10 +145,10 @@ TEST_F(Train, PredictReadsTheModel) {
   // The same pictures that the last line of the metrics counted.
   EXPECT_NEAR(lines_of(out() + "/metrics.jsonl").back().at("test_accuracy").get<double>(),
               right / 50.0, 1e-12);
-  const json own = json::parse(run_wengert({"predict", "--model", model, "--images",
-                                            data() + "/t10k-images-idx3-ubyte", "--first", "7",
-                                            "--count", "1", "--json"})
-                                   .out);
+  const json own = json::parse(
+      run_wengert({"predict", "--model", model, "--images", data() + "/t10k-images-idx3-ubyte",
+                   "--first", "7", "--count", "1", "--json"})
+          .out);
   ASSERT_EQ(own.size(), 1u);
   EXPECT_EQ(own[0].at("class"), list[7].at("class"));
   EXPECT_EQ(own[0].at("probability"), list[7].at("probability"));
@@ -207,7 +207,7 @@ TEST_F(Train, DamagedGzipIsFound) {
   };
   std::filesystem::remove(plain);
   write_gzip();
-  const std::vector<std::string> words = {"train", "mlp",   "--data",   data(), "--validation",
+  const std::vector<std::string> words = {"train", "mlp",   "--data",   data(),     "--validation",
                                           "0",     "--out", out("run"), "--epochs", "1"};
   EXPECT_EQ(run_wengert(words).status, 0) << "the whole file is read";
   std::filesystem::remove_all(out("run"));
@@ -245,8 +245,8 @@ TEST_F(Train, AnUnwritableFolderIsFoundBeforeTraining) {
 }
 
 TEST_F(Train, AnInterruptLeavesAWholeCheckpoint) {
-  const std::vector<std::string> words = {"train", "mlp",  "--data",   data(),  "--validation", "0",
-                                          "--out", out(), "--epochs", "100000"};
+  const std::vector<std::string> words = {"train", "mlp",   "--data", data(),     "--validation",
+                                          "0",     "--out", out(),    "--epochs", "100000"};
   const std::string model = out() + "/model.safetensors";
   const Outcome outcome = run_wengert(words, [&](pid_t child) {
     EXPECT_TRUE(wait_for(model, child));

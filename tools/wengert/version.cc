@@ -14,6 +14,7 @@ void add_version(CLI::App& program) {
                                              "and the number of threads");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "print JSON");
+  command->footer("Example: wengert version --json");
   command->callback([json] {
     const auto ops = static_cast<int>(registered_ops().size());
     const char* level = kernels::cpu_level_name(kernels::cpu_level());
