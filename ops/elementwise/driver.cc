@@ -171,13 +171,11 @@ void backward_elementwise(BackwardContext& call) {
                            op.reads_for(i));
       continue;
     }
-    const auto bytes = static_cast<std::size_t>(g.count()) * size_of(g.dtype);
-    detail::Storage* temporary = detail::allocate_storage(bytes);
-    backward_over_output(call, *op.elementwise->kernels, i, temporary->data, false,
-                         op.reads_for(i));
-    kernels::sum_to_shape(g.dtype, temporary->data, g.shape(), to.view.data, to.view.shape(),
+    Tensor temporary = Tensor::empty(g.dtype, Shape(g.shape()));  // freed if a read throws
+    std::byte* products = temporary.storage()->data;
+    backward_over_output(call, *op.elementwise->kernels, i, products, false, op.reads_for(i));
+    kernels::sum_to_shape(g.dtype, products, g.shape(), to.view.data, to.view.shape(),
                           to.accumulate);
-    detail::release(temporary);
   }
 }
 

@@ -50,20 +50,25 @@ TEST_P(CheckOpFinds, TheFlaw) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, CheckOpFinds,
-    ::testing::Values(
-        Case{Flaw::kValue, "Value", "float64 value: output 0: element"},
-        Case{Flaw::kFirstOrder, "FirstOrder", "arguments {0}: order 1, input 0 f64"},
-        Case{Flaw::kSecondOrder, "SecondOrder", "arguments {0}: order 2, input 0 f64"},
-        Case{Flaw::kFusedForm, "FusedForm", "recorded and fused gradient, argument 0"},
-        Case{Flaw::kAccumulation, "Accumulation", "two uses, argument 0"},
-        Case{Flaw::kStrides, "Strides", "value of strided inputs"},
-        Case{Flaw::kZeroCotangent, "ZeroCotangent", "gradient of argument 0 at a zero cotangent"},
-        Case{Flaw::kFloat32, "Float32", "float32 gradient of argument 0"},
-        Case{Flaw::kForgottenRead, "ForgottenRead",
-             "the derivative reads input 0 that its record does not name in reads"}),
-    [](const auto& info) { return info.param.name; });
+std::vector<Case> cases() {
+  std::vector<Case> all = {
+      {Flaw::kValue, "Value", "float64 value: output 0: element"},
+      {Flaw::kFirstOrder, "FirstOrder", "arguments {0}: order 1, input 0 f64"},
+      {Flaw::kSecondOrder, "SecondOrder", "arguments {0}: order 2, input 0 f64"},
+      {Flaw::kFusedForm, "FusedForm", "recorded and fused gradient, argument 0"},
+      {Flaw::kAccumulation, "Accumulation", "two uses, argument 0"},
+      {Flaw::kZeroCotangent, "ZeroCotangent", "gradient of argument 0 at a zero cotangent"},
+      {Flaw::kFloat32, "Float32", "float32 gradient of argument 0"},
+      {Flaw::kForgottenRead, "ForgottenRead",
+       "the derivative reads input 0 that its record does not name in reads"}};
+#ifndef __SANITIZE_ADDRESS__  // this one reads outside of its memory
+  all.push_back({Flaw::kStrides, "Strides", "value of strided inputs"});
+#endif
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, CheckOpFinds, ::testing::ValuesIn(cases()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 class CheckOpTests : public ::testing::Test {
  protected:
