@@ -74,13 +74,14 @@ Storage* adopt_memory(void* data, std::size_t bytes, void (*release)(void*), voi
   auto* storage = new Storage;
   storage->data = static_cast<std::byte*>(data);
   storage->bytes = bytes;
+  storage->adopted = true;
   storage->release = release;
   storage->context = context;
   return storage;
 }
 
 void free_storage(Storage* storage) noexcept {
-  if (storage->data != reinterpret_cast<std::byte*>(storage) + kHeader) {
+  if (storage->adopted) {
     if (storage->release != nullptr) storage->release(storage->context);
     delete storage;
     return;

@@ -16,6 +16,7 @@ struct Storage {
   std::atomic<std::uint32_t> version{0};  ///< bumped by every write guard
   std::byte* data = nullptr;
   std::size_t bytes = 0;
+  bool adopted = false;  ///< the user's memory; else `data` follows this header in one block
   void (*release)(void* context) = nullptr;  ///< for memory of the user's, may be null
   void* context = nullptr;
   const char* writer = nullptr;  ///< what wrote last, for messages; a string that never ends

@@ -1,36 +1,11 @@
 #include "wengert/graph/tensor.h"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 
+#include "wengert/graph/convert.h"
 #include "wengert/graph/error.h"
 
 namespace wengert {
-namespace {
-
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return value != From(0);
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // The language leaves out-of-range conversions undefined: NaN is 0, the rest saturates.
-    if (std::isnan(value)) return To(0);
-    const double v = static_cast<double>(value);
-    if (v <= static_cast<double>(std::numeric_limits<To>::min())) {
-      return std::numeric_limits<To>::min();
-    }
-    if (v >= static_cast<double>(std::numeric_limits<To>::max())) {
-      return std::numeric_limits<To>::max();
-    }
-    return static_cast<To>(value);
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
-}  // namespace
-
 void copy_elements(DType from_dtype, const std::byte* from, const Strides& from_strides,
                    DType to_dtype, std::byte* to, const Strides& to_strides, const Shape& shape) {
   const std::int64_t count = element_count(shape);
@@ -43,7 +18,7 @@ void copy_elements(DType from_dtype, const std::byte* from, const Strides& from_
       std::int64_t source = 0, target = 0;
       for (std::int64_t i = 0; i < count; ++i) {
         reinterpret_cast<To*>(to)[target] =
-            convert<To>(reinterpret_cast<const From*>(from)[source]);
+            detail::convert<To>(reinterpret_cast<const From*>(from)[source]);
         for (int d = rank - 1; d >= 0; --d) {
           source += from_strides[d];
           target += to_strides[d];

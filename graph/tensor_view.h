@@ -19,9 +19,9 @@ struct TensorView {
   std::byte* data = nullptr;
 
   std::int64_t count() const {
-    std::int64_t n = 1;
-    for (int i = 0; i < rank; ++i) n *= sizes[i];
-    return n;
+    std::uint64_t n = 1;  // wraps only beside a size of 0, which makes it 0
+    for (int i = 0; i < rank; ++i) n *= static_cast<std::uint64_t>(sizes[i]);
+    return static_cast<std::int64_t>(n);
   }
   std::span<const std::int64_t> shape() const { return {sizes, static_cast<std::size_t>(rank)}; }
   Strides resolved_strides() const {

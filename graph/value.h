@@ -50,9 +50,9 @@ struct Value {
   const std::int64_t* strides() const { return (flags & kStrided) ? sizes() + rank : nullptr; }
   bool has(Flag flag) const { return (flags & flag) != 0; }
   std::int64_t count() const {
-    std::int64_t n = 1;
-    for (int i = 0; i < rank; ++i) n *= sizes()[i];
-    return n;
+    std::uint64_t n = 1;  // wraps only beside a size of 0, which makes it 0
+    for (int i = 0; i < rank; ++i) n *= static_cast<std::uint64_t>(sizes()[i]);
+    return static_cast<std::int64_t>(n);
   }
 };
 static_assert(sizeof(Value) == 40);

@@ -2,10 +2,9 @@
 
 #ifdef WENGERT_RECORDS
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
-#include "wengert/ops/reduction/axes.h"
+#include "wengert/graph/convert.h"
+#include "wengert/ops/dense_input.h"
 
 namespace wengert {
 namespace ops {
@@ -19,26 +18,6 @@ struct CastAttributes {
   }
 };
 
-template <class To, class From>
-To convert_one(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return value != From(0);
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // The language leaves out-of-range conversions undefined: NaN is 0, the rest saturates.
-    if (std::isnan(value)) return To(0);
-    const auto v = static_cast<double>(value);
-    if (v <= static_cast<double>(std::numeric_limits<To>::min())) {
-      return std::numeric_limits<To>::min();
-    }
-    if (v >= static_cast<double>(std::numeric_limits<To>::max())) {
-      return std::numeric_limits<To>::max();
-    }
-    return static_cast<To>(value);
-  } else {
-    return static_cast<To>(value);
-  }
-}
-
 void infer_cast(InferContext& call) {
   call.output(call.attributes<CastAttributes>().dtype, call.shape(0));
 }
@@ -50,7 +29,7 @@ void evaluate_cast(EvalContext& call) {
   dispatch(x.view().dtype, [&]<class From>(From) {
     dispatch(out.dtype, [&]<class To>(To) {
       const From* from = x.view().as<From>();
-      std::transform(from, from + count, out.as<To>(), convert_one<To, From>);
+      std::transform(from, from + count, out.as<To>(), detail::convert<To, From>);
     });
   });
 }

@@ -6,7 +6,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "wengert/ops/creation/sizes.h"
+#include "wengert/ops/creation/checks.h"
 
 namespace wengert {
 namespace ops {
@@ -37,30 +37,6 @@ struct RangeAttributes {
     v("dtype", self.dtype);
   }
 };
-
-/// Whether a value is one of the dtype: any for floating ones, else whole and in range.
-bool holds(DType dtype, double value) {
-  return dispatch(dtype, [&]<class T>(T) {
-    if constexpr (std::is_floating_point_v<T>) {
-      return true;
-    } else if constexpr (std::is_same_v<T, bool>) {
-      return value == 0 || value == 1;
-    } else {
-      constexpr int kBits = std::numeric_limits<T>::digits;
-      const double low = std::is_signed_v<T> ? -std::ldexp(1.0, kBits) : 0;
-      return std::trunc(value) == value && value >= low && value < std::ldexp(1.0, kBits);
-    }
-  });
-}
-
-void require_held(const OpCall& call, DType dtype, const char* what, double value) {
-  if (!holds(dtype, value)) {
-    call.fail(
-        ErrorKind::kValue,
-        std::string(what) + " " + std::to_string(value) + " is no " + std::string(name_of(dtype)),
-        "choose a floating dtype");
-  }
-}
 
 void infer_full(InferContext& call) {
   const auto& a = call.attributes<FillAttributes>();

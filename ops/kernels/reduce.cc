@@ -116,13 +116,23 @@ void reduce(const T* from, std::span<const std::int64_t> sizes, std::span<const 
     reduce(from + i * inner, sizes.subspan(1), reduced.subspan(1), reduced[0] ? to : to + i * kept,
            accumulate || (reduced[0] && i > 0));
   }
-  if (sizes[0] == 0 && reduced[0] && !accumulate) std::fill(to, to + kept, T(0));
 }
 
 }  // namespace
 
 void reduce_sum(DType dtype, const std::byte* from, std::span<const std::int64_t> shape,
                 const bool* reduced, std::byte* to, bool accumulate) {
+  bool nothing = false;
+  std::uint64_t results = 1;  // wraps only beside a size of 0
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    nothing |= shape[d] == 0;
+    if (!reduced[d]) results *= static_cast<std::uint64_t>(shape[d]);
+  }
+  if (nothing) {  // axes beside the empty one may be too long to walk
+    if (!accumulate)
+      std::fill_n(to, results * size_of(is_floating(dtype) ? dtype : DType::kInt64), std::byte{0});
+    return;
+  }
   std::int64_t sizes[kMaxRank];
   bool marks[kMaxRank];
   std::size_t rank = 0;

@@ -3,8 +3,8 @@
 #ifdef WENGERT_RECORDS
 #include <cmath>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/loss/losses.h"
-#include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
 namespace ops {

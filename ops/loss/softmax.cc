@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/rows.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/order/lines.h"

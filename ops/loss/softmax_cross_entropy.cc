@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/loss/losses.h"
-#include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
 namespace ops {

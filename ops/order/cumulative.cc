@@ -3,6 +3,7 @@
 #ifdef WENGERT_RECORDS
 #include <type_traits>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/order/lines.h"
 
 namespace wengert {

@@ -23,12 +23,16 @@ struct ScanAttributes {
 struct Lines {
   std::int64_t count = 1, length = 1, step = 1;
   Lines(const TensorView& view, int axis) {
+    length = view.sizes[axis];
+    if (view.count() == 0) {  // no lines to walk, however long the other axes are
+      count = 0;
+      return;
+    }
     for (int d = 0; d < view.rank; ++d) {
       if (d == axis) continue;
       count *= view.sizes[d];
       if (d > axis) step *= view.sizes[d];
     }
-    length = view.sizes[axis];
   }
   std::int64_t start(std::int64_t line) const { return line / step * step * length + line % step; }
 };

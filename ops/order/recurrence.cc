@@ -1,6 +1,7 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/order/lines.h"
 
 // The two ops that derivatives of products are made of: closed under differentiation and free of

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/order/lines.h"
 

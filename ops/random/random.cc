@@ -3,7 +3,7 @@
 #ifdef WENGERT_RECORDS
 #include <cmath>
 
-#include "wengert/ops/creation/sizes.h"
+#include "wengert/ops/creation/checks.h"
 #include "wengert/ops/kernels/philox.h"
 
 namespace wengert {

@@ -105,7 +105,10 @@ Rows::Rows(const TensorView& view, const bool* reduced) : data_(view.data) {
   for (int pass = 0; pass < 2; ++pass) {
     for (int d = 0; d < view.rank; ++d) {
       if (reduced[d] != (pass == 1)) continue;
-      (pass == 0 ? count_ : length_) *= view.sizes[d];
+      std::int64_t& product = pass == 0 ? count_ : length_;
+      // Wraps only beside a size of 0.
+      product = static_cast<std::int64_t>(static_cast<std::uint64_t>(product) *
+                                          static_cast<std::uint64_t>(view.sizes[d]));
       sizes.push_back(view.sizes[d]);
       strides.push_back(own[d]);
     }
@@ -129,14 +132,6 @@ void Rows::run(void (*body)(void*, std::int64_t), void* context) const {
     const std::int64_t end = std::min(count_, (task + 1) * part);
     for (std::int64_t i = task * part; i < end; ++i) body(context, i);
   });
-}
-
-DenseInput::DenseInput(const TensorView& view) : view_(view) {
-  if (view.is_dense()) return;
-  storage_ = detail::allocate_storage(static_cast<std::size_t>(view.count()) * size_of(view.dtype));
-  kernels::copy_to_dense(view, storage_->data);
-  view_.strides = nullptr;
-  view_.data = storage_->data;
 }
 
 }  // namespace wengert::ops

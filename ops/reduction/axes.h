@@ -43,20 +43,6 @@ void infer_total(InferContext& call);
 /// 1/y, and 0 where y is 0: for derivatives that are 0 there by convention.
 Var reciprocal_or_zero(const Var& y);
 
-/// A dense copy of a view for as long as it is needed, or the view itself when it is dense.
-class DenseInput {
- public:
-  explicit DenseInput(const TensorView& view);
-  ~DenseInput() { detail::release(storage_); }
-  DenseInput(const DenseInput&) = delete;
-  DenseInput& operator=(const DenseInput&) = delete;
-  const TensorView& view() const { return view_; }
-
- private:
-  TensorView view_;
-  detail::Storage* storage_ = nullptr;
-};
-
 /// A tensor as dense rows: one for each element of the reduction's result, in its order, holding
 /// in row-major order of the reduced axes what goes into it.
 class Rows {

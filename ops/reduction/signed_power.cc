@@ -3,6 +3,7 @@
 #ifdef WENGERT_RECORDS
 #include <cmath>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/reduction/axes.h"
 
 namespace wengert {

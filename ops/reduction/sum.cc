@@ -1,6 +1,7 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/reduce.h"
 #include "wengert/ops/kernels/strided.h"
 #include "wengert/ops/reduction/axes.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "wengert/ops/composite.h"
-#include "wengert/ops/reduction/axes.h"
+#include "wengert/ops/dense_input.h"
 
 namespace wengert {
 namespace ops {

@@ -3,8 +3,8 @@
 #ifdef WENGERT_RECORDS
 #include <cstring>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/strided.h"
-#include "wengert/ops/reduction/axes.h"
 
 // Derivatives of views: elements put into zeros at the places that a view would show, and taken
 // from there. Each is the other's derivative; strides count elements of the dense tensor.

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "wengert/ops/composite.h"
-#include "wengert/ops/reduction/axes.h"
+#include "wengert/ops/dense_input.h"
 
 namespace wengert {
 namespace ops {

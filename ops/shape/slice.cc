@@ -26,6 +26,12 @@ struct Cut {
   Dims steps, starts;
 };
 
+/// The stride of every step-th element. With one element or none no step is taken, and a huge one
+/// must not overflow.
+std::int64_t stepped(std::int64_t stride, std::int64_t step, std::int64_t size) {
+  return size > 1 ? stride * step : stride;
+}
+
 /// Python's rule: negative ends count from the back, ends beyond are clamped.
 Cut resolve(const OpCall& call) {
   const auto& attributes = call.attributes<SliceAttributes>();
@@ -79,7 +85,7 @@ void infer_slice(InferContext& call) {
   std::int64_t offset = 0;
   for (int d = 0; d < strides.size(); ++d) {
     offset += cut.starts[d] * strides[d];
-    strides[d] *= cut.steps[d];
+    strides[d] = stepped(strides[d], cut.steps[d], cut.sizes[d]);
   }
   call.output_view(0, cut.sizes, strides, element_count(cut.sizes) > 0 ? offset : 0);
 }
@@ -98,7 +104,7 @@ void slice_vjp(VjpContext& c) {
     if (start < 0) start += shape[axis];
     start = std::clamp<std::int64_t>(start, 0, step > 0 ? shape[axis] : shape[axis] - 1);
     if (sizes[axis] > 0) offset += start * strides[axis];
-    strides[axis] *= step;
+    strides[axis] = stepped(strides[axis], step, sizes[axis]);
   }
   if (element_count(sizes) == 0) offset = 0;
   c.set(0, place_view(c.cotangent(), shape, strides, offset));
@@ -160,6 +166,13 @@ WENGERT_OP_TESTS(slice) {
     return Dims{1 + 2 * i[0], 4 - 3 * i[1]};
   });
   add("one of two", {2}, {1}, {2}, {}, {}, {1}, [](const Dims&) { return Dims{1}; });
+  constexpr std::int64_t kHuge = std::int64_t{1} << 61;
+  add("a step beyond the end", {4, 3}, {1}, {4}, {}, {kHuge}, {1, 3}, [](const Dims& i) {
+    return Dims{1, i[1]};
+  });
+  add("a step beyond the start", {4, 3}, {2}, {-9}, {}, {-kHuge}, {1, 3}, [](const Dims& i) {
+    return Dims{2, i[1]};
+  });
   add("nothing", {4, 3}, {3}, {1}, {}, {}, {0, 3}, [](const Dims& i) { return i; });
   tests.rejected = {
       {"step", [] { slice(zeros32({4}), {0}, {4}, {0}, {0}); }, ErrorKind::kValue, "step 0"},
