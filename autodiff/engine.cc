@@ -41,11 +41,6 @@ std::vector<Value*>& take_table(std::uint32_t nodes) {
   return *table;
 }
 
-bool sole_owner(const Value* value) {
-  return value->counts == Value::kHandle && value->serial == 0 &&
-         (value->has(Value::kInline) || value->storage->refs.load(std::memory_order_acquire) == 1);
-}
-
 bool dense(const Value* value) { return !value->has(Value::kStrided); }
 
 bool same_sizes(const Value* a, const Value* b) {
@@ -54,6 +49,12 @@ bool same_sizes(const Value* a, const Value* b) {
     if (a->sizes()[d] != b->sizes()[d]) return false;
   }
   return true;
+}
+
+/// A number takes the dtype of the value that it is a gradient of.
+Var settled(Var gradient, DType dtype) {
+  if (!gradient || !gradient.get()->has(Value::kWeak)) return gradient;
+  return detail::number_in(gradient, dtype);
 }
 
 /// Whether a saved value still is what it was when it was recorded.
@@ -104,7 +105,7 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
          "make an input with variable(…), or look for stop_gradient, value() and NoGrad on the way",
          caller);
   }
-  Var seed = cotangent;
+  Var seed = settled(cotangent, y.dtype());
   if (!seed) {
     if (y.element_count() != 1) {
       fail(ErrorKind::kShape, "needs a scalar, got " + to_string(y.dtype(), y.shape()),
@@ -177,15 +178,15 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
   if ((reads & kReadsOutputs) != 0 && !unwritten(y)) return false;
 
   const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
-  bool mine = !keep && sole_owner(g);  // g's memory may serve the result
-  bool handle_left = !keep;            // the table's handle on g is ours to pass on
+  bool mine = !keep && detail::is_sole_owner(g);  // g's memory may serve the result
+  bool handle_left = !keep;                       // the table's handle on g is ours to pass on
   if (!keep) table_[id] = nullptr;
   const int dtype = static_cast<int>(g->dtype);
   for (int i = 0; i < kInputs; ++i) {
     if (!wanted[i]) continue;
     const bool last = i + 1 == kInputs || !wanted[kInputs - 1];
     Value*& slot = table_[node.few_inputs[i]];
-    const bool add_to_slot = slot != nullptr && sole_owner(slot) && dense(slot);
+    const bool add_to_slot = slot != nullptr && detail::is_sole_owner(slot) && dense(slot);
     if (op.passes[i]) {
       if (add_to_slot && kInputs > 1) {
         add_in_place(slot, g, count);
@@ -238,11 +239,21 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
 }
 
 void Engine::sweep(std::uint32_t last) {
+  try {
+    sweep_nodes(last);
+  } catch (...) {
+    tape_.mark_broken_backward();
+    throw;
+  }
+}
+
+void Engine::sweep_nodes(std::uint32_t last) {
   watched_ = options_.observer != nullptr || has_hooks(tape_);
   const bool quick = !options_.create_graph && !watched_;
+  std::uint32_t due = detail::kNoNode;  // first output of an op, of whose later ones one counts
   for (std::uint32_t id = top_ + 1; id-- > last;) {
     Value* g = table_[id];
-    if (g == nullptr) continue;
+    if (g == nullptr && id != due) continue;
     Node& node = tape_.node(id);
     if (quick && node.op->elementwise != nullptr) {
       if (node.input_count == 1 ? run_quick<1>(id, node, g)
@@ -250,9 +261,12 @@ void Engine::sweep(std::uint32_t last) {
         continue;
       }
     }
-    if (watched_) observe_node(id);
+    if (watched_ && g != nullptr) observe_node(id);
     if (node.input_count == 0 && node.output == 0) continue;  // a leaf: its cotangent stays
-    if (node.output > 0) continue;  // waits for the op's first output, further down
+    if (node.output > 0) {  // waits for the op's first output, further down
+      due = id - node.output;
+      continue;
+    }
     if (options_.create_graph || node.op->backward == nullptr) {
       run_recorded(id, node);
     } else {
@@ -305,11 +319,16 @@ Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) 
     }
     throw Error({.kind = ErrorKind::kGraph,
                  .op = std::string(node.op->name),
-                 .message = "its saved values were given back by an earlier backward",
+                 .message = tape_.has_broken_backward()
+                                ? "its saved values were given back by an earlier backward that "
+                                  "ended in an error"
+                                : "its saved values were given back by an earlier backward",
                  .scope = detail::scope_path(node.scope),
                  .file = node.where.file_name(),
                  .line = node.where.line(),
-                 .fix = "pass {.retain = true} to the earlier backward or grad"});
+                 .fix = tape_.has_broken_backward()
+                            ? "record the step again after the error"
+                            : "pass {.retain = true} to the earlier backward or grad"});
   }
   if (!unwritten(value)) fail_overwritten(consumer, id);
   return value;
@@ -344,6 +363,7 @@ void Engine::run_recorded(std::uint32_t id, Node& node) {
 
 Var Engine::fit(std::uint32_t id, Var contribution) {
   const Value* target = tape_.node(id).value;
+  contribution = settled(std::move(contribution), target->dtype);
   const Value* given = contribution.get();
   if (given->dtype != target->dtype) {
     fail(ErrorKind::kInternal,
@@ -381,7 +401,7 @@ void Engine::accumulate(std::uint32_t id, Value* contribution) {
   }
   Var given = Var::take(contribution);
   if (!options_.create_graph && dense(contribution)) {
-    if (sole_owner(slot) && dense(slot)) {
+    if (detail::is_sole_owner(slot) && dense(slot)) {
       // slot = slot + given, elementwise on dense memory of one shape.
       add_in_place(slot, contribution, slot->count());
       return;
@@ -417,12 +437,22 @@ Var Engine::take(std::uint32_t id) {
 
 Gradients Engine::collect() {
   Gradients result;
+  std::vector<const Parameter*> seen;
   for (std::uint32_t id = 0; id <= top_; ++id) {
     const Node& node = tape_.node(id);
     if (table_[id] == nullptr || node.input_count > 0 || node.output > 0) continue;
     if (!node.value->has(Value::kRequiresGrad)) continue;
-    result.entries_.push_back({tape_.leaf(id), const_cast<Parameter*>(tape_.parameter(id)),
-                               Var::take(std::exchange(table_[id], nullptr))});
+    Parameter* parameter = const_cast<Parameter*>(tape_.parameter(id));
+    if (parameter != nullptr) seen.push_back(parameter);
+    result.entries_.push_back(
+        {tape_.leaf(id), parameter, Var::take(std::exchange(table_[id], nullptr))});
+  }
+  std::sort(seen.begin(), seen.end());
+  if (const auto twice = std::adjacent_find(seen.begin(), seen.end()); twice != seen.end()) {
+    fail(ErrorKind::kGraph,
+         "the value depends on parameter '" + (*twice)->name() +
+             "' as it was before and after a write to it",
+         "start a new tape after each optimizer step, or ask grad for each use(parameter)");
   }
   return result;
 }

@@ -24,6 +24,7 @@ class Engine {
   void restrict_to(std::span<const std::uint32_t> xs);
   /// Propagates from the latest root down to node `last`.
   void sweep(std::uint32_t last);
+  void sweep_nodes(std::uint32_t last);
   /// The finished cotangent of a node, or an empty Var.
   Var take(std::uint32_t id);
   /// All leaves reached that require gradients.

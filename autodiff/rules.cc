@@ -57,8 +57,8 @@ void RecordedRule::deliver() {
 FusedRule::FusedRule(Engine& engine, std::uint32_t id, const detail::Node& node)
     : engine_(engine), id_(id), node_(node) {
   if (node.input_count > kFew) many_fresh_.resize(node.input_count - kFew);
-  for (std::uint32_t k = id; k <= engine.top_ && (k == id || engine.tape_.node(k).output > 0);
-       ++k) {
+  const Tape& tape = engine.tape_;
+  for (std::uint32_t k = id; k < tape.size() && (k == id || tape.node(k).output > 0); ++k) {
     Var cotangent = engine.table_[k] == nullptr ? Var() : Var::share(engine.table_[k]);
     // Elementwise loops walk any strides; other kernels are promised a dense cotangent.
     if (cotangent && cotangent.get()->has(Value::kStrided) && node.op->elementwise == nullptr) {
@@ -93,10 +93,9 @@ bool FusedRule::needs(int i) const {
 BackwardContext::Destination FusedRule::gradient(int i) {
   const std::uint32_t id = node_.inputs()[i];
   Value* slot = engine_.table_[id];
-  const bool writable = slot != nullptr && slot->counts == Value::kHandle && slot->serial == 0 &&
-                        !slot->has(Value::kStrided) &&
-                        (slot->has(Value::kInline) || slot->storage->refs.load() == 1);
-  if (writable && engine_.options_.observer == nullptr) return {view_of(slot), true};
+  if (slot != nullptr && detail::is_sole_owner(slot) && !slot->has(Value::kStrided) &&
+      engine_.options_.observer == nullptr)
+    return {view_of(slot), true};
   const Value* like = engine_.tape_.node(id).value;
   fresh(i) = Var::take(detail::new_dense(like->dtype, like->rank, like->sizes()));
   return {view_of(fresh(i).get()), false};

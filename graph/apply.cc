@@ -2,9 +2,11 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "wengert/graph/op.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
 
@@ -76,8 +78,8 @@ Var number_as(const Value& number, DType dtype, const OpDef& op, std::source_loc
   value->data = value->scalar;
   const auto fail = [&](const char* why) {
     fail_call(op, ErrorKind::kDType,
-              "the number " + std::to_string(real) + " " + why + " " + std::string(name_of(dtype)) +
-                  " tensor",
+              "the number " + format_number(real, 15) + " " + why + " " +
+                  std::string(name_of(dtype)) + " tensor",
               "cast the tensor first: cast(x, DType::kFloat32)", where);
   };
   dispatch(dtype, [&]<class T>(T) {
@@ -124,8 +126,21 @@ void settle_numbers(Operands& operands, const OpDef& op, std::source_location wh
   }
 }
 
-void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs, Tape* tape,
-            std::source_location where) {
+void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs,
+            const void* attributes, Tape* tape, std::source_location where) {
+  // A composite's calls are those of the ops that it is made of; an op with attributes is called
+  // through its function, which makes them.
+  if (op.infer == nullptr || (op.attributes == nullptr) != (attributes == nullptr)) [[unlikely]] {
+    fail_call(op, ErrorKind::kInternal,
+              op.infer == nullptr        ? "a composite is not applied itself"
+              : op.attributes == nullptr ? "attributes given to an op that has none"
+                                         : "applied without its attributes",
+              "call the op's function", where);
+  }
+  if (inputs.size() > std::numeric_limits<std::uint16_t>::max()) [[unlikely]] {
+    fail_call(op, ErrorKind::kValue, std::to_string(inputs.size()) + " inputs",
+              "at most 65535; combine them in groups", where);
+  }
   const int count = static_cast<int>(inputs.size());
   if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
     fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs", "", where);
@@ -144,9 +159,9 @@ void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inp
     settle_numbers(operands, op, where);
   if (tape == nullptr) return;
   for (int i = 0; i < count; ++i) {
-    Value*& value = operands.values[i];
+    const Value* value = operands.values[i];
     if (value->serial != tape->serial()) [[unlikely]] {
-      value = tape->adopt(value, op, resolve(where));
+      tape->check_adoptable(value, op, resolve(where));
     }
     operands.requires_grad |= (value->flags & Value::kRequiresGrad) != 0 && op.is_differentiable(i);
   }
@@ -224,11 +239,42 @@ Value* make_output(const Operands& operands, const InferContext::Output& spec) {
   return detail::new_dense(spec.dtype, spec.shape.size(), spec.shape.data());
 }
 
+/// Runs body; what goes wrong below the op's own checks gets the op, the scope and the line.
+template <class Body>
+auto located(const OpDef& op, const Operands& operands, std::source_location where, Body&& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    if (!error.file().empty()) throw;
+    fail_call(op, error.kind(), error.message(), error.fix(), where);
+  } catch (const std::bad_alloc&) {
+    std::string inputs;
+    for (const Value* value : operands.values) {
+      inputs += (inputs.empty() ? " for inputs " : ", ") +
+                to_string(value->dtype, {value->sizes(), value->rank});
+    }
+    fail_call(op, ErrorKind::kMemory, "the system has no memory left for the result" + inputs,
+              "use smaller batches, or free values that are held", where);
+  }
+}
+
+/// Fails unless the record computes what it infers.
+void check_outputs(const InferContext& call, bool computed) {
+  if (call.outputs().empty()) call.fail(ErrorKind::kInternal, "its infer states no output");
+  if (computed && call.op().evaluate == nullptr) {
+    call.fail(ErrorKind::kInternal, "its record has no evaluate, but its output is no view");
+  }
+}
+
 /// An op with one output.
 Var compute_one(const OpDef& op, const Operands& operands, const void* attributes,
                 std::source_location where) {
   InferContext inferred(op, operands.values, attributes, where);
   op.infer(inferred);
+  check_outputs(inferred, inferred.outputs().size() == 1 && inferred.outputs()[0].viewed_input < 0);
+  if (inferred.outputs().size() > 1) {
+    inferred.fail(ErrorKind::kInternal, "has several outputs", "call it with apply_multiple");
+  }
   const InferContext::Output& spec = inferred.outputs()[0];
   Var result = Var::take(make_output(operands, spec));
   if (spec.viewed_input < 0) {
@@ -244,9 +290,10 @@ void compute(const OpDef& op, const Operands& operands, const void* attributes,
   InferContext inferred(op, operands.values, attributes, where);
   op.infer(inferred);
   bool computed = false;
+  for (const InferContext::Output& spec : inferred.outputs()) computed |= spec.viewed_input < 0;
+  check_outputs(inferred, computed);
   std::vector<Value*> raw;
   for (const InferContext::Output& spec : inferred.outputs()) {
-    computed |= spec.viewed_input < 0;
     outputs.push_back(Var::take(make_output(operands, spec)));
     raw.push_back(outputs.back().get());
   }
@@ -255,8 +302,14 @@ void compute(const OpDef& op, const Operands& operands, const void* attributes,
   op.evaluate(context);
 }
 
-void record(Tape& tape, const OpDef& op, const Operands& operands, const void* attributes,
+/// Appends the call; leaves among its inputs become nodes only here, after it has succeeded.
+void record(Tape& tape, const OpDef& op, Operands& operands, const void* attributes,
             std::span<Value* const> outputs, std::source_location where) {
+  for (Value*& value : operands.values) {
+    if (value->serial != tape.serial()) [[unlikely]] {
+      value = tape.adopt(value, op, resolve(where));
+    }
+  }
   std::uint8_t saved = 0;
   if (operands.requires_grad) {
     saved = saved_mask(op, operands);
@@ -289,7 +342,7 @@ struct QuickPath {
     Tape* tape = state.tape;
     const ElementwiseOp* elementwise = op.elementwise;
     if (tape == nullptr || elementwise == nullptr || state.recording_off != 0 ||
-        tape->detect_non_finite_) {
+        tape->detect_non_finite_ || op.max_inputs != kInputs || op.attributes != nullptr) {
       return nullptr;
     }
     const Value* first = in[0];
@@ -377,42 +430,42 @@ Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attri
           std::source_location where) {
   Tape* tape = recording_tape();
   Operands operands(inputs.size());
-  gather(operands, op, inputs, tape, where);
-  Value* value = nullptr;
-  // Attributes are checked by infer, which the short way leaves out.
-  if (op.elementwise != nullptr && attributes == nullptr) value = apply_small(op, operands);
-  Var result;
-  if (value != nullptr) {
-    result = Var::take(value);
-  } else {
-    result = compute_one(op, operands, attributes, resolve(where));
-  }
-  if (tape != nullptr) {
-    Value* outputs[] = {result.get()};
-    record(*tape, op, operands, attributes, outputs, where);
-  }
-  return result;
+  gather(operands, op, inputs, attributes, tape, where);
+  return located(op, operands, where, [&] {
+    Value* value = nullptr;
+    // Attributes are checked by infer, which the short way leaves out.
+    if (op.elementwise != nullptr && attributes == nullptr) value = apply_small(op, operands);
+    Var result =
+        value != nullptr ? Var::take(value) : compute_one(op, operands, attributes, resolve(where));
+    if (tape != nullptr) {
+      Value* outputs[] = {result.get()};
+      record(*tape, op, operands, attributes, outputs, where);
+    }
+    return result;
+  });
 }
 
 std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
                                 const void* attributes, std::source_location where) {
   Tape* tape = recording_tape();
   Operands operands(inputs.size());
-  gather(operands, op, inputs, tape, where);
-  std::vector<Var> results;
-  compute(op, operands, attributes, resolve(where), results);
-  if (tape != nullptr && !results.empty()) {
-    std::vector<Value*> outputs;
-    for (const Var& result : results) outputs.push_back(result.get());
-    record(*tape, op, operands, attributes, outputs, where);
-  }
-  return results;
+  gather(operands, op, inputs, attributes, tape, where);
+  return located(op, operands, where, [&] {
+    std::vector<Var> results;
+    compute(op, operands, attributes, resolve(where), results);
+    if (tape != nullptr) {
+      std::vector<Value*> outputs;
+      for (const Var& result : results) outputs.push_back(result.get());
+      record(*tape, op, operands, attributes, outputs, where);
+    }
+    return results;
+  });
 }
 
 std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* const> inputs,
                                         const void* attributes, std::source_location where) {
   Operands operands(inputs.size());
-  gather(operands, op, inputs, nullptr, where);
+  gather(operands, op, inputs, attributes, nullptr, where);
   InferContext inferred(op, operands.values, attributes, resolve(where));
   op.infer(inferred);
   return {inferred.outputs().begin(), inferred.outputs().end()};

@@ -38,6 +38,8 @@ std::string_view name_of(ErrorKind kind) {
       return "parameter";
     case ErrorKind::kNonFinite:
       return "non-finite";
+    case ErrorKind::kMemory:
+      return "memory";
     case ErrorKind::kFile:
       return "file";
     case ErrorKind::kInternal:

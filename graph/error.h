@@ -19,6 +19,7 @@ enum class ErrorKind {
   kGraph,      ///< tape ended, other tape, no gradient, released or overwritten values
   kParameter,  ///< duplicate, unknown or conflicting parameter names
   kNonFinite,  ///< NaN or infinity where training cannot go on
+  kMemory,     ///< the system has no memory left for a result
   kFile,       ///< a file is missing, damaged or cannot be written
   kInternal,   ///< a broken op record: a bug in the op's definition
 };

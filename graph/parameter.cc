@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
+#include "wengert/graph/thread_state.h"
 
 namespace wengert {
 
@@ -84,7 +85,11 @@ Parameter& ParameterSet::add(std::string name, Tensor value) {
     throw Error(ErrorKind::kParameter, {}, "parameter '" + name + "' exists already",
                 "use at(name) to change its value");
   }
-  return members_->insert(std::move(name), value.contiguous(), {});
+  // Optimizers write into it: it must be memory that nobody else sees.
+  const detail::Storage* storage = value.storage();
+  const bool own = storage != nullptr && !storage->adopted &&
+                   storage->refs.load(std::memory_order_acquire) == 1 && value.is_dense();
+  return members_->insert(std::move(name), own ? std::move(value) : value.clone(), {});
 }
 
 Parameter& ParameterSet::at(std::string_view name) {
@@ -133,7 +138,7 @@ std::int64_t ParameterSet::element_count() const {
 }
 
 Var use(Parameter& parameter, std::source_location where) {
-  Tape* tape = Tape::current();
+  Tape* tape = detail::t_state.recording_off > 0 ? nullptr : Tape::current();
   return tape != nullptr ? tape->use(parameter, where) : Var(parameter.value());
 }
 

@@ -20,6 +20,7 @@ class WENGERT_API Parameter {
   Parameter(std::string name, Tensor value, std::string initializer)
       : name_(std::move(name)), value_(std::move(value)), initializer_(std::move(initializer)) {}
   const std::string& name() const { return name_; }
+  /// Shares the memory that optimizers write into: keep a clone() to remember a value.
   const Tensor& value() const { return value_; }
   /// Access for optimizers and loaders; write through a WriteGuard.
   Tensor& mutable_value() { return value_; }
@@ -50,7 +51,8 @@ struct Initializer {
 };
 
 /// Named parameters with one seed. Parameters are created on first use by name; using a name
-/// again shares it. Creation is safe from several threads; so is reading while nobody writes.
+/// again shares it. Creation is safe from several threads; so is reading while nobody writes. The
+/// set outlives the tapes that use it and their gradients.
 class WENGERT_API ParameterSet {
  public:
   explicit ParameterSet(std::uint64_t seed = 0);
@@ -64,7 +66,8 @@ class WENGERT_API ParameterSet {
   Parameter& declare(std::string_view name, DType dtype, const Shape& shape,
                      const Initializer& initializer, const Fans& fans,
                      std::source_location where = std::source_location::current());
-  /// Adds a parameter with a given value under its full name. Throws Error(kParameter) if taken.
+  /// Adds a parameter under its full name, with a value that is copied unless nobody else holds
+  /// its memory. Throws Error(kParameter) if the name is taken.
   Parameter& add(std::string name, Tensor value);
   /// By full name. Throws Error(kParameter) naming the closest known name.
   Parameter& at(std::string_view name);

@@ -42,6 +42,7 @@ void print_level(const Tensor& tensor, int axis, std::int64_t first, std::string
 }  // namespace
 
 std::string Tensor::str() const {
+  if (count_ == 0) return to_string(dtype_, shape_) + " []";  // however long the other axes are
   std::string out = to_string(dtype_, shape_) + (rank() > 1 ? "\n" : " ");
   print_level(*this, 0, 0, out);
   return out;

@@ -2,9 +2,13 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
+#include <mutex>
 #include <new>
+#include <utility>
 
 #include "wengert/graph/thread_state.h"
 
@@ -13,9 +17,11 @@ namespace {
 
 constexpr std::size_t kHeader = 64;
 constexpr std::size_t kHuge = std::size_t{2} << 20;
+/// Free bytes that a pool keeps whatever was live: a smaller cache is never given back.
+constexpr std::int64_t kAlwaysCached = std::int64_t{64} << 20;
 
 // Totals are kept per thread and summed on request, so that counting costs no shared cache line.
-// A block freed on another thread makes one thread's count negative and the sum right.
+// A block freed on another thread counts in its maker's account.
 std::atomic<std::int64_t> g_retired_bytes{0};
 std::atomic<std::int64_t> g_retired_blocks{0};
 std::atomic<std::int64_t> g_system_calls{0};
@@ -34,16 +40,74 @@ SizeClass size_class(std::size_t bytes) {
   return {(log - 7) * 8 + static_cast<int>(eighths), (std::size_t{1} << log) + eighths * step};
 }
 
-void* system_allocate(std::size_t bytes) {
-  g_system_calls.fetch_add(1, std::memory_order_relaxed);
-  if (bytes < kHuge) {
-    void* block = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (block == nullptr) throw std::bad_alloc();
+void raise_most_live(BlockPool& pool) {
+  pool.live_bytes -= pool.account->returned_bytes.exchange(0, std::memory_order_relaxed);
+  pool.live_blocks -= pool.account->returned_blocks.exchange(0, std::memory_order_relaxed);
+  pool.most_live_bytes = std::max(pool.most_live_bytes, pool.live_bytes);
+}
+
+void free_list(FreeBlock* head) noexcept {
+  while (head != nullptr) {
+    FreeBlock* next = head->next;
+    std::free(head);
+    head = next;
+  }
+}
+
+void trim_pool(BlockPool& pool) noexcept {
+  for (FreeBlock*& head : pool.heads) free_list(std::exchange(head, nullptr));
+  pool.cached_bytes = 0;
+}
+
+/// Blocks that were freed on another thread than the one that made them, for any thread to take:
+/// one that makes batches and one that drops them would else grow by every batch.
+class Depot {
+ public:
+  void* take(const SizeClass& size) {
+    if (bytes_.load(std::memory_order_relaxed) == 0) return nullptr;
+    const std::lock_guard lock(mutex_);
+    FreeBlock* block = heads_[size.index];
+    if (block == nullptr) return nullptr;
+    heads_[size.index] = block->next;
+    bytes_.fetch_sub(static_cast<std::int64_t>(size.bytes), std::memory_order_relaxed);
     return block;
   }
-  void* block = std::aligned_alloc(kHuge, (bytes + kHuge - 1) / kHuge * kHuge);
-  if (block == nullptr) throw std::bad_alloc();
-  madvise(block, bytes / kHuge * kHuge, MADV_HUGEPAGE);
+  void give(void* memory, const SizeClass& size) noexcept {
+    const auto own = static_cast<std::int64_t>(size.bytes);
+    if (bytes_.load(std::memory_order_relaxed) + own > kAlwaysCached) {
+      std::free(memory);
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    auto* block = new (memory) FreeBlock;
+    block->next = heads_[size.index];
+    heads_[size.index] = block;
+    bytes_.fetch_add(own, std::memory_order_relaxed);
+  }
+  void trim() noexcept {
+    const std::lock_guard lock(mutex_);
+    for (FreeBlock*& head : heads_) free_list(std::exchange(head, nullptr));
+    bytes_.store(0, std::memory_order_relaxed);
+  }
+
+ private:
+  std::mutex mutex_;
+  FreeBlock* heads_[BlockPool::kClasses] = {};
+  std::atomic<std::int64_t> bytes_{0};
+};
+constinit Depot g_depot;
+
+void* system_allocate(std::size_t bytes) {
+  g_system_calls.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t alignment = bytes < kHuge ? 64 : kHuge;
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* block = std::aligned_alloc(alignment, rounded);
+  if (block == nullptr) {  // what lies in the caches may be enough
+    trim_storage();
+    block = std::aligned_alloc(alignment, rounded);
+    if (block == nullptr) throw std::bad_alloc();
+  }
+  if (bytes >= kHuge) madvise(block, bytes / kHuge * kHuge, MADV_HUGEPAGE);
   return block;
 }
 
@@ -57,24 +121,30 @@ Storage* allocate_storage(std::size_t bytes) {
   void* block = head;
   if (block != nullptr) {
     head = head->next;
-    pool.cached_bytes -= size.bytes;
+    pool.cached_bytes -= static_cast<std::int64_t>(size.bytes);
   } else {
-    block = system_allocate(size.bytes);
     register_thread();
+    block = g_depot.take(size);
+    if (block == nullptr) block = system_allocate(size.bytes);
   }
   pool.live_bytes += static_cast<std::int64_t>(size.bytes);
   ++pool.live_blocks;
+  if (pool.live_bytes > pool.most_live_bytes) [[unlikely]]
+    raise_most_live(pool);
   auto* storage = new (block) Storage;
   storage->data = static_cast<std::byte*>(block) + kHeader;
   storage->bytes = bytes;
+  storage->context = pool.account;
   return storage;
 }
 
-Storage* adopt_memory(void* data, std::size_t bytes, void (*release)(void*), void* context) {
+Storage* adopt_memory(void* data, std::size_t bytes, bool read_only, void (*release)(void*),
+                      void* context) {
   auto* storage = new Storage;
   storage->data = static_cast<std::byte*>(data);
   storage->bytes = bytes;
   storage->adopted = true;
+  storage->read_only = read_only;
   storage->release = release;
   storage->context = context;
   return storage;
@@ -87,36 +157,35 @@ void free_storage(Storage* storage) noexcept {
     return;
   }
   const SizeClass size = size_class(storage->bytes + kHeader);
+  const auto block_bytes = static_cast<std::int64_t>(size.bytes);
   BlockPool& pool = t_state.blocks;
-  pool.live_bytes -= static_cast<std::int64_t>(size.bytes);
-  --pool.live_blocks;
-  if (pool.closed) {  // a thread-local of the user's outlived this thread's pool
-    g_retired_bytes.fetch_sub(static_cast<std::int64_t>(size.bytes));
-    g_retired_blocks.fetch_sub(1);
-    std::free(storage);
+  if (storage->context != pool.account || pool.closed) {
+    // Of another thread, or a thread-local of the user's outlived this thread's pool.
+    auto* account = static_cast<PoolAccount*>(storage->context);
+    account->returned_bytes.fetch_add(block_bytes, std::memory_order_relaxed);
+    account->returned_blocks.fetch_add(1, std::memory_order_relaxed);
+    g_depot.give(storage, size);
     return;
   }
+  pool.live_bytes -= block_bytes;
+  --pool.live_blocks;
   auto* block = new (static_cast<void*>(storage)) FreeBlock;
   block->next = pool.heads[size.index];
   pool.heads[size.index] = block;
-  pool.cached_bytes += size.bytes;
+  pool.cached_bytes += block_bytes;
+  // What a step gives back the next one takes. Beyond that blocks are of sizes no longer used.
+  if (pool.cached_bytes > std::max(kAlwaysCached, pool.most_live_bytes)) [[unlikely]]
+    trim_pool(pool);
 }
 
 void trim_storage() noexcept {
-  BlockPool& pool = t_state.blocks;
-  for (FreeBlock*& head : pool.heads) {
-    while (head != nullptr) {
-      FreeBlock* next = head->next;
-      std::free(head);
-      head = next;
-    }
-  }
-  pool.cached_bytes = 0;
+  trim_pool(t_state.blocks);
+  g_depot.trim();
 }
 
 void retire_block_pool() noexcept {
-  trim_storage();
   BlockPool& pool = t_state.blocks;
+  trim_pool(pool);
   pool.closed = true;
   g_retired_bytes.fetch_add(pool.live_bytes);
   g_retired_blocks.fetch_add(pool.live_blocks);

@@ -16,9 +16,10 @@ struct Storage {
   std::atomic<std::uint32_t> version{0};  ///< bumped by every write guard
   std::byte* data = nullptr;
   std::size_t bytes = 0;
-  bool adopted = false;  ///< the user's memory; else `data` follows this header in one block
+  bool adopted = false;    ///< the user's memory; else `data` follows this header in one block
+  bool read_only = false;  ///< memory that the user gave as const
   void (*release)(void* context) = nullptr;  ///< for memory of the user's, may be null
-  void* context = nullptr;
+  void* context = nullptr;                   ///< of a block of ours: its pool's account
   const char* writer = nullptr;  ///< what wrote last, for messages; a string that never ends
   std::source_location written_at;
 };
@@ -28,8 +29,8 @@ static_assert(sizeof(Storage) <= 64);
 WENGERT_API Storage* allocate_storage(std::size_t bytes);
 
 /// Storage over memory that someone else owns; `release(context)` runs at the end.
-WENGERT_API Storage* adopt_memory(void* data, std::size_t bytes, void (*release)(void*),
-                                  void* context);
+WENGERT_API Storage* adopt_memory(void* data, std::size_t bytes, bool read_only,
+                                  void (*release)(void*), void* context);
 
 /// Takes the last reference's memory back into the pool of the calling thread.
 WENGERT_API void free_storage(Storage* storage) noexcept;

@@ -91,15 +91,19 @@ Tape::~Tape() {
 
 Tape* Tape::current() { return t_state.tape; }
 
-void Tape::enter_next_chunk() {
-  if (size_ > kNoNode - kChunkNodes) {
+void Tape::reserve(std::uint32_t nodes) {
+  if (nodes > kNoNode - kChunkNodes - size_) {
     throw Error(ErrorKind::kGraph, "Tape", "the tape holds 2^32 nodes, its limit",
                 "end the tape and carry values on with value()");
   }
-  const std::size_t chunk = size_ >> kChunkBits;
-  if (chunk >= memory_->chunks.size()) memory_->add_chunk();
+  const std::size_t last = (std::size_t{size_} + nodes - 1) >> kChunkBits;
+  while (last >= memory_->chunks.size()) memory_->add_chunk();
   chunks_ = memory_->chunks.data();
-  cursor_ = chunks_[chunk];
+}
+
+void Tape::enter_next_chunk() {
+  reserve(1);
+  cursor_ = chunks_[size_ >> kChunkBits];
   cursor_end_ = cursor_ + kChunkNodes;
 }
 
@@ -116,11 +120,9 @@ std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, cons
   }
   std::uint32_t* many = nullptr;
   if (inputs.size() > 4) {
-    if (inputs.size() > 0xffff) {
-      throw Error(ErrorKind::kValue, std::string(op.name), "more than 65535 inputs");
-    }
     many = static_cast<std::uint32_t*>(arena(inputs.size() * sizeof(std::uint32_t)));
   }
+  reserve(static_cast<std::uint32_t>(outputs.size()));  // all of an op's nodes or none
   const std::uint32_t first = size_;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     Node& node = next_node();
@@ -171,7 +173,8 @@ void Tape::release_saved(std::uint32_t id) {
   }
 }
 
-Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location where) {
+void Tape::check_adoptable(const Value* value, const OpDef& consumer,
+                           std::source_location where) const {
   if (value->has(Value::kRequiresGrad) && !value->has(Value::kLeaf)) {
     bool enclosing = false;
     for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
@@ -187,6 +190,10 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
                  .line = where.line(),
                  .fix = "pass x.value() to carry the value on, which cuts the gradient"});
   }
+}
+
+Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location where) {
+  check_adoptable(value, consumer, where);
   for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
     if (tape->serial_ != value->serial) continue;
     // The enclosing tape knows this leaf by its number there; here it gets a header of its own.
@@ -215,8 +222,13 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
 Var Tape::use(Parameter& parameter, std::source_location where) {
   if (const auto it = memory_->leaf_of.find(&parameter); it != memory_->leaf_of.end()) {
     Value* known = node(it->second).value;
-    // After an optimizer step on a live tape the leaf stands for the old value; make a new one.
-    if (!known->has(Value::kReleased) && known->version == known->storage->version.load()) {
+    // After an optimizer step on a live tape, or under another value or mode, the leaf stands for
+    // what was; make a new one.
+    const Tensor& value = parameter.value();
+    const bool trained = parameter.trainable() && is_floating(value.dtype());
+    if (!known->has(Value::kReleased) && known->storage == value.storage() &&
+        known->data == value.data() && known->version == value.version() &&
+        known->has(Value::kRequiresGrad) == trained) {
       return Var::share(known);
     }
   }
@@ -261,8 +273,11 @@ Shape Tape::shape(std::uint32_t id) const {
 
 std::string Tape::scope(std::uint32_t id) const { return detail::scope_path(node(id).scope); }
 
-void Tape::name(const Var& var, std::string_view name) {
+void Tape::name(const Var& var, std::string_view name, std::source_location where) {
   if (name.empty()) throw Error(ErrorKind::kValue, "Tape::name", "the name is empty");
+  if (var && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
+    adopt(var.get(), detail::variable_op, where);
+  }
   memory_->names[id_of(var, "Tape::name")] = std::string(name);
 }
 

@@ -74,8 +74,11 @@ class WENGERT_API Tape {
   /// "encoder/fc1", empty at the top.
   std::string scope(std::uint32_t id) const;
 
-  /// Gives a value a name of the user's: for hooks, pictures and messages.
-  void name(const Var& var, std::string_view name);
+  /// Gives a value a name of the user's: for hooks, pictures and messages. A variable that no op
+  /// has used yet becomes a leaf of this tape. Throws Error(kValue) on an empty name, Error(kGraph)
+  /// on a value of another tape.
+  void name(const Var& var, std::string_view name,
+            std::source_location where = std::source_location::current());
   /// That name, a parameter's name, or empty.
   std::string_view name(std::uint32_t id) const;
   /// The node of that name, or detail::kNoNode.
@@ -114,15 +117,20 @@ class WENGERT_API Tape {
   std::uint32_t append(const OpDef& op, std::span<detail::Value* const> inputs,
                        const void* attributes, std::span<detail::Value* const> outputs,
                        std::uint8_t saved, std::source_location where);
-  /// For the library: makes `value` a node of this tape if it is a leaf or a mere value; throws
-  /// when it has history elsewhere.
-  /// Returns what stands for it here: `value` itself, or an alias of an enclosing tape's leaf.
+  /// For the library: throws Error(kGraph) when `value` has history on another tape.
+  void check_adoptable(const detail::Value* value, const OpDef& consumer,
+                       std::source_location where) const;
+  /// For the library: makes `value`, a leaf or a mere value, a node of this tape. Returns what
+  /// stands for it here: `value` itself, or an alias of an enclosing tape's leaf.
   detail::Value* adopt(detail::Value* value, const OpDef& consumer, std::source_location where);
   /// For the library: gives back what node `id` holds for backward.
   void release_saved(std::uint32_t id);
   /// For the library: checks an output while detect_non_finite is on.
   void inspect(std::uint32_t id);
   bool detects_non_finite() const { return detect_non_finite_; }
+  /// For the library: a backward ended in an error and may have given saved values back.
+  void mark_broken_backward() { broken_backward_ = true; }
+  bool has_broken_backward() const { return broken_backward_; }
 
  private:
   static constexpr int kChunkBits = 15;
@@ -141,6 +149,8 @@ class WENGERT_API Tape {
     return size_++;
   }
   void enter_next_chunk();
+  /// Memory for that many more nodes. Throws Error(kGraph) beyond the tape's limit.
+  void reserve(std::uint32_t nodes);
   void* arena(std::size_t bytes);
 
   detail::Node* cursor_ = nullptr;      ///< where the next node goes
@@ -151,6 +161,7 @@ class WENGERT_API Tape {
   std::uint32_t serial_ = 0;
   Tape* outer_ = nullptr;
   bool detect_non_finite_ = false;
+  bool broken_backward_ = false;
   std::uint32_t first_non_finite_ = detail::kNoNode;
   std::uint32_t saved_control_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "wengert/graph/tensor.h"
 
 #include <cstring>
+#include <new>
 
 #include "wengert/graph/convert.h"
 #include "wengert/graph/error.h"
@@ -42,6 +43,11 @@ WriteGuard::WriteGuard(Tensor& tensor, const char* writer, std::source_location 
     }
   }
   detail::Storage* storage = tensor.storage_;
+  if (storage == nullptr) return;  // moved from: no elements
+  if (storage->read_only) {
+    throw Error(ErrorKind::kValue, "write", "this is a view of memory that was given as const",
+                "write into clone() instead", where);
+  }
   storage->writer = writer;
   storage->written_at = where;
   storage->version.fetch_add(1, std::memory_order_acq_rel);
@@ -61,7 +67,15 @@ Tensor Tensor::empty(DType dtype, const Shape& shape) {
     throw Error(ErrorKind::kShape, "tensor",
                 to_string(dtype, shape) + " needs more than 2^63 bytes");
   }
-  detail::Storage* storage = detail::allocate_storage(static_cast<std::size_t>(bytes));
+  detail::Storage* storage;
+  try {
+    storage = detail::allocate_storage(static_cast<std::size_t>(bytes));
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorKind::kMemory, "tensor",
+                "the system has no memory left for " + to_string(dtype, shape) + ", " +
+                    std::to_string(bytes) + " bytes",
+                "use smaller batches, or free values that are held");
+  }
   return from_storage(storage, storage->data, dtype, shape, dense_strides(shape));
 }
 
@@ -91,13 +105,13 @@ Tensor Tensor::copy_of(DType dtype, const void* values, std::size_t count, const
   return result;
 }
 
-Tensor Tensor::adopt(DType dtype, void* data, const Shape& shape, void (*release)(void*),
-                     void* context) {
+Tensor Tensor::adopt(DType dtype, void* data, const Shape& shape, bool read_only,
+                     void (*release)(void*), void* context) {
   const auto bytes = static_cast<std::size_t>(wengert::element_count(shape)) * size_of(dtype);
   if (data == nullptr && bytes > 0) {
     throw Error(ErrorKind::kValue, "tensor", "null data for shape " + shape.str());
   }
-  detail::Storage* storage = detail::adopt_memory(data, bytes, release, context);
+  detail::Storage* storage = detail::adopt_memory(data, bytes, read_only, release, context);
   return from_storage(storage, storage->data, dtype, shape, dense_strides(shape));
 }
 
@@ -123,14 +137,13 @@ Tensor::Tensor(const Tensor& other)
   detail::retain(storage_);
 }
 
-// The source is left without storage: it may only be destroyed or assigned to.
 Tensor::Tensor(Tensor&& other) noexcept
     : storage_(std::exchange(other.storage_, nullptr)),
       data_(std::exchange(other.data_, nullptr)),
       count_(std::exchange(other.count_, 0)),
-      dtype_(other.dtype_),
-      shape_(other.shape_),
-      strides_(other.strides_) {}
+      dtype_(std::exchange(other.dtype_, DType::kFloat32)),
+      shape_(std::exchange(other.shape_, Shape{0})),
+      strides_(std::exchange(other.strides_, Strides{1})) {}
 
 Tensor& Tensor::operator=(const Tensor& other) { return *this = Tensor(other); }
 

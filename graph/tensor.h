@@ -24,7 +24,8 @@ class Tensor;
 class WENGERT_API WriteGuard {
  public:
   /// `writer` names what writes ("Sgd::step") in such an error; it must be a string literal.
-  /// Throws Error(kValue) when the tensor is a broadcast view (elements that share memory).
+  /// Throws Error(kValue) when the tensor is a broadcast view (elements that share memory) or over
+  /// memory that the user gave as const.
   WriteGuard(Tensor& tensor, const char* writer,
              std::source_location where = std::source_location::current());
   std::byte* data() const { return data_; }
@@ -47,7 +48,7 @@ class WENGERT_API Tensor {
  public:
   /// A float32 scalar 0.
   Tensor();
-  /// Uninitialized, dense. Throws Error(kShape) on negative sizes or overflow, std::bad_alloc.
+  /// Uninitialized, dense. Throws Error(kShape) on negative sizes or overflow, Error(kMemory).
   static Tensor empty(DType dtype, const Shape& shape);
   static Tensor zeros(DType dtype, const Shape& shape);
   /// Every element `value`, converted to the dtype.
@@ -74,14 +75,18 @@ class WENGERT_API Tensor {
     return from(std::span<const T>(values.begin(), values.size()), shape);
   }
   /// Zero-copy over memory that the caller owns and keeps alive and unchanged, dense row-major;
-  /// any alignment of T's own. `release(context)`, if given, runs after the last use.
+  /// any alignment of T's own. `release(context)`, if given, runs after the last use. Memory that
+  /// comes as const is never written: a WriteGuard over it throws Error(kValue).
   template <class T>
-  static Tensor view_of(const T* data, const Shape& shape, void (*release)(void*) = nullptr,
+  static Tensor view_of(T* data, const Shape& shape, void (*release)(void*) = nullptr,
                         void* context = nullptr) {
-    return adopt(dtype_of<T>, const_cast<std::remove_const_t<T>*>(data), shape, release, context);
+    using Element = std::remove_const_t<T>;
+    return adopt(dtype_of<Element>, const_cast<Element*>(data), shape, std::is_const_v<T>, release,
+                 context);
   }
 
   Tensor(const Tensor& other);
+  /// The source is left as an empty float32 vector.
   Tensor(Tensor&& other) noexcept;
   Tensor& operator=(const Tensor& other);
   Tensor& operator=(Tensor&& other) noexcept;
@@ -142,7 +147,9 @@ class WENGERT_API Tensor {
   std::string str() const;
 
   /// Version of the memory: changes with every write guard over any tensor that shares it.
-  std::uint32_t version() const { return storage_->version.load(std::memory_order_acquire); }
+  std::uint32_t version() const {
+    return storage_ == nullptr ? 0 : storage_->version.load(std::memory_order_acquire);
+  }
 
   /// For the library itself: a tensor over counted storage.
   static Tensor from_storage(detail::Storage* retained, std::byte* data, DType dtype,
@@ -154,8 +161,8 @@ class WENGERT_API Tensor {
   struct Uninitialized {};
   explicit Tensor(Uninitialized) {}
   static Tensor copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape);
-  static Tensor adopt(DType dtype, void* data, const Shape& shape, void (*release)(void*),
-                      void* context);
+  static Tensor adopt(DType dtype, void* data, const Shape& shape, bool read_only,
+                      void (*release)(void*), void* context);
   const std::byte* checked(DType dtype) const;
   void check_item(DType dtype) const;
   void copy_out(DType dtype, void* destination) const;

@@ -13,6 +13,8 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<ThreadState*> threads;
+  std::vector<PoolAccount*> accounts;  ///< as many as threads were ever alive together
+  PoolAccount* free_accounts = nullptr;
 };
 
 Registry& registry() {
@@ -33,6 +35,12 @@ struct Retirement {
       threads.erase(std::remove(threads.begin(), threads.end(), &t_state), threads.end());
     }
     retire_block_pool();
+    {
+      std::lock_guard lock(registry().mutex);
+      PoolAccount* account = t_state.blocks.account;
+      account->next_free = registry().free_accounts;
+      registry().free_accounts = account;
+    }
     t_state.ended = true;
   }
 };
@@ -45,7 +53,16 @@ void register_thread_slow() {
   t_state.registered = true;
   t_retirement.armed = true;  // the first use constructs it and so books its destructor
   std::lock_guard lock(registry().mutex);
-  registry().threads.push_back(&t_state);
+  Registry& known = registry();
+  known.threads.push_back(&t_state);
+  PoolAccount*& account = t_state.blocks.account;
+  account = known.free_accounts;
+  if (account != nullptr) {
+    known.free_accounts = account->next_free;
+  } else {
+    account = new PoolAccount;
+    known.accounts.push_back(account);
+  }
 }
 
 void add_live_blocks(StorageStatistics& total) {
@@ -54,6 +71,10 @@ void add_live_blocks(StorageStatistics& total) {
     // Plain reads of another thread's counters: exact when that thread rests, as in tests.
     total.live_bytes += __atomic_load_n(&thread->blocks.live_bytes, __ATOMIC_RELAXED);
     total.live_blocks += __atomic_load_n(&thread->blocks.live_blocks, __ATOMIC_RELAXED);
+  }
+  for (const PoolAccount* account : registry().accounts) {
+    total.live_bytes -= account->returned_bytes.load(std::memory_order_relaxed);
+    total.live_blocks -= account->returned_blocks.load(std::memory_order_relaxed);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <source_location>
@@ -17,12 +18,22 @@ struct FreeBlock {
   FreeBlock* next;
 };
 
+/// What other threads gave back of a pool's blocks. It outlives its thread, and then serves
+/// another one.
+struct PoolAccount {
+  std::atomic<std::int64_t> returned_bytes{0};
+  std::atomic<std::int64_t> returned_blocks{0};
+  PoolAccount* next_free = nullptr;
+};
+
 /// Free storage blocks by size class: (64 − 7) powers of two, eight classes each.
 struct BlockPool {
   static constexpr int kClasses = 57 * 8 + 1;
   FreeBlock* heads[kClasses] = {};
-  std::size_t cached_bytes = 0;
+  PoolAccount* account = nullptr;  ///< from registration on
+  std::int64_t cached_bytes = 0;
   std::int64_t live_bytes = 0;
+  std::int64_t most_live_bytes = 0;
   std::int64_t live_blocks = 0;
   bool closed = false;
 };
@@ -59,6 +70,7 @@ inline void register_thread() {
     register_thread_slow();
 }
 
+/// Live blocks of all threads' pools, less what other threads gave back.
 void add_live_blocks(StorageStatistics& total);
 void retire_block_pool() noexcept;
 void retire_value_pool() noexcept;

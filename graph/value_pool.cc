@@ -203,7 +203,8 @@ Value* new_dense(DType dtype, int rank, const std::int64_t* sizes) {
 }
 
 void settle(Value* value) noexcept {
-  if (value->data != nullptr) {
+  // Memory of the user's may be null where there are no elements, and is released all the same.
+  if (value->data != nullptr || value->storage != nullptr) {
     if (!value->has(Value::kInline)) {  // inline elements stay: pictures print constants
       release(value->storage);
       value->storage = nullptr;

@@ -28,7 +28,9 @@ detail::Value* wrap(const Tensor& tensor) {
 
 }  // namespace
 
-Var::Var(const Tensor& tensor) : value_(wrap(tensor)) {}
+Var::Var(const Tensor& tensor)
+    // A tensor that was moved from has no storage, which every leaf has.
+    : value_(wrap(tensor.storage() != nullptr ? tensor : Tensor::empty(DType::kFloat32, {0}))) {}
 
 Var::Var(bool fractional, double real, std::int64_t integer) {
   using detail::Value;
@@ -96,10 +98,7 @@ Tensor Var::value() const {
   const detail::Value& v = checked();
   const Shape sizes = shape();
   if (v.has(detail::Value::kWeak)) {
-    const Tensor whole = v.dtype == DType::kInt64
-                             ? Tensor::scalar(*reinterpret_cast<const std::int64_t*>(v.data))
-                             : Tensor::scalar(*reinterpret_cast<const double*>(v.data));
-    return whole.to(dtype());
+    return detail::number_in(*this, dtype());
   }
   const Strides strides = v.has(detail::Value::kStrided)
                               ? Strides(std::span<const std::int64_t>(v.strides(), v.rank))
@@ -115,5 +114,17 @@ Tensor Var::value() const {
   detail::retain(v.storage);
   return Tensor::from_storage(v.storage, v.data, v.dtype, sizes, strides);
 }
+
+namespace detail {
+
+Tensor number_in(const Var& number, DType dtype) {
+  const Value& v = *number.get();
+  const Tensor whole = v.dtype == DType::kInt64
+                           ? Tensor::scalar(*reinterpret_cast<const std::int64_t*>(v.data))
+                           : Tensor::scalar(*reinterpret_cast<const double*>(v.data));
+  return whole.to(dtype);
+}
+
+}  // namespace detail
 
 }  // namespace wengert

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -27,11 +28,11 @@ class WENGERT_API Var {
   /// A constant: no gradient flows into it. Shares the tensor's memory.
   Var(const Tensor& tensor);  // NOLINT(google-explicit-constructor)
   /// A number that takes the dtype of the tensors it meets; alone it becomes float32, or int64
-  /// for an integer.
+  /// for an integer (one beyond int64 counts as fractional).
   template <Number T>
   Var(T number)  // NOLINT(google-explicit-constructor)
-      : Var(std::is_floating_point_v<T>, static_cast<double>(number),
-            static_cast<std::int64_t>(std::is_integral_v<T> ? number : T{})) {}
+      : Var(!fits_integer(number), static_cast<double>(number),
+            fits_integer(number) ? static_cast<std::int64_t>(number) : 0) {}
 
   Var(const Var& other) : value_(other.value_) {
     if (value_ != nullptr) detail::hold(value_);
@@ -88,10 +89,21 @@ class WENGERT_API Var {
   detail::Value* release() { return std::exchange(value_, nullptr); }
 
  private:
+  template <Number T>
+  static constexpr bool fits_integer(T number) {
+    if constexpr (std::is_floating_point_v<T>) return false;
+    return sizeof(T) < 8 || std::is_signed_v<T> ||
+           number <= static_cast<T>(std::numeric_limits<std::int64_t>::max());
+  }
   Var(bool fractional, double real, std::int64_t integer);
   const detail::Value& checked() const;
   detail::Value* value_ = nullptr;
 };
+
+namespace detail {
+/// A number (a Var made of one, no tensor) as a scalar of `dtype`.
+Tensor number_in(const Var& number, DType dtype);
+}  // namespace detail
 
 /// A differentiable input without history: gradients with respect to it can be asked for. It may
 /// be used on several tapes, one after the other.

@@ -100,7 +100,9 @@ void AtomicFile::open_temporary() {
 
 // Whether the temporary file of this slot is now open, locked and empty.
 bool AtomicFile::try_temporary(int slot) {
-  const std::string name = target_ + ".tmp" + (slot == 0 ? "" : std::to_string(slot));
+  const auto base = target_.rfind('/') + 1;  // 0 where there is no slash
+  const std::string name = target_.substr(0, base) + "." + target_.substr(base) + ".wengert-tmp" +
+                           (slot == 0 ? "" : std::to_string(slot));
   // O_NONBLOCK: a pipe left under that name must not make this wait.
   const int file = open_file(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
   if (file < 0) throw_system_error(path_, "cannot create " + name, errno);

@@ -45,8 +45,8 @@ WENGERT_API std::string read_file(const std::string& path,
 /// kill −9, a power cut), the old file stays as it was. Permissions of an old file are kept; a
 /// symbolic link is followed, so that the file it names is replaced.
 ///
-/// The temporary is `path` + ".tmp", locked while in use; a writer that was killed leaves it
-/// behind and the next one takes it over. Writers at the same time use ".tmp1", ".tmp2", …; the
+/// The temporary of "NAME" is ".NAME.wengert-tmp", locked while in use; a writer that was killed
+/// leaves it behind and the next one takes it over. Writers at the same time add 1, 2, … to it; the
 /// last to commit wins.
 class WENGERT_API AtomicFile {
  public:

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
 #include "wengert/ops/kernels/philox.h"
 
 namespace wengert {
@@ -45,8 +46,7 @@ void fill_uniform(Tensor& out, std::uint64_t seed, std::string_view name, std::u
                   double low, double high, std::source_location where) {
   if (!std::isfinite(low) || !std::isfinite(high) || low > high) {
     throw Error(ErrorKind::kValue, "fill_uniform",
-                "no interval [" + std::to_string(low) + ", " + std::to_string(high) + ")", {},
-                where);
+                "no interval [" + format_number(low) + ", " + format_number(high) + ")", {}, where);
   }
   const WriteGuard guard(out, "fill_uniform", where);
   kernels::fill_uniform(out.dtype(), floating_memory(guard, out, "fill_uniform", where),

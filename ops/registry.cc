@@ -42,6 +42,7 @@ Registry& registry() {
 void register_op(const OpDef& op) {
   if (op.name.empty()) reject(op, "has no name");
   if (op.infer == nullptr) reject(op, "has no infer function");
+  if (op.evaluate == nullptr && op.elementwise != nullptr) reject(op, "has no evaluate function");
   if (op.differentiable != 0 && op.vjp == nullptr) reject(op, "is differentiable without a vjp");
   if (op.doc.summary.empty() || op.doc.formula.empty()) reject(op, "lacks summary or formula");
   Registry& table = registry();

@@ -8,7 +8,7 @@
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
-#include "wengert/optim/passes/clip_global_norm.h"
+#include "wengert/optim/passes/gradients.h"
 
 namespace wengert::optim {
 namespace {
@@ -141,6 +141,10 @@ void check(const TrainOptions& options, const Split& split) {
 
 Evaluation evaluate(const Model& model, ParameterSet& parameters, const Examples& examples,
                     const std::vector<std::int64_t>& indices, std::int64_t batch_size) {
+  if (batch_size < 1) {
+    throw Error(ErrorKind::kValue, "evaluate", "batches of " + std::to_string(batch_size),
+                "a batch has at least 1 example");
+  }
   const NoGrad off;
   Evaluation result;
   std::int64_t correct = 0;
@@ -166,6 +170,11 @@ TrainResult train(const Model& model, ParameterSet& parameters, Optimizer& optim
   Session session(model, parameters, optimizer, examples, options);
   TrainResult result;
   const double first_rate = optimizer.rate();
+  struct Restore {
+    Optimizer& optimizer;
+    double rate;
+    ~Restore() { optimizer.set_rate(rate); }
+  } restore{optimizer, first_rate};
   for (std::int64_t epoch = 1; epoch <= options.epochs && !result.stopped; ++epoch) {
     EpochRecord record;
     record.epoch = epoch;

@@ -31,7 +31,9 @@ struct TrainOptions {
   std::int64_t epochs = 10;
   std::int64_t batch_size = 64;
   std::uint64_t seed = 1;
-  double final_rate_share = 1;  ///< the rate falls linearly to this share of itself at the end
+  /// The rate falls linearly to this share of itself in the last epoch; afterwards the optimizer
+  /// has the rate that it came with.
+  double final_rate_share = 1;
   const PassPipeline* loss_passes = nullptr;
   const PassPipeline* gradient_passes = nullptr;
   /// Called a few times a second at most, with the share of the epoch done.
@@ -49,7 +51,7 @@ struct TrainResult {
   double seconds = 0;
 };
 
-/// Loss and accuracy over examples, in batches, unrecorded.
+/// Loss and accuracy over examples, in batches of at least 1, unrecorded.
 struct Evaluation {
   double loss = 0;
   double accuracy = 0;

@@ -97,6 +97,7 @@ void OpChecker::check_gradient_rules(const Sample& sample) {
   if (arguments(sample).empty()) return;
   check_zero_cotangent(sample);
   check_repeated(sample);
+  check_outputs_apart(sample);
   check_two_uses(sample);
   check_same_variable(sample);
   check_float32_gradient(sample);
@@ -145,6 +146,37 @@ void OpChecker::check_repeated(const Sample& sample) {
            difference(recorded[k].value(), g,
                       {std::fmax(4, tests_.ulps64), std::fmax(largest_magnitude(g), sample.scale),
                        DType::kFloat64}));
+  }
+}
+
+/// A loss may depend on any one of an op's results: what each alone sends back adds up to what all
+/// send together.
+void OpChecker::check_outputs_apart(const Sample& sample) {
+  const std::vector<std::size_t> wanted = arguments(sample);
+  Tape tape;
+  const Recorded r = record(sample, sample.inputs, wanted);
+  if (r.outputs.size() < 2) return;
+  const auto whole = grad(r.outputs, r.arguments, r.cotangents, {.retain = true});
+  for (const bool recorded : {false, true}) {
+    std::vector<Tensor> totals;
+    for (const Var& g : whole) totals.push_back(zero_tensor_like(g));
+    double scale = sample.scale;
+    for (std::size_t j = 0; j < r.outputs.size(); ++j) {
+      const auto part = grad({&r.outputs[j], 1}, r.arguments, {&r.cotangents[j], 1},
+                             {.create_graph = recorded, .retain = true});
+      for (std::size_t k = 0; k < wanted.size(); ++k) {
+        const Tensor parts[] = {totals[k], part[k].value()};
+        scale = std::fmax(scale, largest_magnitude(parts[1]));
+        totals[k] = map(parts, [](std::span<const double> v) { return v[0] + v[1]; });
+      }
+    }
+    for (std::size_t k = 0; k < wanted.size(); ++k) {
+      expect(sample,
+             "one output at a time" + std::string(recorded ? ", recorded" : "") + ", argument " +
+                 std::to_string(wanted[k]),
+             difference(whole[k].value(), totals[k],
+                        {std::fmax(4, tests_.ulps64), scale, DType::kFloat64}));
+    }
   }
 }
 

@@ -37,6 +37,7 @@ class OpChecker {
   void check_views(const Sample& sample);
   void check_zero_cotangent(const Sample& sample);
   void check_repeated(const Sample& sample);
+  void check_outputs_apart(const Sample& sample);
   void check_two_uses(const Sample& sample);
   void check_same_variable(const Sample& sample);
   void check_float32_gradient(const Sample& sample);

@@ -98,6 +98,21 @@ Tensor cotangent_like(const Var& y, int seed) {
   return Tensor::from(values, y.shape()).to(y.dtype());
 }
 
+namespace {
+
+/// Leaves blocks full of NaN in the pool that the next tensors of this size are made from.
+void poison(DType dtype, const Shape& shape) {
+  Tensor blocks[] = {Tensor::empty(dtype, shape), Tensor::empty(dtype, shape),
+                     Tensor::empty(dtype, shape), Tensor::empty(dtype, shape)};
+  for (Tensor& block : blocks) {
+    const WriteGuard guard(block, "poison");
+    std::memset(guard.data(), 0xff,
+                static_cast<std::size_t>(block.element_count()) * size_of(dtype));
+  }
+}
+
+}  // namespace
+
 Recorded record(const Sample& sample, std::span<const Tensor> inputs,
                 const std::vector<std::size_t>& arguments, int seed) {
   Recorded recorded;
@@ -111,6 +126,9 @@ Recorded record(const Sample& sample, std::span<const Tensor> inputs,
     recorded.outputs.push_back(y);
     recorded.cotangents.push_back(cotangent_like(y, seed++));
   }
+  // What the gradients will be written into holds NaN: an element that is left out shows.
+  for (const Tensor& input : inputs) poison(input.dtype(), input.shape());
+  for (const Var& output : recorded.outputs) poison(output.dtype(), output.shape());
   return recorded;
 }
 

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "wengert/graph/op.h"
+#include "wengert/graph/text.h"
 
 // What ops that make tensors from sizes and numbers share. Private to the library.
 namespace wengert::ops {
@@ -49,7 +50,7 @@ inline void require_held(const OpCall& call, DType dtype, const char* what, doub
   if (!holds(dtype, value)) {
     call.fail(
         ErrorKind::kValue,
-        std::string(what) + " " + std::to_string(value) + " is no " + std::string(name_of(dtype)),
+        std::string(what) + " " + format_number(value) + " is no " + std::string(name_of(dtype)),
         "choose a floating dtype");
   }
 }

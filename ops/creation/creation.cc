@@ -6,6 +6,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "wengert/graph/text.h"
 #include "wengert/ops/creation/checks.h"
 
 namespace wengert {
@@ -64,8 +65,8 @@ void evaluate_like(EvalContext& call) {
 void require_range_dtype(const OpCall& call, const RangeAttributes& a) {
   if (a.dtype == DType::kBool) call.fail(ErrorKind::kDType, "bool has no ranges");
   if (!std::isfinite(a.start) || !std::isfinite(a.stop)) {
-    call.fail(ErrorKind::kValue, "ends must be finite, got " + std::to_string(a.start) + " and " +
-                                     std::to_string(a.stop));
+    call.fail(ErrorKind::kValue, "ends must be finite, got " + format_number(a.start) + " and " +
+                                     format_number(a.stop));
   }
 }
 
@@ -74,18 +75,18 @@ void infer_arange(InferContext& call) {
   const auto& a = call.attributes<RangeAttributes>();
   require_range_dtype(call, a);
   if (a.step == 0 || !std::isfinite(a.step)) {
-    call.fail(ErrorKind::kValue, "step must be finite and not 0, got " + std::to_string(a.step));
+    call.fail(ErrorKind::kValue, "step must be finite and not 0, got " + format_number(a.step));
   }
   const double count = std::fmax(0, std::ceil((a.stop - a.start) / a.step));
   if (!(count < 0x1p53)) {
-    call.fail(ErrorKind::kValue, "too many elements: from " + std::to_string(a.start) + " to " +
-                                     std::to_string(a.stop) + " by " + std::to_string(a.step));
+    call.fail(ErrorKind::kValue, "too many elements: from " + format_number(a.start) + " to " +
+                                     format_number(a.stop) + " by " + format_number(a.step));
   }
   if (count > 0) {
     require_held(call, a.dtype, "start", a.start);
     if (count > 1) {
       if (!is_floating(a.dtype) && std::trunc(a.step) != a.step) {
-        call.fail(ErrorKind::kValue, "step " + std::to_string(a.step) + " is not whole",
+        call.fail(ErrorKind::kValue, "step " + format_number(a.step) + " is not whole",
                   "choose a floating dtype");
       }
       require_held(call, a.dtype, "the last element", a.start + (count - 1) * a.step);

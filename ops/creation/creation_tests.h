@@ -116,11 +116,11 @@ WENGERT_OP_TESTS(full) {
       Tensor::scalar(std::numeric_limits<std::int64_t>::min())));
   const auto bad = [](double value, DType dtype) { return [=] { full({2}, value, dtype); }; };
   tests.rejected.push_back(
-      {"fraction", bad(1.5, DType::kInt32), ErrorKind::kValue, "value 1.500000 is no int32"});
+      {"fraction", bad(1.5, DType::kInt32), ErrorKind::kValue, "value 1.5 is no int32"});
   tests.rejected.push_back(
-      {"too large", bad(256, DType::kUint8), ErrorKind::kValue, "value 256.000000 is no uint8"});
+      {"too large", bad(256, DType::kUint8), ErrorKind::kValue, "value 256 is no uint8"});
   tests.rejected.push_back(
-      {"2 as bool", bad(2, DType::kBool), ErrorKind::kValue, "value 2.000000 is no bool"});
+      {"2 as bool", bad(2, DType::kBool), ErrorKind::kValue, "value 2 is no bool"});
   tests.rejected.push_back(
       {"NaN as integer", bad(kNan, DType::kInt64), ErrorKind::kValue, "value nan is no int64"});
   return tests;
@@ -147,15 +147,14 @@ WENGERT_OP_TESTS(arange) {
     return [=] { arange(start, stop, step, dtype); };
   };
   tests.rejected = {
-      {"step 0", bad(0, 1, 0), ErrorKind::kValue, "step must be finite and not 0, got 0.000000"},
+      {"step 0", bad(0, 1, 0), ErrorKind::kValue, "step must be finite and not 0, got 0"},
       {"step NaN", bad(0, 1, kNan), ErrorKind::kValue, "step must be finite and not 0, got nan"},
-      {"infinite", bad(0, kInfinity, 1), ErrorKind::kValue,
-       "ends must be finite, got 0.000000 and inf"},
+      {"infinite", bad(0, kInfinity, 1), ErrorKind::kValue, "ends must be finite, got 0 and inf"},
       {"too many", bad(0, 1, 1e-300), ErrorKind::kValue,
-       "too many elements: from 0.000000 to 1.000000 by 0.000000"},
-      {"fraction", bad(0, 4, .5, DType::kInt32), ErrorKind::kValue, "step 0.500000 is not whole"},
+       "too many elements: from 0 to 1 by 1e-300"},
+      {"fraction", bad(0, 4, .5, DType::kInt32), ErrorKind::kValue, "step 0.5 is not whole"},
       {"too large", bad(250, 260, 1, DType::kUint8), ErrorKind::kValue,
-       "the last element 259.000000 is no uint8"},
+       "the last element 259 is no uint8"},
       {"bool", bad(0, 2, 1, DType::kBool), ErrorKind::kDType, "bool has no ranges"}};
   tests.order = 0;
   return tests;
@@ -181,7 +180,7 @@ WENGERT_OP_TESTS(linspace) {
   tests.rejected = {
       {"negative", [] { linspace(0, 1, -1); }, ErrorKind::kShape, "negative count -1"},
       {"infinite", [] { linspace(0, kInfinity, 3); }, ErrorKind::kValue,
-       "ends must be finite, got 0.000000 and inf"},
+       "ends must be finite, got 0 and inf"},
       {"integers", [] { linspace(0, 1, 3, DType::kInt32); }, ErrorKind::kDType,
        "the result must be float32 or float64, not int32"},
       {"too many", [] { linspace(0, 1, INT64_MAX); }, ErrorKind::kShape,

@@ -1,6 +1,8 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <algorithm>
+
 #include "wengert/ops/kernels/gemm.h"
 
 namespace wengert {
@@ -93,6 +95,7 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
   const TensorView views[] = {a, b, c};
   const Batch batch(batch_shape, views);
   dispatch_floating(c.dtype, [&]<class T>(T) {
+    if (batch.count() == 0 && !accumulate) std::fill_n(c.as<T>(), c.count(), T(0));
     for (std::int64_t i = 0; i < batch.count(); ++i) {
       const bool add = accumulate || !batch.first_visit(2, i);
       kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k,
@@ -281,9 +284,10 @@ Tensor matmul_reference(const Tensor& a, const Tensor& b) {
 WENGERT_OP_TESTS(matmul) {
   OpTests tests;
   const std::pair<Shape, Shape> patterns[] = {
-      {{2, 3}, {3, 4}},    {{1, 1}, {1, 1}},         {{17, 33}, {33, 9}},    {{0, 3}, {3, 2}},
-      {{2, 0}, {0, 3}},    {{3, 4}, {4, 0}},         {{2, 3, 4}, {2, 4, 5}}, {{2, 3, 4}, {4, 5}},
-      {{3, 4}, {5, 4, 2}}, {{2, 1, 3, 4}, {3, 4, 2}}};
+      {{2, 3}, {3, 4}},          {{1, 1}, {1, 1}},    {{17, 33}, {33, 9}},
+      {{0, 3}, {3, 2}},          {{2, 0}, {0, 3}},    {{3, 4}, {4, 0}},
+      {{2, 3, 4}, {2, 4, 5}},    {{2, 3, 4}, {4, 5}}, {{3, 4}, {5, 4, 2}},
+      {{2, 1, 3, 4}, {3, 4, 2}}, {{2, 3}, {0, 3, 4}}, {{0, 2, 3}, {1, 3, 4}}};
   int seed = 0;
   for (const auto& [a, b] : patterns) {
     Sample sample;

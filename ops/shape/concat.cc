@@ -39,23 +39,25 @@ void infer_concat(InferContext& call) {
       call.fail(ErrorKind::kShape, call.describe(0) + " and " + call.describe(i) +
                                        " differ beside axis " + std::to_string(axis));
     }
-    shape[axis] += call.size(i, axis);
+    if (__builtin_add_overflow(shape[axis], call.size(i, axis), &shape[axis])) {
+      call.fail(ErrorKind::kShape, "the size of axis " + std::to_string(axis) + " overflows");
+    }
   }
   call.output(call.dtype(0), shape);
 }
 
 void evaluate_concat(EvalContext& call) {
   const TensorView out = call.output();
+  if (out.count() == 0) return;
   const int axis = call.resolve_axis(call.attributes<ConcatAttributes>().axis, out.rank);
   std::int64_t outer = 1;
   for (int d = 0; d < axis; ++d) outer *= out.sizes[d];
-  const auto row =
-      outer == 0 ? 0 : out.count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
+  const auto row = out.count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
   std::int64_t position = 0;
   for (int i = 0; i < call.input_count(); ++i) {
     const DenseInput x(call.input(i));
     const std::int64_t piece =
-        outer == 0 ? 0 : x.view().count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
+        x.view().count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
     for (std::int64_t o = 0; o < outer && piece > 0; ++o) {
       std::memcpy(out.data + o * row + position, x.view().data + o * piece,
                   static_cast<std::size_t>(piece));

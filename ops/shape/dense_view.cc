@@ -1,7 +1,11 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/strided.h"
@@ -31,21 +35,46 @@ void check_inside(const OpCall& call, const Shape& view, const ViewAttributes& a
     call.fail(ErrorKind::kShape, std::to_string(attributes.strides.size()) +
                                      " strides for a view of shape " + view.str());
   }
+  if (element_count(view) == 0) return;
   std::int64_t low = attributes.offset, high = attributes.offset;
+  bool inside = true;
   for (int d = 0; d < view.size(); ++d) {
-    const std::int64_t reach = (view[d] - 1) * attributes.strides[d];
-    (reach < 0 ? low : high) += reach;
+    std::int64_t reach;
+    inside &= !__builtin_mul_overflow(view[d] - 1, attributes.strides[d], &reach);
+    std::int64_t& end = reach < 0 ? low : high;
+    inside &= !__builtin_add_overflow(end, reach, &end);
   }
-  if (element_count(view) > 0 && (low < 0 || high >= count)) {
-    call.fail(ErrorKind::kIndex, "the view reaches from " + std::to_string(low) + " to " +
-                                     std::to_string(high) + " of " + std::to_string(count) +
-                                     " elements");
+  if (!inside || low < 0 || high >= count) {
+    call.fail(ErrorKind::kIndex, "the view leaves the " + std::to_string(count) +
+                                     " elements: shape " + view.str() + ", strides " +
+                                     attributes.strides.str() + ", offset " +
+                                     std::to_string(attributes.offset));
+  }
+}
+
+/// Fails unless each stride passes over all that smaller strides reach: then no two elements of
+/// the view share a place, as in every slice or diagonal of a dense tensor.
+void check_apart(const OpCall& call, const Shape& view, const Strides& strides) {
+  if (element_count(view) <= 1) return;
+  std::vector<std::pair<std::int64_t, std::int64_t>> axes;  // stride, size
+  for (int d = 0; d < view.size(); ++d) {
+    if (view[d] > 1) axes.emplace_back(std::abs(strides[d]), view[d]);
+  }
+  std::sort(axes.begin(), axes.end());
+  std::int64_t reached = 0;  // stays inside the tensor, as check_inside holds
+  for (const auto& [stride, size] : axes) {
+    if (stride <= reached) {
+      call.fail(ErrorKind::kValue, "elements of a view of shape " + view.str() + " with strides " +
+                                       strides.str() + " share places");
+    }
+    reached += stride * (size - 1);
   }
 }
 
 void infer_place_view(InferContext& call) {
   const auto& attributes = call.attributes<ViewAttributes>();
   check_inside(call, call.shape(0), attributes, element_count(attributes.shape));
+  check_apart(call, call.shape(0), attributes.strides);
   call.output(call.dtype(0), attributes.shape);
 }
 
@@ -92,6 +121,7 @@ void place_view_vjp(VjpContext& c) {
 void infer_take_view(InferContext& call) {
   const auto& attributes = call.attributes<ViewAttributes>();
   check_inside(call, attributes.shape, attributes, element_count(call.shape(0)));
+  check_apart(call, attributes.shape, attributes.strides);
   call.output(call.dtype(0), attributes.shape);
 }
 
@@ -172,15 +202,22 @@ WENGERT_OP_TESTS(place_view) {
           return i[0] % 2 == 0 && i[1] % 2 == 0 ? element(x[0], {i[0] / 2, 2 - i[1] / 2}) : 0.0;
         });
       });
-  tests.rejected = {{"outside", [] { place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
-                     "the view reaches from 0 to 4 of 4 elements"},
-                    {"before", [] { place_view(zeros32({3}), {4}, {-1}, 1); }, ErrorKind::kIndex,
-                     "the view reaches from -1 to 1 of 4 elements"},
-                    {"strides",
-                     [] {
-                       place_view(zeros32({3}), {4}, {1, 1}, 0);
-                     },
-                     ErrorKind::kShape, "2 strides for a view of shape [3]"}};
+  tests.rejected = {
+      {"outside", [] { place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
+       "the view leaves the 4 elements: shape [3], strides [2], offset 0"},
+      {"before", [] { place_view(zeros32({3}), {4}, {-1}, 1); }, ErrorKind::kIndex,
+       "the view leaves the 4 elements: shape [3], strides [-1], offset 1"},
+      {"beyond 64 bits", [] { place_view(zeros32({5}), {4}, {std::int64_t{1} << 62}, 0); },
+       ErrorKind::kIndex,
+       "the view leaves the 4 elements: shape [5], strides [4611686018427387904], "
+       "offset 0"},
+      {"twice", [] { place_view(zeros32({3}), {4}, {0}, 0); }, ErrorKind::kValue,
+       "elements of a view of shape [3] with strides [0] share places"},
+      {"strides",
+       [] {
+         place_view(zeros32({3}), {4}, {1, 1}, 0);
+       },
+       ErrorKind::kShape, "2 strides for a view of shape [3]"}};
   return tests;
 }
 
@@ -192,12 +229,18 @@ WENGERT_OP_TESTS(take_view) {
       [](std::span<const Tensor> x) {
         return by_index({3}, [&](const Dims& i) { return element(x[0], {i[0], i[0]}); });
       });
-  tests.rejected = {{"outside", [] { take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,
-                     "the view reaches from 0 to 3 of 3 elements"},
-                    {"before", [] { take_view(zeros32({3}), {2}, {-1}, 0); }, ErrorKind::kIndex,
-                     "the view reaches from -1 to 0 of 3 elements"},
-                    {"strides", [] { take_view(zeros32({3}), {3}, {}, 0); }, ErrorKind::kShape,
-                     "0 strides for a view of shape [3]"}};
+  tests.rejected = {
+      {"outside", [] { take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,
+       "the view leaves the 3 elements: shape [4], strides [1], offset 0"},
+      {"before", [] { take_view(zeros32({3}), {2}, {-1}, 0); }, ErrorKind::kIndex,
+       "the view leaves the 3 elements: shape [2], strides [-1], offset 0"},
+      {"twice",
+       [] {
+         take_view(zeros32({3}), {2, 2}, {1, 1}, 0);
+       },
+       ErrorKind::kValue, "elements of a view of shape [2,2] with strides [1,1] share places"},
+      {"strides", [] { take_view(zeros32({3}), {3}, {}, 0); }, ErrorKind::kShape,
+       "0 strides for a view of shape [3]"}};
   return tests;
 }
 #endif

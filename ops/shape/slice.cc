@@ -102,8 +102,9 @@ void slice_vjp(VjpContext& c) {
     const std::int64_t step = attributes.steps.empty() ? 1 : attributes.steps[k];
     std::int64_t start = attributes.starts[k];
     if (start < 0) start += shape[axis];
+    if (sizes[axis] == 0) continue;
     start = std::clamp<std::int64_t>(start, 0, step > 0 ? shape[axis] : shape[axis] - 1);
-    if (sizes[axis] > 0) offset += start * strides[axis];
+    offset += start * strides[axis];
     strides[axis] = stepped(strides[axis], step, sizes[axis]);
   }
   if (element_count(sizes) == 0) offset = 0;

@@ -46,26 +46,4 @@ bool ClipGlobalNorm::run(Graph& graph, PassContext& context) {
   return true;
 }
 
-bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassContext& context) {
-  Graph graph;
-  bool recorded = false;
-  for (Gradients::Entry& entry : gradients.entries()) {
-    if (entry.parameter == nullptr) continue;
-    graph.add(entry.parameter->name(), entry.gradient, entry.parameter);
-    recorded |= entry.gradient.requires_grad();
-  }
-  bool changed;
-  if (recorded) {
-    changed = passes.run(graph, context);
-  } else {
-    const NoGrad off;
-    changed = passes.run(graph, context);
-  }
-  std::size_t next = 0;
-  for (Gradients::Entry& entry : gradients.entries()) {
-    if (entry.parameter != nullptr) entry.gradient = graph.roots()[next++].value;
-  }
-  return changed;
-}
-
 }  // namespace wengert::optim

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "wengert/autodiff/backward.h"
 #include "wengert/graph/pass.h"
 
 namespace wengert::optim {
@@ -23,9 +22,5 @@ class WENGERT_API ClipGlobalNorm : public Pass {
   double limit_;
   double last_norm_ = 0;
 };
-
-/// Runs passes over finished gradients: each parameter's gradient is a root of its name.
-WENGERT_API bool run_on_gradients(const PassPipeline& passes, Gradients& gradients,
-                                  PassContext& context);
 
 }  // namespace wengert::optim

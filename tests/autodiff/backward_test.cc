@@ -27,6 +27,29 @@ TEST(Backward, SeveralGradientsFromOneTape) {
   EXPECT_ERROR(gradients[Var()], kGraph, "an empty Var");
 }
 
+TEST(Backward, AfterOneThatFailedSaysSo) {
+  Tape tape;
+  const Var x = variable(0.5);
+  const Var h = exp(x);
+  const Var y = exp(h);
+  tape.name(h, "h");
+  on_gradient(
+      "h", [](void*, const Tensor&) { throw std::runtime_error("the hook's own"); }, nullptr);
+  EXPECT_THROW(backward(y), std::runtime_error);
+  EXPECT_ERROR(backward(y), kGraph,
+               "its saved values were given back by an earlier backward that ended in an error");
+  const Var again = exp(x);
+  EXPECT_EQ(backward(again)[x].scalar_value(), again.scalar_value());
+}
+
+TEST(Backward, AVariableThatNoOpHasUsedCanBeNamed) {
+  Tape tape;
+  const Var x = variable(2.0);
+  tape.name(x, "x");
+  EXPECT_EQ(backward(x * x)[x].scalar_value(), 4);
+  EXPECT_EQ(tape.find("x"), 0u);
+}
+
 TEST(Backward, TwiceNeedsRetain) {
   Tape tape;
   const Var x = variable(0.5);

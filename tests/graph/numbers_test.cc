@@ -38,11 +38,11 @@ TEST(Numbers, AloneTheyAreFloat32OrInt64) {
 
 TEST(Numbers, ThatADtypeCannotHoldAreErrors) {
   const Var i32 = Tensor::from({1, 2}, {2}), u8 = Tensor::full(DType::kUint8, {2}, 1);
-  EXPECT_ERROR(i32 * 2.5, kDType, "the number 2.500000 does not fit into an int32 tensor");
+  EXPECT_ERROR(i32 * 2.5, kDType, "the number 2.5 does not fit into an int32 tensor");
   EXPECT_ERROR(i32 + (std::int64_t{1} << 40), kDType,
-               "the number 1099511627776.000000 does not fit into an int32 tensor");
-  EXPECT_ERROR(u8 + 256, kDType, "the number 256.000000 does not fit into an uint8 tensor");
-  EXPECT_ERROR(u8 - (-1), kDType, "the number -1.000000 does not fit into an uint8 tensor");
+               "the number 1099511627776 does not fit into an int32 tensor");
+  EXPECT_ERROR(u8 + 256, kDType, "the number 256 does not fit into an uint8 tensor");
+  EXPECT_ERROR(u8 - (-1), kDType, "the number -1 does not fit into an uint8 tensor");
   EXPECT_EQ((u8 + 255).value().at(0), 0);  // the sum wraps around, as documented
   const std::int64_t big = (std::int64_t{1} << 62) + 1;
   const Var i64 = Tensor::scalar(std::int64_t{0});

@@ -124,6 +124,50 @@ TEST(Parameter, FrozenOnesEnterAsConstants) {
   }
 }
 
+TEST(Parameter, AddedValuesAreTheSetsOwn) {
+  static const double kValues[] = {1, 2};
+  const Tensor shared = Tensor::from({1.0, 2.0}, {2});
+  ParameterSet first, second;
+  for (ParameterSet* set : {&first, &second}) {
+    set->add("shared", shared);
+    set->add("const", Tensor::view_of(kValues, {2}));
+  }
+  for (const char* name : {"shared", "const"}) {
+    const WriteGuard guard(first.at(name).mutable_value(), "test");
+    guard.span<double>()[0] = 9;
+    EXPECT_EQ(second.at(name).value().at(0), 1) << name;
+  }
+  EXPECT_EQ(shared.at(0), 1);
+  Tensor moved = Tensor::from({1.0, 2.0}, {2});
+  const std::byte* memory = moved.data();
+  EXPECT_EQ(first.add("moved", std::move(moved)).value().data(), memory);
+}
+
+TEST(Parameter, UseFollowsTheValueAndWhetherItIsTrained) {
+  ParameterSet set;
+  Parameter& w = set.add("w", Tensor::scalar(1.0));
+  Tape tape;
+  EXPECT_EQ(use(w).scalar_value(), 1);
+  const std::uint32_t nodes = tape.size();
+  EXPECT_EQ(use(w).scalar_value(), 1);
+  EXPECT_EQ(tape.size(), nodes);
+  const Var before = use(w);
+  w.mutable_value() = Tensor::scalar(5.0);
+  EXPECT_EQ(use(w).scalar_value(), 5);
+  const Var both = before * use(w);
+  EXPECT_ERROR(backward(both), kGraph,
+               "the value depends on parameter 'w' as it was before and after a write to it");
+  EXPECT_EQ(grad(before * use(w), use(w)).scalar_value(), 1);
+  w.set_trainable(false);
+  EXPECT_FALSE(use(w).requires_grad());
+  const std::uint32_t after = tape.size();
+  {
+    const NoGrad off;
+    use(w);
+  }
+  EXPECT_EQ(tape.size(), after);
+}
+
 TEST(Parameter, WithoutATapeUseGivesTheValue) {
   ParameterSet set;
   Parameter& w = set.add("w", Tensor::scalar(3.0));

@@ -108,6 +108,17 @@ TEST(WriteGuard, AStepBetweenForwardAndBackwardIsFound) {
   EXPECT_EQ(backward(sum(again * again)).at("layer/weight").value().at(0), 18);
 }
 
+TEST(WriteGuard, MemoryGivenAsConstIsNeverWritten) {
+  static const double kValues[] = {1, 2};
+  Tensor view = Tensor::view_of(kValues, {2});
+  EXPECT_ERROR(WriteGuard(view, "test"), kValue,
+               "this is a view of memory that was given as const");
+  double values[] = {1, 2};
+  Tensor writable = Tensor::view_of(values, {2});
+  set_first(writable, 9, "test");
+  EXPECT_EQ(values[0], 9);
+}
+
 TEST(WriteGuard, WritingAfterBackwardIsTheUsualStep) {
   ParameterSet parameters;
   Parameter& weight = parameters.add("w", Tensor::from({1.0, 2.0}, {2}));

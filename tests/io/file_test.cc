@@ -114,10 +114,17 @@ TEST(AtomicFile, KeepsPermissionsAndFollowsLinks) {
 
 TEST(AtomicFile, TakesOverWhatAKilledWriterLeft) {
   TemporaryFolder folder;
-  put_bytes(folder / "f.tmp", std::string(1000, 'x'));
+  put_bytes(folder / ".f.wengert-tmp", std::string(1000, 'x'));
   write_file_atomically(folder / "f", "new");
   EXPECT_EQ(get_bytes(folder / "f"), "new");
   EXPECT_EQ(folder.names(), std::set<std::string>{"f"});
+}
+
+TEST(AtomicFile, LeavesFilesOfLikeNamesAlone) {
+  TemporaryFolder folder;
+  put_bytes(folder / "f.tmp", "mine");
+  write_file_atomically(folder / "f", "new");
+  EXPECT_EQ(get_bytes(folder / "f.tmp"), "mine");
 }
 
 TEST(AtomicFile, WritersAtTheSameTimeDoNotMix) {
@@ -126,7 +133,7 @@ TEST(AtomicFile, WritersAtTheSameTimeDoNotMix) {
   AtomicFile second(folder / "f");
   first.write("first");
   second.write("second");
-  EXPECT_EQ(folder.names(), (std::set<std::string>{"f.tmp", "f.tmp1"}));
+  EXPECT_EQ(folder.names(), (std::set<std::string>{".f.wengert-tmp", ".f.wengert-tmp1"}));
   second.commit();
   EXPECT_EQ(get_bytes(folder / "f"), "second");
   first.commit();

@@ -6,6 +6,7 @@
 
 #include "tests/optim/training_models.h"
 #include "wengert/optim/passes/clip_global_norm.h"
+#include "wengert/optim/passes/gradients.h"
 #include "wengert/optim/passes/l2_penalty.h"
 
 namespace wengert::optim {
@@ -238,6 +239,27 @@ TEST(ClipGlobalNorm, CanBeDifferentiated) {
     EXPECT_NEAR(exact[i], (clipped_sum(up, nullptr) - clipped_sum(down, nullptr)) / 2e-5, 1e-8);
     EXPECT_GT(std::fabs(exact[i]), 0.01);
   }
+}
+
+/// A pass that does what none may do to gradients.
+class DropsRoots : public Pass {
+ public:
+  std::string_view name() const override { return "drops_roots"; }
+  bool run(Graph& graph, PassContext&) override {
+    graph.roots().pop_back();
+    return true;
+  }
+};
+
+TEST(RunOnGradients, RefusesAPassThatTakesOneAway) {
+  Thirteen thirteen;
+  const std::vector<double> before = thirteen.values();
+  PassPipeline passes;
+  passes.add(std::make_unique<DropsRoots>());
+  PassContext context;
+  EXPECT_EQ(error_of([&] { run_on_gradients(passes, thirteen.gradients, context); }).kind(),
+            ErrorKind::kGraph);
+  EXPECT_EQ(thirteen.values(), before);
 }
 
 TEST(ClipGlobalNorm, RefusesBadLimits) {

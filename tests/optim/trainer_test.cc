@@ -84,6 +84,7 @@ TEST(Train, TheRateFallsLinearly) {
   for (std::size_t i = 0; i < 5; ++i) {
     EXPECT_NEAR(result.epochs[i].rate, 0.4 - 0.05 * static_cast<double>(i), 1e-15);
   }
+  EXPECT_EQ(sgd.rate(), 0.4);  // training on starts from the rate that was given
 }
 
 // ------------------------------------------------------------ the same bits on any threads
@@ -235,6 +236,8 @@ TEST(Train, RefusesBadOptions) {
   EXPECT_EQ(kind_of({}, {}), ErrorKind::kValue);
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(kind_of(split, {.epochs = 2, .final_rate_share = nan}), ErrorKind::kValue);
+  EXPECT_EQ(error_of([&] { evaluate(linear_model, parameters, examples, split.train, 0); }).kind(),
+            ErrorKind::kValue);
   Split beyond;
   beyond.train = {0, 10};
   EXPECT_EQ(kind_of(beyond, {}), ErrorKind::kIndex);

@@ -1,0 +1,143 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <optional>
+
+#include "tests/graph/errors.h"
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/op.h"
+#include "wengert/graph/tape.h"
+#include "wengert/ops/ops.h"
+
+// The one way into every op: what it refuses, and what a refused call leaves behind.
+namespace wengert {
+namespace {
+
+const std::source_location kHere = std::source_location::current();
+
+void infer_nothing(InferContext&) {}
+void infer_same(InferContext& call) { call.output(call.dtype(0), call.shape(0)); }
+void infer_two(InferContext& call) {
+  infer_same(call);
+  infer_same(call);
+}
+void evaluate_nothing(EvalContext&) {}
+
+OpDef op_with(void (*infer)(InferContext&), void (*evaluate)(EvalContext&)) {
+  OpDef op;
+  op.name = "broken";
+  op.doc = {.summary = "For tests.", .formula = "y = x"};
+  op.infer = infer;
+  op.evaluate = evaluate;
+  return op;
+}
+
+class Misuse : public testing::TestWithParam<bool> {
+ protected:
+  Misuse() {
+    if (GetParam()) tape_.emplace();
+  }
+  std::optional<Tape> tape_;
+  const Var x_ = variable(Tensor::from({1.0f, 2.0f}, {2}));
+};
+
+TEST_P(Misuse, OfRegisteredOps) {
+  EXPECT_ERROR(apply(*find_op("add"), x_, kHere), kValue, "1 inputs");
+  EXPECT_ERROR(apply(*find_op("tanh"), x_, x_, kHere), kValue, "2 inputs");
+  EXPECT_ERROR(apply(*find_op("clip"), x_, kHere), kInternal, "applied without its attributes");
+  EXPECT_ERROR(apply(*find_op("sum"), x_, kHere), kInternal, "applied without its attributes");
+  EXPECT_ERROR(apply(*find_op("trace"), x_, kHere), kInternal, "a composite is not applied itself");
+  const int attributes = 0;
+  const Var* inputs[] = {&x_};
+  EXPECT_ERROR(apply(*find_op("tanh"), inputs, &attributes, kHere), kInternal,
+               "attributes given to an op that has none");
+}
+
+TEST_P(Misuse, OfBrokenRecords) {
+  EXPECT_ERROR(apply(op_with(infer_nothing, evaluate_nothing), x_, kHere), kInternal,
+               "its infer states no output");
+  EXPECT_ERROR(apply(op_with(infer_two, evaluate_nothing), x_, kHere), kInternal,
+               "has several outputs");
+  EXPECT_ERROR(apply(op_with(infer_same, nullptr), x_, kHere), kInternal,
+               "its record has no evaluate, but its output is no view");
+}
+
+INSTANTIATE_TEST_SUITE_P(Tape, Misuse, testing::Bool(),
+                         [](const auto& info) { return info.param ? "live" : "none"; });
+
+TEST(Apply, AFailedCallLeavesTheTapeAsItWas) {
+  Tape tape;
+  const Tensor a = Tensor::zeros(DType::kFloat32, {2, 3}), b = Tensor::zeros(DType::kFloat32, {4});
+  EXPECT_THROW(matmul(a, a), Error);
+  EXPECT_THROW(Var(a) + b, Error);
+  EXPECT_EQ(tape.size(), 0u);
+}
+
+TEST(Apply, ErrorsFromBelowCarryOpScopeAndLine) {
+  const Scope scope("encoder");
+  constexpr std::int64_t kLarge = std::int64_t{1} << 40;
+  try {
+    broadcast_to(Tensor::zeros(DType::kFloat32, {1, 1}), {kLarge, kLarge});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.op(), "broadcast_to");
+    EXPECT_EQ(error.scope(), "encoder");
+    EXPECT_EQ(base_name(error.file()), "apply_test.cc");
+  }
+}
+
+TEST(Apply, MemoryThatTheSystemDoesNotHaveIsAnError) {
+  const Var wide = broadcast_to(Tensor::zeros(DType::kFloat32, {1}), {std::int64_t{1} << 59});
+  try {
+    const Var sum = wide + 1;
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kMemory) << error.what();
+    EXPECT_EQ(error.op(), "add");
+    EXPECT_EQ(base_name(error.file()), "apply_test.cc");
+  }
+}
+
+TEST(Apply, NumbersBeyondInt64AreFractional) {
+  const Var y = Var(Tensor::scalar(1.0)) * std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(y.scalar_value(), 0x1p64);
+}
+
+TEST(Apply, ANumberAsCotangentTakesTheDtype) {
+  Tape tape;
+  const Var x = variable(3.0f), z = variable(3.0);
+  const Var yx = x * x, yz = z * z, two = 2.0;
+  const Var gx = grad({&yx, 1}, {&x, 1}, {&two, 1})[0];
+  EXPECT_EQ(gx.dtype(), DType::kFloat32);
+  EXPECT_EQ(gx.scalar_value(), 12);
+  const Var third = 1.0 / 3;
+  EXPECT_EQ(grad({&yz, 1}, {&z, 1}, {&third, 1})[0].scalar_value(), 2.0);
+}
+
+TEST(Apply, AMovedFromTensorIsEmpty) {
+  Tensor tensor = Tensor::from({1.0f, 2.0f}, {2});
+  const Tensor taken = std::move(tensor);
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_EQ(tensor.shape(), Shape{0});
+  EXPECT_EQ(tensor.clone().element_count(), 0);
+  EXPECT_EQ(tensor.version(), 0u);
+  { const WriteGuard guard(tensor, "test"); }
+  Tape tape;
+  const Var x = variable(tensor);
+  EXPECT_EQ(sum(x).scalar_value(), 0);
+  EXPECT_EQ(backward(sum(x))[x].element_count(), 0);
+  // NOLINTEND(bugprone-use-after-move)
+}
+
+TEST(Apply, AVarOverNoMemoryReleasesIt) {
+  int released = 0;
+  {
+    const Var x = Tensor::view_of(
+        static_cast<float*>(nullptr), {0}, [](void* count) { ++*static_cast<int*>(count); },
+        &released);
+  }
+  EXPECT_EQ(released, 1);
+}
+
+}  // namespace
+}  // namespace wengert
