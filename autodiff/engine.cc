@@ -123,6 +123,14 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
 }
 
 void Engine::restrict_to(std::span<const std::uint32_t> xs) {
+  // Towards all leaves there is nothing to leave out.
+  std::vector<std::uint32_t> leaves(xs.begin(), xs.end());
+  std::sort(leaves.begin(), leaves.end());
+  leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
+  const bool only_leaves = std::all_of(leaves.begin(), leaves.end(), [&](std::uint32_t x) {
+    return tape_.node(x).input_count == 0 && tape_.node(x).output == 0;
+  });
+  if (only_leaves && leaves.size() == tape_.trained_leaves()) return;
   restricted_ = true;
   marks_.assign(static_cast<std::size_t>(top_) + 1, 0);
   std::uint32_t first = top_;
@@ -147,6 +155,112 @@ void Engine::restrict_to(std::span<const std::uint32_t> xs) {
 bool Engine::needs(std::uint32_t id) const {
   return tape_.node(id).value->has(Value::kRequiresGrad) &&
          (!restricted_ || (id <= top_ && marks_[id] != 0));
+}
+
+template <class T, int kInputs>
+bool Engine::run_scalar(std::uint32_t id, Node& node, Value* g) {
+  const ElementwiseOp& op = *node.op->elementwise;
+  Value* const y = node.value;
+  Value** const table = table_.data();
+  Value* in[kInputs];
+  const void* data[2] = {};
+  bool wanted[kInputs];
+  std::uint16_t reads = 0;
+#pragma GCC unroll 2
+  for (int i = 0; i < kInputs; ++i) {
+    const std::uint32_t input = node.few_inputs[i];
+    in[i] = tape_.node(input).value;
+    data[i] = in[i]->data;
+    if (in[i]->rank != 0) return false;
+    wanted[i] = in[i]->has(Value::kRequiresGrad) && (!restricted_ || marks_[input] != 0);
+    if (wanted[i]) reads |= node.op->reads[i];
+  }
+  // Everything that is read must have been kept and not been written since.
+  const std::uint8_t saved = node.saved;
+  std::uint8_t read_bits = reads & 3;
+  if ((reads & kReadsOutputs) != 0) read_bits |= detail::kSavedOutputs;
+  if ((saved & read_bits) != read_bits) return false;
+#pragma GCC unroll 2
+  for (int i = 0; i < kInputs; ++i) {
+    if ((read_bits >> i & 1) != 0 && !unwritten(in[i])) return false;
+  }
+  if ((reads & kReadsOutputs) != 0 && !unwritten(y)) return false;
+
+  const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
+  if (!keep) table[id] = nullptr;
+  // Straight into the slot's memory: what lies between costs a round trip through memory at every
+  // node of a chain.
+  const auto send = [&](int i, void* to, bool accumulate) {
+    if (op.passes[i]) {
+      const T value = *reinterpret_cast<const T*>(g->data);
+      *static_cast<T*>(to) = accumulate ? *static_cast<T*>(to) + value : value;
+    } else {
+      op.kernels->backward[i][static_cast<int>(dtype_of<T>)](g->data, data, y->data, to, 1,
+                                                             node.attributes, accumulate);
+    }
+  };
+  // Places that hold something first: the memory of g itself can then serve the last empty one.
+#pragma GCC unroll 2
+  for (int i = 0; i < kInputs; ++i) {
+    if (!wanted[i]) continue;
+    Value* slot = table[node.few_inputs[i]];
+    if (slot == nullptr || !detail::is_sole_owner(slot)) continue;
+    send(i, slot->data, true);
+    wanted[i] = false;
+  }
+  const bool mine = !keep && g->has(Value::kInline) && detail::is_sole_owner(g);
+  bool drop_g = !keep;
+#pragma GCC unroll 2
+  for (int i = 0; i < kInputs; ++i) {
+    if (!wanted[i]) continue;
+    Value*& slot = table[node.few_inputs[i]];
+    if (i > 0 && slot != nullptr && detail::is_sole_owner(slot)) {  // the other input again
+      send(i, slot->data, true);
+      continue;
+    }
+    const bool last = i + 1 == kInputs || !wanted[kInputs - 1];
+    Value* fresh = g;
+    if (last && mine) {
+      drop_g = false;
+      if (!op.passes[i]) send(i, g->data, false);
+    } else {
+      fresh = detail::take_header(dtype_of<T>, 0, false);
+      fresh->flags |= Value::kInline;
+      fresh->data = fresh->scalar;
+      fresh->counts = Value::kHandle;
+      send(i, fresh->data, false);
+    }
+    if (slot == nullptr) {
+      slot = fresh;
+    } else {
+      accumulate(node.few_inputs[i], fresh);
+    }
+  }
+  if (drop_g) detail::drop(g);
+  if (saved != 0 && !options_.retain) release_quick<kInputs>(node, in);
+  return true;
+}
+
+template <int kInputs>
+void Engine::release_quick(Node& node, Value* const (&in)[kInputs]) {
+  const std::uint8_t saved = node.saved;
+  node.saved = 0;
+#pragma GCC unroll 2
+  for (int i = 0; i < kInputs; ++i) {
+    if ((saved >> i & 1) != 0) detail::drop(in[i], Value::kData);
+  }
+  if ((saved & detail::kSavedOutputs) != 0) detail::drop(node.value, Value::kData);
+}
+
+template <int kInputs>
+bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
+  if (g->rank == 0) {
+    if (g->dtype == DType::kFloat32 ? run_scalar<float, kInputs>(id, node, g)
+                                    : run_scalar<double, kInputs>(id, node, g)) {
+      return true;
+    }
+  }
+  return run_quick<kInputs>(id, node, g);
 }
 
 template <int kInputs>
@@ -227,14 +341,7 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
     }
   }
   if (handle_left) detail::drop(g);
-  const std::uint8_t saved = node.saved;
-  if (saved != 0 && !options_.retain) {
-    node.saved = 0;
-    for (int i = 0; i < kInputs; ++i) {
-      if ((saved >> i & 1) != 0) detail::drop(in[i], Value::kData);
-    }
-    if ((saved & detail::kSavedOutputs) != 0) detail::drop(y, Value::kData);
-  }
+  if (node.saved != 0 && !options_.retain) release_quick<kInputs>(node, in);
   return true;
 }
 
@@ -250,14 +357,15 @@ void Engine::sweep(std::uint32_t last) {
 void Engine::sweep_nodes(std::uint32_t last) {
   watched_ = options_.observer != nullptr || has_hooks(tape_);
   const bool quick = !options_.create_graph && !watched_;
+  Value** const table = table_.data();  // as long as the tape was; nothing resizes it meanwhile
   std::uint32_t due = detail::kNoNode;  // first output of an op, of whose later ones one counts
   for (std::uint32_t id = top_ + 1; id-- > last;) {
-    Value* g = table_[id];
+    Value* g = table[id];
     if (g == nullptr && id != due) continue;
     Node& node = tape_.node(id);
     if (quick && node.op->elementwise != nullptr) {
-      if (node.input_count == 1 ? run_quick<1>(id, node, g)
-                                : node.input_count == 2 && run_quick<2>(id, node, g)) {
+      if (node.input_count == 1 ? run_elementwise<1>(id, node, g)
+                                : node.input_count == 2 && run_elementwise<2>(id, node, g)) {
         continue;
       }
     }
@@ -305,33 +413,37 @@ void Engine::fail_overwritten(std::uint32_t consumer, std::uint32_t id) const {
 
 Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) const {
   Value* value = tape_.node(id).value;
-  const Node& node = tape_.node(consumer);
-  const bool saved = input < 0 ? (node.saved & detail::kSavedOutputs) != 0
-                     : (node.saved & detail::kSavedAllInputs) != 0
-                         ? true
-                         : input < 6 && (node.saved >> input & 1) != 0;
-  if (!saved) {
-    if (node.saved != 0 || node.op->reads[0] == 0) {
-      fail(ErrorKind::kInternal,
-           "the derivative reads " + std::string(input < 0 ? "an output" : "input ") +
-               (input < 0 ? "" : std::to_string(input)) + " that its record does not name in reads",
-           "", std::string(node.op->name));
-    }
-    throw Error({.kind = ErrorKind::kGraph,
-                 .op = std::string(node.op->name),
-                 .message = tape_.has_broken_backward()
-                                ? "its saved values were given back by an earlier backward that "
-                                  "ended in an error"
-                                : "its saved values were given back by an earlier backward",
-                 .scope = detail::scope_path(node.scope),
-                 .file = node.where.file_name(),
-                 .line = node.where.line(),
-                 .fix = tape_.has_broken_backward()
-                            ? "record the step again after the error"
-                            : "pass {.retain = true} to the earlier backward or grad"});
-  }
-  if (!unwritten(value)) fail_overwritten(consumer, id);
+  const std::uint8_t held = tape_.node(consumer).saved;
+  const bool saved =
+      input < 0 ? (held & detail::kSavedOutputs) != 0
+                : (held & detail::kSavedAllInputs) != 0 || (input < 6 && (held >> input & 1) != 0);
+  if (!saved) [[unlikely]]
+    fail_unsaved(consumer, input);
+  if (!unwritten(value)) [[unlikely]]
+    fail_overwritten(consumer, id);
   return value;
+}
+
+void Engine::fail_unsaved(std::uint32_t consumer, int input) const {
+  const Node& node = tape_.node(consumer);
+  if (node.saved != 0 || node.op->reads[0] == 0) {
+    fail(ErrorKind::kInternal,
+         "the derivative reads " + std::string(input < 0 ? "an output" : "input ") +
+             (input < 0 ? "" : std::to_string(input)) + " that its record does not name in reads",
+         "", std::string(node.op->name));
+  }
+  throw Error({.kind = ErrorKind::kGraph,
+               .op = std::string(node.op->name),
+               .message = tape_.has_broken_backward()
+                              ? "its saved values were given back by an earlier backward that "
+                                "ended in an error"
+                              : "its saved values were given back by an earlier backward",
+               .scope = detail::scope_path(node.scope),
+               .file = node.where.file_name(),
+               .line = node.where.line(),
+               .fix = tape_.has_broken_backward()
+                          ? "record the step again after the error"
+                          : "pass {.retain = true} to the earlier backward or grad"});
 }
 
 void Engine::run_fused(std::uint32_t id, Node& node) {

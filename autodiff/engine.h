@@ -38,7 +38,15 @@ class Engine {
   /// Elementwise ops on small dense values, without function calls but the kernels; false where
   /// anything is out of the ordinary.
   template <int kInputs>
+  bool run_elementwise(std::uint32_t id, detail::Node& node, detail::Value* g);
+  /// The same for scalars alone: a program of scalars pays for these steps at every node.
+  template <class T, int kInputs>
+  bool run_scalar(std::uint32_t id, detail::Node& node, detail::Value* g);
+  template <int kInputs>
   bool run_quick(std::uint32_t id, detail::Node& node, detail::Value* g);
+  /// Gives back what the node saved.
+  template <int kInputs>
+  void release_quick(detail::Node& node, detail::Value* const (&in)[kInputs]);
   void run_fused(std::uint32_t id, detail::Node& node);
   void run_recorded(std::uint32_t id, detail::Node& node);
   void finish_node(std::uint32_t id);
@@ -47,6 +55,7 @@ class Engine {
   /// Sums a contribution of a broadcast shape down to node id's shape.
   Var fit(std::uint32_t id, Var contribution);
   detail::Value* saved_value(std::uint32_t consumer, std::uint32_t id, int input) const;
+  [[noreturn]] void fail_unsaved(std::uint32_t consumer, int input) const;
   [[noreturn]] void fail_overwritten(std::uint32_t consumer, std::uint32_t id) const;
   [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix,
                          std::string op = {}) const;

@@ -22,6 +22,10 @@ set_target_properties(wengert PROPERTIES
 target_include_directories(wengert PUBLIC
   $<BUILD_INTERFACE:${WENGERT_INCLUDE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_definitions(wengert PRIVATE WENGERT_RECORDS)
+# Calls inside the library go straight to their function, not through the PLT: a public function
+# of the library is no place to interpose on.
+target_compile_options(wengert PRIVATE -fno-semantic-interposition)
+target_link_options(wengert PRIVATE -Wl,-Bsymbolic-functions)
 target_link_libraries(wengert PRIVATE absl::flat_hash_map absl::strings Threads::Threads
                                       ${CMAKE_DL_LIBS} mvec m ZLIB::ZLIB
                                       nlohmann_json::nlohmann_json)

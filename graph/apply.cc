@@ -182,30 +182,39 @@ std::uint8_t saved_mask(const OpDef& op, const Operands& operands) {
   return mask;
 }
 
-/// Elementwise on small dense operands of one dtype and shape: straight to the kernel.
-Value* apply_small(const OpDef& op, const Operands& operands) {
-  const Value* first = operands.values[0];
-  const auto kernel = op.elementwise->kernels->forward[static_cast<int>(first->dtype)];
-  if (kernel == nullptr || first->has(Value::kStrided)) return nullptr;
+/// Elementwise on few elements of dense operands of one dtype and shape: straight to the kernel.
+/// Null for others. Inputs is an array or a span.
+template <class Inputs>
+[[gnu::always_inline]] inline Value* compute_elementwise(const ElementwiseOp& op,
+                                                         const Inputs& in) {
+  const std::size_t inputs = std::size(in);
+  const Value* first = in[0];
+  if (first->has(Value::kStrided)) return nullptr;
   const int rank = first->rank;
-  const void* data[4] = {first->data};
-  for (std::size_t i = 1; i < operands.values.size(); ++i) {
-    const Value* other = operands.values[i];
-    if (other->dtype != first->dtype || other->rank != rank || other->has(Value::kStrided)) {
+#pragma GCC unroll 3
+  for (std::size_t i = 1; i < inputs; ++i) {
+    if (in[i]->dtype != first->dtype || in[i]->rank != rank || in[i]->has(Value::kStrided)) {
       return nullptr;
     }
-    for (int d = 0; d < rank; ++d) {
-      if (other->sizes()[d] != first->sizes()[d]) return nullptr;
-    }
-    data[i] = other->data;
   }
-  const std::int64_t count = first->count();
-  if (count > kSmall) return nullptr;
-  const DType dtype = op.elementwise->predicate ? DType::kBool : first->dtype;
-  Value* value = detail::take_header(dtype, rank, false);
+  std::int64_t count = 1;
+  for (int d = 0; d < rank; ++d) {
+    const std::int64_t size = first->sizes()[d];
+    for (std::size_t i = 1; i < inputs; ++i) {
+      if (in[i]->sizes()[d] != size) return nullptr;
+    }
+    if (size > kSmall) return nullptr;
+    count *= size;
+    if (count > kSmall) return nullptr;
+  }
+  const auto kernel = op.kernels->forward[static_cast<int>(first->dtype)];
+  if (kernel == nullptr) return nullptr;
+  Value* value = detail::take_header(op.predicate ? DType::kBool : first->dtype, rank, false);
   for (int d = 0; d < rank; ++d) value->sizes()[d] = first->sizes()[d];
-  detail::attach_data(value, count);
+  detail::attach_or_free(value, count);
   value->counts = Value::kHandle;
+  const void* data[4];
+  for (std::size_t i = 0; i < inputs; ++i) data[i] = in[i]->data;
   kernel(data, value->data, count, nullptr);
   return value;
 }
@@ -234,22 +243,24 @@ Value* make_view(Value* viewed, const InferContext::Output& spec) {
   return value;
 }
 
-Value* make_output(const Operands& operands, const InferContext::Output& spec) {
-  if (spec.viewed_input >= 0) return make_view(operands.values[spec.viewed_input], spec);
+Value* make_output(std::span<Value* const> inputs, const InferContext::Output& spec) {
+  if (spec.viewed_input >= 0) return make_view(inputs[spec.viewed_input], spec);
   return detail::new_dense(spec.dtype, spec.shape.size(), spec.shape.data());
 }
 
-/// Runs body; what goes wrong below the op's own checks gets the op, the scope and the line.
-template <class Body>
-auto located(const OpDef& op, const Operands& operands, std::source_location where, Body&& body) {
+/// From inside a handler: what went wrong below the op's own checks gets the op, the scope and the
+/// line. Out of line, so that quick calls keep a small frame.
+[[noreturn, gnu::noinline, gnu::cold]] void rethrow_located(const OpDef& op,
+                                                            std::span<Value* const> values,
+                                                            std::source_location where) {
   try {
-    return body();
+    throw;
   } catch (const Error& error) {
     if (!error.file().empty()) throw;
     fail_call(op, error.kind(), error.message(), error.fix(), where);
   } catch (const std::bad_alloc&) {
     std::string inputs;
-    for (const Value* value : operands.values) {
+    for (const Value* value : values) {
       inputs += (inputs.empty() ? " for inputs " : ", ") +
                 to_string(value->dtype, {value->sizes(), value->rank});
     }
@@ -259,30 +270,30 @@ auto located(const OpDef& op, const Operands& operands, std::source_location whe
 }
 
 /// Fails unless the record computes what it infers.
-void check_outputs(const InferContext& call, bool computed) {
+inline void check_outputs(const InferContext& call, bool computed) {
   if (call.outputs().empty()) call.fail(ErrorKind::kInternal, "its infer states no output");
   if (computed && call.op().evaluate == nullptr) {
     call.fail(ErrorKind::kInternal, "its record has no evaluate, but its output is no view");
   }
 }
 
-/// An op with one output.
-Var compute_one(const OpDef& op, const Operands& operands, const void* attributes,
-                std::source_location where) {
-  InferContext inferred(op, operands.values, attributes, where);
+/// An op with one output. Kept out of the quick path, whose frame would grow by the contexts'.
+[[gnu::noinline]] Value* compute_one(const OpDef& op, std::span<Value* const> inputs,
+                                     const void* attributes, std::source_location where) {
+  InferContext inferred(op, inputs, attributes, where);
   op.infer(inferred);
   check_outputs(inferred, inferred.outputs().size() == 1 && inferred.outputs()[0].viewed_input < 0);
   if (inferred.outputs().size() > 1) {
     inferred.fail(ErrorKind::kInternal, "has several outputs", "call it with apply_multiple");
   }
   const InferContext::Output& spec = inferred.outputs()[0];
-  Var result = Var::take(make_output(operands, spec));
+  Var result = Var::take(make_output(inputs, spec));
   if (spec.viewed_input < 0) {
     Value* raw[] = {result.get()};
-    EvalContext context(op, operands.values, attributes, where, raw);
+    EvalContext context(op, inputs, attributes, where, raw);
     op.evaluate(context);
   }
-  return result;
+  return result.release();
 }
 
 void compute(const OpDef& op, const Operands& operands, const void* attributes,
@@ -294,7 +305,7 @@ void compute(const OpDef& op, const Operands& operands, const void* attributes,
   check_outputs(inferred, computed);
   std::vector<Value*> raw;
   for (const InferContext::Output& spec : inferred.outputs()) {
-    outputs.push_back(Var::take(make_output(operands, spec)));
+    outputs.push_back(Var::take(make_output(operands.values, spec)));
     raw.push_back(outputs.back().get());
   }
   if (!computed) return;
@@ -332,117 +343,157 @@ Tape* recording_tape() { return t_state.recording_off > 0 ? nullptr : t_state.ta
 
 namespace detail {
 
-/// Elementwise ops on small dense operands of one dtype and shape that are on the live tape: most
-/// calls of most programs of scalars. One pass without function calls but the kernel; gives null
-/// where anything is out of the ordinary, and the general path takes over.
+/// Ops with up to three inputs that are all on the live tape and one output: nearly every call.
+/// One pass without lists or function calls but the op's own; gives null where anything is out of
+/// the ordinary, and the general path takes over.
 struct QuickPath {
   template <int kInputs>
-  static Value* run(const OpDef& op, Value* const (&in)[kInputs], std::source_location where) {
+  static Value* run(const OpDef& op, Value* const (&in)[kInputs], const void* attributes,
+                    std::source_location where) {
     ThreadState& state = t_state;
     Tape* tape = state.tape;
-    const ElementwiseOp* elementwise = op.elementwise;
-    if (tape == nullptr || elementwise == nullptr || state.recording_off != 0 ||
-        tape->detect_non_finite_ || op.max_inputs != kInputs || op.attributes != nullptr) {
+    if (tape == nullptr || state.recording_off != 0 || tape->detect_non_finite_ ||
+        op.max_inputs != kInputs || (op.attributes != nullptr) != (attributes != nullptr)) {
       return nullptr;
     }
-    const Value* first = in[0];
     std::uint8_t flags = 0;
+#pragma GCC unroll 3
     for (int i = 0; i < kInputs; ++i) {
-      if (in[i] == nullptr || in[i]->serial != tape->serial_ || in[i]->dtype != first->dtype ||
-          in[i]->rank != first->rank) {
-        return nullptr;
-      }
+      if (in[i] == nullptr || in[i]->serial != tape->serial_) return nullptr;
       flags |= in[i]->flags;
     }
-    const auto kernel = elementwise->kernels->forward[static_cast<int>(first->dtype)];
-    if (kernel == nullptr || (flags & (Value::kWeak | Value::kStrided)) != 0) return nullptr;
-    const int rank = first->rank;
-    std::int64_t count = 1;
-    for (int d = 0; d < rank; ++d) {
-      const std::int64_t size = first->sizes()[d];
-      if (kInputs == 2 && in[kInputs - 1]->sizes()[d] != size) return nullptr;
-      count *= size;
+    if ((flags & Value::kWeak) != 0 || op.infer == nullptr) return nullptr;
+    Value* value = nullptr;
+    // Attributes are checked by infer, which this leaves out.
+    if (op.elementwise != nullptr && attributes == nullptr) {
+      value = compute_elementwise(*op.elementwise, in);
     }
-    if (count > kSmall) return nullptr;
-    Node& node = tape->next_node();
-    Value* value = take_header(elementwise->predicate ? DType::kBool : first->dtype, rank, false);
-    for (int d = 0; d < rank; ++d) value->sizes()[d] = first->sizes()[d];
-    attach_data(value, count);
-    const void* data[kInputs];
-    for (int i = 0; i < kInputs; ++i) data[i] = in[i]->data;
-    kernel(data, value->data, count, nullptr);
-    node.op = &op;
-    node.where = resolve(where);
-    node.attributes = nullptr;
-    node.value = value;
-    node.scope = state.scope;
-    node.input_count = kInputs;
-    node.output = 0;
+    if (value == nullptr) value = compute_one(op, in, attributes, resolve(where));
+    commit(*tape, op, in, attributes, flags, value, where);
+    return value;
+  }
+
+ private:
+  /// Writes the node; `value` has one handle, the caller's.
+  template <int kInputs>
+  [[gnu::always_inline]] static void commit(Tape& tape, const OpDef& op,
+                                            Value* const (&in)[kInputs], const void* attributes,
+                                            std::uint8_t flags, Value* value,
+                                            std::source_location where) {
+    Node* node;
+    void* kept = nullptr;
+    try {
+      if (attributes != nullptr) kept = tape.keep(op, attributes);
+      node = &tape.next_node();
+    } catch (...) {
+      drop(value);
+      throw;
+    }
+    node->op = &op;
+    node->where = resolve(where);
+    node->attributes = kept;
+    node->value = value;
+    node->scope = t_state.scope;
+    node->input_count = kInputs;
+    node->output = 0;
     std::uint8_t saved = 0;
+    hold(value, Value::kHeader);
     if ((flags & Value::kRequiresGrad) != 0) {
       std::uint16_t reads = 0;
       bool requires_grad = false;
+#pragma GCC unroll 3
       for (int i = 0; i < kInputs; ++i) {
         if (!in[i]->has(Value::kRequiresGrad) || !op.is_differentiable(i)) continue;
         reads |= op.reads[i];
         requires_grad = true;
       }
-      if (requires_grad) value->flags |= Value::kRequiresGrad;
-      for (int i = 0; i < kInputs; ++i) {
-        if ((reads & reads_input(i)) != 0) {
+      if (requires_grad && is_floating(value->dtype)) value->flags |= Value::kRequiresGrad;
+      if ((reads & kReadsAllInputs) != 0) {
+        for (int i = 0; i < kInputs; ++i) hold(in[i], Value::kData);
+        saved = kSavedAllInputs;
+      } else {
+#pragma GCC unroll 3
+        for (int i = 0; i < kInputs; ++i) {
+          if ((reads & reads_input(i)) == 0) continue;
           hold(in[i], Value::kData);
           saved |= static_cast<std::uint8_t>(1u << i);
         }
       }
-      value->counts = Value::kHandle + Value::kHeader;
       if ((reads & kReadsOutputs) != 0) {
-        value->counts += Value::kData;
+        hold(value, Value::kData);
         saved |= kSavedOutputs;
       }
-    } else {
-      value->counts = Value::kHandle + Value::kHeader;
     }
-    node.saved = saved;
-    for (int i = 0; i < kInputs; ++i) node.few_inputs[i] = in[i]->id;
-    value->serial = tape->serial_;
-    value->id = tape->commit();
-    return value;
+    node->saved = saved;
+    for (int i = 0; i < kInputs; ++i) node->few_inputs[i] = in[i]->id;
+    value->serial = tape.serial_;
+    value->id = tape.commit();
   }
 };
+
+Var apply_general(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
+                  std::source_location where);
+
+/// The quick path of a call with that many inputs, or null.
+template <int kInputs>
+Value* run_quick(const OpDef& op, Value* const (&in)[kInputs], const void* attributes,
+                 std::source_location where) {
+  try {
+    return QuickPath::run(op, in, attributes, where);
+  } catch (...) {
+    rethrow_located(op, in, where);
+  }
+}
 
 }  // namespace detail
 
 Var apply(const OpDef& op, const Var& x, std::source_location where) {
   Value* const in[] = {x.get()};
-  if (Value* value = detail::QuickPath::run(op, in, where)) return Var::take(value);
+  if (Value* value = detail::run_quick(op, in, nullptr, where)) return Var::take(value);
   const Var* inputs[] = {&x};
-  return apply(op, inputs, nullptr, where);
+  return detail::apply_general(op, inputs, nullptr, where);
 }
 
 Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
   Value* const in[] = {a.get(), b.get()};
-  if (Value* value = detail::QuickPath::run(op, in, where)) return Var::take(value);
+  if (Value* value = detail::run_quick(op, in, nullptr, where)) return Var::take(value);
   const Var* inputs[] = {&a, &b};
-  return apply(op, inputs, nullptr, where);
+  return detail::apply_general(op, inputs, nullptr, where);
 }
 
 Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
           std::source_location where) {
+  Value* value = nullptr;
+  if (inputs.size() == 1) {
+    value = detail::run_quick(op, {inputs[0]->get()}, attributes, where);
+  } else if (inputs.size() == 2) {
+    value = detail::run_quick(op, {inputs[0]->get(), inputs[1]->get()}, attributes, where);
+  } else if (inputs.size() == 3) {
+    value = detail::run_quick(op, {inputs[0]->get(), inputs[1]->get(), inputs[2]->get()},
+                              attributes, where);
+  }
+  if (value != nullptr) return Var::take(value);
+  return detail::apply_general(op, inputs, attributes, where);
+}
+
+Var detail::apply_general(const OpDef& op, std::span<const Var* const> inputs,
+                          const void* attributes, std::source_location where) {
   Tape* tape = recording_tape();
   Operands operands(inputs.size());
   gather(operands, op, inputs, attributes, tape, where);
-  return located(op, operands, where, [&] {
+  try {
     Value* value = nullptr;
     // Attributes are checked by infer, which the short way leaves out.
-    if (op.elementwise != nullptr && attributes == nullptr) value = apply_small(op, operands);
-    Var result =
-        value != nullptr ? Var::take(value) : compute_one(op, operands, attributes, resolve(where));
-    if (tape != nullptr) {
-      Value* outputs[] = {result.get()};
-      record(*tape, op, operands, attributes, outputs, where);
+    if (op.elementwise != nullptr && attributes == nullptr) {
+      value = compute_elementwise(*op.elementwise, operands.values);
     }
+    if (value == nullptr) value = compute_one(op, operands.values, attributes, resolve(where));
+    Var result = Var::take(value);
+    if (tape != nullptr) record(*tape, op, operands, attributes, {&value, 1}, where);
     return result;
-  });
+  } catch (...) {
+    rethrow_located(op, operands.values, where);
+  }
 }
 
 std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
@@ -450,7 +501,7 @@ std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inp
   Tape* tape = recording_tape();
   Operands operands(inputs.size());
   gather(operands, op, inputs, attributes, tape, where);
-  return located(op, operands, where, [&] {
+  try {
     std::vector<Var> results;
     compute(op, operands, attributes, resolve(where), results);
     if (tape != nullptr) {
@@ -459,7 +510,9 @@ std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inp
       record(*tape, op, operands, attributes, outputs, where);
     }
     return results;
-  });
+  } catch (...) {
+    rethrow_located(op, operands.values, where);
+  }
 }
 
 std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* const> inputs,

@@ -51,17 +51,9 @@ void OpCall::require_floating(int i) const {
   }
 }
 
-InferContext::Output& InferContext::next() {
-  if (++count_ == 1) return first_;
+InferContext::Output& InferContext::next_of_many() {
   if (count_ == 2) all_.push_back(first_);
   return all_.emplace_back();
-}
-
-void InferContext::output(DType dtype, const Shape& shape) {
-  Output& made = next();
-  made.dtype = dtype;
-  made.viewed_input = -1;
-  made.shape = shape;
 }
 
 void InferContext::output_view(int i, const Shape& shape, const Strides& strides,

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <source_location>
 #include <span>
 #include <string>
@@ -139,7 +140,15 @@ class WENGERT_API InferContext : public OpCall {
   using OpCall::OpCall;
 
   /// The next output: dense memory of its own.
-  void output(DType dtype, const Shape& shape);
+  void output(DType dtype, std::span<const std::int64_t> shape) {
+    Output& made = next();
+    made.dtype = dtype;
+    made.viewed_input = -1;
+    made.shape.assign(shape);
+  }
+  void output(DType dtype, std::initializer_list<std::int64_t> shape) {
+    output(dtype, std::span<const std::int64_t>(shape.begin(), shape.size()));
+  }
   /// The next output shares input `i`'s memory under other sizes and strides.
   void output_view(int i, const Shape& shape, const Strides& strides, std::int64_t offset = 0);
   Strides strides(int i) const;
@@ -149,7 +158,11 @@ class WENGERT_API InferContext : public OpCall {
   }
 
  private:
-  Output& next();
+  Output& next() {
+    if (count_++ == 0) return first_;
+    return next_of_many();
+  }
+  Output& next_of_many();
   std::size_t count_ = 0;
   Output first_;             ///< most ops have one output: it stays off the heap
   std::vector<Output> all_;  ///< all of them, from the second on

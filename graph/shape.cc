@@ -3,21 +3,10 @@
 #include "wengert/graph/error.h"
 
 namespace wengert {
-namespace {
 
-[[noreturn]] void fail_rank() {
+void Dims::fail_rank() {
   throw Error(ErrorKind::kShape, "shape", "more than " + std::to_string(kMaxRank) + " dimensions",
               "reshape to fewer dimensions first");
-}
-
-}  // namespace
-
-Dims::Dims(std::initializer_list<std::int64_t> values)
-    : Dims(std::span<const std::int64_t>(values.begin(), values.size())) {}
-
-Dims::Dims(std::span<const std::int64_t> values) {
-  if (values.size() > static_cast<std::size_t>(kMaxRank)) fail_rank();
-  for (std::int64_t value : values) values_[size_++] = value;
 }
 
 void Dims::push_back(std::int64_t value) {

@@ -107,22 +107,28 @@ void Tape::enter_next_chunk() {
   cursor_end_ = cursor_ + kChunkNodes;
 }
 
-void* Tape::arena(std::size_t bytes) { return memory_->allocate(bytes); }
+void* Tape::keep(const OpDef& op, const void* attributes) {
+  void* kept = memory_->allocate(op.attributes->size);
+  std::memcpy(kept, attributes, op.attributes->size);
+  op.attributes->relocate(kept, *memory_);
+  return kept;
+}
 
 std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
                            std::span<Value* const> outputs, std::uint8_t saved,
                            std::source_location where) {
   void* kept = nullptr;
   if (op.attributes != nullptr && attributes != nullptr) {
-    kept = arena(op.attributes->size);
-    std::memcpy(kept, attributes, op.attributes->size);
-    op.attributes->relocate(kept, *memory_);
+    kept = keep(op, attributes);
   }
   std::uint32_t* many = nullptr;
   if (inputs.size() > 4) {
-    many = static_cast<std::uint32_t*>(arena(inputs.size() * sizeof(std::uint32_t)));
+    many = static_cast<std::uint32_t*>(memory_->allocate(inputs.size() * sizeof(std::uint32_t)));
   }
-  reserve(static_cast<std::uint32_t>(outputs.size()));  // all of an op's nodes or none
+  // All of an op's nodes or none.
+  if (cursor_end_ - cursor_ < static_cast<std::ptrdiff_t>(outputs.size())) {
+    reserve(static_cast<std::uint32_t>(outputs.size()));
+  }
   const std::uint32_t first = size_;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     Node& node = next_node();
@@ -141,6 +147,9 @@ std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, cons
     detail::hold(outputs[k], Value::kHeader);
     outputs[k]->id = commit();
     outputs[k]->serial = serial_;
+  }
+  if (inputs.empty() && !outputs.empty() && outputs[0]->has(Value::kRequiresGrad)) {
+    ++trained_leaves_;
   }
   if (saved != 0) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -161,9 +170,13 @@ void Tape::release_saved(std::uint32_t id) {
   if (saved == 0) return;
   released.saved = 0;
   const std::uint32_t* ids = released.inputs();
-  for (int i = 0; i < released.input_count; ++i) {
-    if ((saved & detail::kSavedAllInputs) || (i < 6 && (saved >> i & 1))) {
+  if ((saved & detail::kSavedAllInputs) != 0) {
+    for (int i = 0; i < released.input_count; ++i) {
       detail::drop(node(ids[i]).value, Value::kData);
+    }
+  } else {
+    for (int i = 0, left = saved & 0x3f; left != 0; ++i, left >>= 1) {
+      if ((left & 1) != 0) detail::drop(node(ids[i]).value, Value::kData);
     }
   }
   if (saved & detail::kSavedOutputs) {

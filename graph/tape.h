@@ -95,6 +95,8 @@ class WENGERT_API Tape {
   bool knows(const Var& var) const;
   /// A leaf as its user knows it: the Var of an enclosing tape where node `id` stands for one.
   Var leaf(std::uint32_t id) const;
+  /// Number of leaves that gradients flow to.
+  std::uint32_t trained_leaves() const { return trained_leaves_; }
   /// The tape that was live when this one began, or null.
   const Tape* enclosing() const { return outer_; }
 
@@ -151,7 +153,8 @@ class WENGERT_API Tape {
   void enter_next_chunk();
   /// Memory for that many more nodes. Throws Error(kGraph) beyond the tape's limit.
   void reserve(std::uint32_t nodes);
-  void* arena(std::size_t bytes);
+  /// A copy of an op's attributes that lives as long as the tape.
+  void* keep(const OpDef& op, const void* attributes);
 
   detail::Node* cursor_ = nullptr;      ///< where the next node goes
   detail::Node* cursor_end_ = nullptr;  ///< end of its chunk
@@ -159,6 +162,7 @@ class WENGERT_API Tape {
   detail::TapeMemory* memory_ = nullptr;
   std::uint32_t size_ = 0;
   std::uint32_t serial_ = 0;
+  std::uint32_t trained_leaves_ = 0;
   Tape* outer_ = nullptr;
   bool detect_non_finite_ = false;
   bool broken_backward_ = false;

@@ -189,15 +189,15 @@ void retire_value_pool() noexcept {
 }
 
 Value* new_dense(DType dtype, int rank, const std::int64_t* sizes) {
-  const std::int64_t count = element_count({sizes, static_cast<std::size_t>(rank)});
-  Value* value = take_header(dtype, rank, false);
-  if (rank > 0) std::memcpy(value->sizes(), sizes, sizeof(std::int64_t) * rank);
-  try {
-    attach_data(value, count);
-  } catch (...) {
-    free_header(value);
-    throw;
+  std::int64_t count = 1;
+  bool usual = true;
+  for (int d = 0; d < rank; ++d) {
+    usual &= sizes[d] > 0 && !__builtin_mul_overflow(count, sizes[d], &count);
   }
+  if (!usual) count = element_count({sizes, static_cast<std::size_t>(rank)});
+  Value* value = take_header(dtype, rank, false);
+  for (int d = 0; d < rank; ++d) value->sizes()[d] = sizes[d];
+  attach_or_free(value, count);
   value->counts = Value::kHandle;
   return value;
 }

@@ -48,6 +48,16 @@ inline void attach_data(Value* value, std::int64_t count) {
   value->data = value->storage->data;
 }
 
+/// The same; where memory is out the header goes back before the exception goes on.
+inline void attach_or_free(Value* value, std::int64_t count) {
+  try {
+    attach_data(value, count);
+  } catch (...) {
+    free_header(value);
+    throw;
+  }
+}
+
 /// A dense value with uninitialized elements and one handle.
 Value* new_dense(DType dtype, int rank, const std::int64_t* sizes);
 

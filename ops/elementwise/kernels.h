@@ -106,7 +106,7 @@ inline void finish(Lanes<T> g, Lanes<T> p, void* gx, std::int64_t i, std::int64_
   store<T>(r, gx, i, n);
 }
 
-/// The same for one element, without a loop's prologue.
+/// The same for one element.
 template <class T, bool kBothZeros = false>
 inline void finish_one(const void* g, T p, void* gx, bool accumulate) {
   const T cotangent = *static_cast<const T*>(g);
@@ -114,31 +114,27 @@ inline void finish_one(const void* g, T p, void* gx, bool accumulate) {
   *static_cast<T*>(gx) = accumulate ? *static_cast<T*>(gx) + r : r;
 }
 
+// One element is computed by a small function of its own, which passes all else on: a loop's frame
+// would cost it as much again.
+
 template <class F, class T>
-void unary_forward(const void* const* in, void* out, std::int64_t n, const void* attrs) {
-  if (n == 1) {  // keeps the loop's prologue out of one-element ops
-    *static_cast<T*>(out) =
-        call_value<F>(attrs, Lanes<T>::splat(*static_cast<const T*>(in[0]))).v[0];
-    return;
-  }
+[[gnu::noinline]] void unary_forward_run(const void* const* in, void* out, std::int64_t n,
+                                         const void* attrs) {
   sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
     store<T>(call_value<F>(attrs, load<T>(in[0], i, m)), out, i, m);
   });
 }
 
 template <class F, class T>
-void unary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
-                    const void* attrs, bool accumulate) {
-  if (n == 1) {
-    const auto splat = [](const void* from, bool read) {
-      return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
-    };
-    const T p =
-        as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX), splat(y, F::reads & kY)))
-            .v[0];
-    finish_one<T>(g, p, gx, accumulate);
-    return;
-  }
+void unary_forward(const void* const* in, void* out, std::int64_t n, const void* attrs) {
+  if (n != 1) return unary_forward_run<F, T>(in, out, n, attrs);
+  *static_cast<T*>(out) = call_value<F>(attrs, Lanes<T>::splat(*static_cast<const T*>(in[0]))).v[0];
+}
+
+template <class F, class T>
+[[gnu::noinline]] void unary_backward_run(const void* g, const void* const* in, const void* y,
+                                          void* gx, std::int64_t n, const void* attrs,
+                                          bool accumulate) {
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
       const auto zero = Lanes<T>::splat(T(0));
@@ -152,53 +148,74 @@ void unary_backward(const void* g, const void* const* in, const void* y, void* g
 }
 
 template <class F, class T>
-void binary_forward(const void* const* in, void* out, std::int64_t n, const void*) {
-  if (n == 1) {
-    *static_cast<T*>(out) = F::value(Lanes<T>::splat(*static_cast<const T*>(in[0])),
-                                     Lanes<T>::splat(*static_cast<const T*>(in[1])))
-                                .v[0];
-    return;
-  }
+void unary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
+                    const void* attrs, bool accumulate) {
+  if (n != 1) return unary_backward_run<F, T>(g, in, y, gx, n, attrs, accumulate);
+  const auto splat = [](const void* from, bool read) {
+    return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
+  };
+  const T p =
+      as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX), splat(y, F::reads & kY)))
+          .v[0];
+  finish_one<T>(g, p, gx, accumulate);
+}
+
+template <class F, class T>
+[[gnu::noinline]] void binary_forward_run(const void* const* in, void* out, std::int64_t n) {
   sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
     store<T>(F::value(load<T>(in[0], i, m), load<T>(in[1], i, m)), out, i, m);
   });
 }
 
+template <class F, class T>
+void binary_forward(const void* const* in, void* out, std::int64_t n, const void*) {
+  if (n != 1) return binary_forward_run<F, T>(in, out, n);
+  *static_cast<T*>(out) = F::value(Lanes<T>::splat(*static_cast<const T*>(in[0])),
+                                   Lanes<T>::splat(*static_cast<const T*>(in[1])))
+                              .v[0];
+}
+
+/// ∂y/∂a or ∂y/∂b.
 template <class F, class T, bool kFirst>
-void binary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
-                     const void*, bool accumulate) {
+inline Lanes<T> call_partial2(Lanes<T> a, Lanes<T> b, Lanes<T> y) {
+  if constexpr (kFirst) {
+    return as_lanes<T>(F::partial_a(a, b, y));
+  } else {
+    return as_lanes<T>(F::partial_b(a, b, y));
+  }
+}
+
+template <class F, class T, bool kFirst>
+[[gnu::noinline]] void binary_backward_run(const void* g, const void* const* in, const void* y,
+                                           void* gx, std::int64_t n, bool accumulate) {
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
   constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
-  if (n == 1) {
-    const auto splat = [](const void* from, bool read) {
-      return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
-    };
-    const auto a = splat(in[0], kReads & kA), b = splat(in[1], kReads & kB);
-    const auto v = splat(y, kReads & kY);
-    if constexpr (kFirst) {
-      finish_one<T>(g, as_lanes<T>(F::partial_a(a, b, v)).v[0], gx, accumulate);
-    } else {
-      finish_one<T, kBothZeros>(g, as_lanes<T>(F::partial_b(a, b, v)).v[0], gx, accumulate);
-    }
-    return;
-  }
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
       const auto zero = Lanes<T>::splat(T(0));
       const auto a = (kReads & kA) ? load<T>(in[0], i, m) : zero;
       const auto b = (kReads & kB) ? load<T>(in[1], i, m) : zero;
       const auto v = (kReads & kY) ? load<T>(y, i, m) : zero;
-      const auto p = [&] {
-        if constexpr (kFirst) {
-          return F::partial_a(a, b, v);
-        } else {
-          return F::partial_b(a, b, v);
-        }
-      }();
-      finish<T, kBothZeros>(load<T>(g, i, m), as_lanes<T>(p), gx, i, m, decltype(adding)::value);
+      finish<T, kBothZeros>(load<T>(g, i, m), call_partial2<F, T, kFirst>(a, b, v), gx, i, m,
+                            decltype(adding)::value);
     });
   };
   accumulate ? run(std::true_type{}) : run(std::false_type{});
+}
+
+template <class F, class T, bool kFirst>
+void binary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
+                     const void*, bool accumulate) {
+  if (n != 1) return binary_backward_run<F, T, kFirst>(g, in, y, gx, n, accumulate);
+  constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
+  constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
+  const auto splat = [](const void* from, bool read) {
+    return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
+  };
+  const T p = call_partial2<F, T, kFirst>(splat(in[0], kReads & kA), splat(in[1], kReads & kB),
+                                          splat(y, kReads & kY))
+                  .v[0];
+  finish_one<T, kBothZeros>(g, p, gx, accumulate);
 }
 
 template <class F, class T>

@@ -209,8 +209,30 @@ bool by_library(GemmEngine engine, const GemmProblem<T>& g) {
   return done;
 }
 
+// A handful of elements costs less than choosing how to multiply them.
+constexpr std::int64_t kTiny = 2;
+
+template <typename T>
+void multiply_tiny(const GemmProblem<T>& g) {
+  const std::int64_t a_row = g.transpose_a ? 1 : g.lda, a_step = g.transpose_a ? g.lda : 1;
+  const std::int64_t b_column = g.transpose_b ? g.ldb : 1, b_step = g.transpose_b ? 1 : g.ldb;
+  for (std::int64_t i = 0; i < g.m; ++i) {
+    for (std::int64_t j = 0; j < g.n; ++j) {
+      const T* a = g.a + i * a_row;
+      const T* b = g.b + j * b_column;
+      T total = a[0] * b[0];
+      for (std::int64_t p = 1; p < g.k; ++p) total += a[p * a_step] * b[p * b_step];
+      T& to = g.c[i * g.ldc + j];
+      to = g.accumulate ? to + total : total;
+    }
+  }
+}
+
 template <typename T>
 void run(const GemmProblem<T>& g) {
+  if (g.m > 0 && g.n > 0 && g.k > 0 && g.m <= kTiny && g.n <= kTiny && g.k <= kTiny) {
+    return multiply_tiny(g);
+  }
   if (g.m <= 0 || g.n <= 0) return;
   if (g.k <= 0) {
     if (g.accumulate) return;

@@ -81,6 +81,16 @@ class Batch {
 /// c (+)= op(a)·op(b) over a batch; an operand may be read transposed. c is dense.
 void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool transpose_b,
               const TensorView& c, std::span<const std::int64_t> batch_shape, bool accumulate) {
+  if (batch_shape.size() == 2 && a.strides == nullptr && b.strides == nullptr) {  // most products
+    const std::int64_t* sa = a.sizes;
+    dispatch_floating(c.dtype, [&]<class T>(T) {
+      kernels::gemm(transpose_a, transpose_b, c.sizes[0], c.sizes[1], sa[transpose_a ? 0 : 1],
+                    a.as<T>(), std::max<std::int64_t>(sa[1], 1), b.as<T>(),
+                    std::max<std::int64_t>(b.sizes[1], 1), accumulate ? T(1) : T(0), c.as<T>(),
+                    std::max<std::int64_t>(c.sizes[1], 1));
+    });
+    return;
+  }
   const Matrix ma = matrix_of(a), mb = matrix_of(b);
   const std::int64_t m = c.sizes[c.rank - 2], n = c.sizes[c.rank - 1];
   const std::int64_t k = a.sizes[a.rank - (transpose_a ? 2 : 1)];
