@@ -99,7 +99,9 @@ class Search {
   void find_non_finite_gradient();
   void find_parameters_without_gradient();
   void explain_missing(std::uint32_t parameter);
-  std::map<std::string, Layer> layers_by_scope(std::vector<std::uint32_t>& users) const;
+  std::vector<char> data_dependent() const;
+  std::map<std::string, Layer> layers_by_scope(const std::vector<char>& data,
+                                               std::vector<std::uint32_t>& users) const;
   std::vector<Layer> collect_layers(std::vector<double>& at_loss) const;
   void find_trend();
   void report_trend(const std::vector<Layer>& layers, double reference, bool vanishing);
@@ -222,10 +224,29 @@ void Search::explain_missing(std::uint32_t parameter) {
          "look for value() or NoGrad after that line, or for a result that is not used");
 }
 
+/// Which nodes depend on data: on a leaf of rank 1 or more that is no parameter. A penalty on
+/// parameters does not, and is no layer. Where nothing does, everything counts.
+std::vector<char> Search::data_dependent() const {
+  std::vector<char> depends(root_ + std::size_t{1}, 0);
+  bool any = false;
+  for (std::uint32_t id = 0; id <= root_; ++id) {
+    const auto inputs = tape_.inputs(head(id));
+    if (inputs.empty()) {
+      depends[id] = tape_.node(id).op != &parameter_op && tape_.shape(id).size() > 0;
+    }
+    for (std::uint32_t input : inputs) depends[id] |= depends[input];
+    any |= depends[id] != 0;
+  }
+  if (!any) std::fill(depends.begin(), depends.end(), 1);
+  return depends;
+}
+
 /// The first use of a parameter in each scope; `users` gets all uses.
-std::map<std::string, Layer> Search::layers_by_scope(std::vector<std::uint32_t>& users) const {
+std::map<std::string, Layer> Search::layers_by_scope(const std::vector<char>& data,
+                                                     std::vector<std::uint32_t>& users) const {
   std::map<std::string, Layer> layers;
   for (std::uint32_t id = 0; id <= root_; ++id) {
+    if (data[id] == 0) continue;
     for (std::uint32_t input : tape_.inputs(id)) {
       if (tape_.node(input).op != &parameter_op) continue;
       if (users.empty() || users.back() != id) users.push_back(id);
@@ -240,7 +261,8 @@ std::map<std::string, Layer> Search::layers_by_scope(std::vector<std::uint32_t>&
 /// the loss`.
 std::vector<Layer> Search::collect_layers(std::vector<double>& at_loss) const {
   std::vector<std::uint32_t> users;
-  const std::map<std::string, Layer> by_scope = layers_by_scope(users);
+  const std::vector<char> data = data_dependent();
+  const std::map<std::string, Layer> by_scope = layers_by_scope(data, users);
   const bool scoped = by_scope.size() > 1 && !by_scope.contains("");
   std::map<std::string, Layer> layers;
   const auto key = [&](std::uint32_t id) {
@@ -258,6 +280,7 @@ std::vector<Layer> Search::collect_layers(std::vector<double>& at_loss) const {
     const std::uint32_t from = tape_.inputs(edge->consumer)[static_cast<std::size_t>(edge->input)];
     const bool parameter = tape_.node(from).op == &parameter_op;
     if (tape_.node(from).op->structural && !parameter) continue;
+    if (!parameter && data[from] == 0) continue;
     if (!parameter && from > last) at_loss.push_back(edge->gradient.rms());
     const auto layer = layers.find(key(parameter ? edge->consumer : head(from)));
     if (layer == layers.end()) continue;

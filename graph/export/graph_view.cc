@@ -5,6 +5,7 @@
 
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/view_builder.h"
+#include "wengert/graph/pass.h"
 
 namespace wengert {
 namespace detail {
@@ -202,12 +203,20 @@ void ViewBuilder::attach_notes() {
   view_.notes = options_.notes;
   for (const auto& [id, text] : options_.notes) {
     for (ViewNode& node : view_.nodes) {
-      if (node.id == id) node.notes.push_back(text);
+      if (node.id == id || (!node.name.empty() && node.name == id)) node.notes.push_back(text);
     }
   }
 }
 
 }  // namespace detail
+
+std::vector<std::pair<std::string, std::string>> notes_of(const PassContext& context) {
+  std::vector<std::pair<std::string, std::string>> notes;
+  for (const Explanation& explanation : context.explanations()) {
+    notes.emplace_back(explanation.subject, explanation.pass + ": " + explanation.text);
+  }
+  return notes;
+}
 
 std::string_view name_of(Finding::Kind kind) {
   switch (kind) {

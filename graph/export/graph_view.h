@@ -15,6 +15,7 @@
 
 namespace wengert {
 
+class PassContext;
 class Tape;
 
 /// Which way a picture is read.
@@ -41,8 +42,8 @@ struct GraphOptions {
   std::vector<std::string> collapse = {};
   /// Leave out what the root does not depend on.
   bool only_ancestors = false;
-  /// Remarks by node id (ViewNode::id), such as a pass's explanations; shown in the node and
-  /// listed under the title. Unknown ids are listed only.
+  /// Remarks by ViewNode's id or name, such as a pass's explanations (notes_of); shown in the node
+  /// and listed under the title. Those on anything else are listed only.
   std::vector<std::pair<std::string, std::string>> notes = {};
 };
 
@@ -142,6 +143,10 @@ struct WENGERT_API GraphView {
   /// "healthy", or the findings as words and sentences.
   std::string verdict() const;
 };
+
+/// What passes explained, as notes of a picture: each stands at the value or parameter that it
+/// names.
+WENGERT_API std::vector<std::pair<std::string, std::string>> notes_of(const PassContext& context);
 
 /// The view of a live tape. Constants without a name are folded into their consumers as text.
 /// Throws Error(kGraph): empty tape, root or gradients of another tape; Error(kValue): more than

@@ -71,6 +71,29 @@ TEST(Findings, TheCrossingIsTheFirstLayerBeyondTheLimit) {
   EXPECT_EQ(view.findings.at(0).place.substr(0, 4), "fc2/") << view.verdict();
 }
 
+TEST(Findings, APenaltyOnParametersIsNoLayer) {
+  double references[2];
+  for (const bool penalty : {false, true}) {
+    ParameterSet parameters;
+    Tape tape;
+    Var h = Tensor::from<double>({0.5, 0.3, -0.2, 0.9}, {1, 4});
+    for (int i = 1; i <= 3; ++i) h = layer(parameters, "fc" + std::to_string(i), h, 0.5);
+    Var loss = sum(square(h - 0.5));
+    if (penalty) {
+      const Scope scope("penalty");
+      Var total = sum(square(use(*parameters.all()[0])));
+      total = total + sum(square(use(*parameters.all()[1])));
+      loss = loss + total * 1e-6;
+    }
+    GradientFlow flow;
+    backward(loss, {.observer = &flow});
+    const GraphView view = graph_view(tape, {.gradients = &flow.record()});
+    EXPECT_EQ(view.verdict(), "healthy");
+    references[penalty] = view.reference_rms;
+  }
+  EXPECT_NEAR(references[1] / references[0], 1, 0.5);
+}
+
 TEST(Findings, ScalingTheLossChangesNoVerdict) {
   for (const double factor : {1e-8, 1.0, 1e8}) {
     ParameterSet parameters;

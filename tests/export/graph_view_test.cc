@@ -7,6 +7,7 @@
 #include <set>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/pass.h"
 #include "wengert/tests/export/model.h"
 
 namespace wengert::export_tests {
@@ -288,6 +289,23 @@ TEST(GraphView, NotesReachTheirNode) {
       tape, {.notes = {{"square#0", "kept: the root"}, {"gone#3", "removed: nobody read it"}}});
   EXPECT_EQ(find_node(view, "square#0")->notes, std::vector<std::string>{"kept: the root"});
   EXPECT_EQ(view.notes.size(), 2u);
+}
+
+TEST(GraphView, WhatPassesExplainStandsAtItsParameter) {
+  ParameterSet parameters;
+  parameters.add("fc1/weight", Tensor::scalar(2.0));
+  Tape tape;
+  const Var y = square(use(parameters.at("fc1/weight")));
+  PassContext context;
+  context.explain("l2_penalty", "fc1/weight", "adds 0.5·Σw²");
+  context.explain("clip_global_norm", "all gradients", "scaled by 0.1");
+  const GraphView view = graph_view(tape, {.notes = notes_of(context)});
+  for (const ViewNode& node : view.nodes) {
+    if (node.name != "fc1/weight") continue;
+    EXPECT_EQ(node.notes, std::vector<std::string>{"l2_penalty: adds 0.5·Σw²"});
+  }
+  ASSERT_EQ(view.notes.size(), 2u);
+  EXPECT_EQ(view.notes[1].first, "all gradients");
 }
 
 }  // namespace

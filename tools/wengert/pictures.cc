@@ -8,26 +8,35 @@
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
+#include "wengert/optim/passes/gradients.h"
 
 namespace wengert::tools {
 
 std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const optim::Batch& batch, GraphDirection direction,
-                      const std::string& format, const std::string& title) {
+                      const std::string& format, const std::string& title,
+                      const StepPasses& passes) {
   Tape tape;
   const Var inputs = batch.inputs;
   const Var logits = model.logits(parameters, inputs);
-  const Var loss = softmax_cross_entropy(logits, batch.labels);
+  Graph graph;
+  PassContext context;
+  graph.parameters = &parameters;
+  graph.add("loss", softmax_cross_entropy(logits, batch.labels));
+  if (passes.loss != nullptr) passes.loss->run(graph, context);
+  const Var loss = graph.at("loss");
   tape.name(inputs, "inputs");
   tape.name(loss, "loss");
   GradientFlow flow;
-  backward(loss, {.retain = true, .observer = &flow});
+  Gradients gradients = backward(loss, {.retain = true, .observer = &flow});
+  if (passes.gradients != nullptr) optim::run_on_gradients(*passes.gradients, gradients, context);
   GraphOptions options;
   options.view = direction;
   options.root = loss;
   if (direction != GraphDirection::kForward) options.gradients = &flow.record();
   options.title = title + "  loss " + format_number(loss.scalar_value());
   options.only_ancestors = true;
+  options.notes = notes_of(context);
   const GraphView view = graph_view(tape, options);
   if (format == "json") return to_json(view);
   const std::string dot = to_dot(view);

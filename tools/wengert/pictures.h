@@ -3,15 +3,24 @@
 #include <string>
 
 #include "wengert/graph/export/graph_view.h"
+#include "wengert/graph/pass.h"
 #include "wengert/nn/models.h"
 #include "wengert/optim/dataset.h"
 
 namespace wengert::tools {
 
+/// Passes over a loss and over its gradients; null: none.
+struct StepPasses {
+  const PassPipeline* loss = nullptr;
+  const PassPipeline* gradients = nullptr;
+};
+
 /// One step of a model on a batch, recorded, differentiated and written as "dot", "svg", "png" or
-/// "json". `title` stands above the picture. Throws Error as recording and rendering do.
+/// "json". `title` stands above the picture, what passes did at what they did it to. Throws Error
+/// as recording and rendering do.
 std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const optim::Batch& batch, GraphDirection direction,
-                      const std::string& format, const std::string& title);
+                      const std::string& format, const std::string& title,
+                      const StepPasses& passes = {});
 
 }  // namespace wengert::tools

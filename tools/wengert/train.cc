@@ -56,16 +56,15 @@ class Run {
     const optim::Examples train_set{data.train_images, data.train_labels};
     const optim::Split split =
         optim::split_examples(train_set.count(), settings_.validation, settings_.seed);
-    PassPipeline loss_passes, gradient_passes;
     if (settings_.l2 != 0) {
-      loss_passes.add(std::make_unique<optim::L2Penalty>(settings_.l2));
+      loss_passes_.add(std::make_unique<optim::L2Penalty>(settings_.l2));
     }
     if (settings_.clip != 0) {
-      gradient_passes.add(std::make_unique<optim::ClipGlobalNorm>(settings_.clip));
+      gradient_passes_.add(std::make_unique<optim::ClipGlobalNorm>(settings_.clip));
     }
     optim::TrainOptions options = make_options();
-    if (!loss_passes.empty()) options.loss_passes = &loss_passes;
-    if (!gradient_passes.empty()) options.gradient_passes = &gradient_passes;
+    if (!loss_passes_.empty()) options.loss_passes = &loss_passes_;
+    if (!gradient_passes_.empty()) options.gradient_passes = &gradient_passes_;
     const optim::Model model = [this](ParameterSet& parameters, const Var& inputs) {
       return def_.logits(parameters, inputs);
     };
@@ -153,17 +152,20 @@ class Run {
     const auto count =
         std::min<std::int64_t>(settings_.batch_size, static_cast<std::int64_t>(order.size()));
     const optim::Batch batch = optim::gather_batch(examples, order, 0, count);
-    const std::string title =
-        std::string(def_.name) + " after " + std::to_string(settings_.epochs) + " epochs";
+    const std::string title = std::string(def_.name) + " after " +
+                              std::to_string(settings_.epochs) +
+                              (settings_.epochs == 1 ? " epoch" : " epochs");
+    const auto drawn = [&](const char* format) {
+      return draw_step(def_, parameters_, batch, GraphDirection::kBoth, format, title,
+                       {&loss_passes_, &gradient_passes_});
+    };
     try {
-      io::write_file_atomically(path("graph.svg"), draw_step(def_, parameters_, batch,
-                                                             GraphDirection::kBoth, "svg", title));
+      io::write_file_atomically(path("graph.svg"), drawn("svg"));
     } catch (const IoError&) {
       throw;
     } catch (const Error& e) {
       // A machine without Graphviz still gets the graph, as text.
-      io::write_file_atomically(path("graph.dot"), draw_step(def_, parameters_, batch,
-                                                             GraphDirection::kBoth, "dot", title));
+      io::write_file_atomically(path("graph.dot"), drawn("dot"));
       std::fprintf(stderr, "wengert: no graph.svg: %s; wrote graph.dot instead\n", e.what());
     }
   }
@@ -200,6 +202,7 @@ class Run {
   const Settings& settings_;
   const nn::ModelDef& def_;
   ParameterSet parameters_;
+  PassPipeline loss_passes_, gradient_passes_;
   std::vector<optim::EpochRecord> history_;
   std::vector<nlohmann::ordered_json> lines_;
   bool saved_ = false;
