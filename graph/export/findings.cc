@@ -281,7 +281,9 @@ std::vector<Layer> Search::collect_layers(std::vector<double>& at_loss) const {
     const bool parameter = tape_.node(from).op == &parameter_op;
     if (tape_.node(from).op->structural && !parameter) continue;
     if (!parameter && data[from] == 0) continue;
-    if (!parameter && from > last) at_loss.push_back(edge->gradient.rms());
+    // Scalars are terms of the loss already: 1, whatever its scale within the network.
+    if (!parameter && from > last && edge->gradient.count > 1)
+      at_loss.push_back(edge->gradient.rms());
     const auto layer = layers.find(key(parameter ? edge->consumer : head(from)));
     if (layer == layers.end()) continue;
     (parameter ? layer->second.parameters : layer->second.rms).push_back(edge->gradient.rms());
