@@ -57,8 +57,15 @@ void Optimizer::check_state(const Parameter& parameter, std::source_location whe
 
 void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
                      std::source_location where) {
+  std::vector<const Gradients::Entry*> own;  // of this set; another set's are left alone
+  std::size_t others = 0;
   for (const Gradients::Entry& entry : gradients.entries()) {
     if (entry.parameter == nullptr) continue;
+    if (parameters.find(entry.parameter->name()) == entry.parameter) {
+      own.push_back(&entry);
+    } else {
+      ++others;
+    }
     const Tensor& value = entry.parameter->value();
     const Var& gradient = entry.gradient;
     if (gradient.dtype() != value.dtype() || !(gradient.shape() == value.shape())) {
@@ -78,12 +85,17 @@ void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
                   where);
     }
   }
+  if (own.empty() && others > 0) {
+    throw Error(
+        ErrorKind::kParameter, std::string(name()),
+        "none of the " + std::to_string(others) + " gradients is of a parameter of this set",
+        "give the set that the loss was computed with", where);
+  }
   ++steps_;
-  for (const Gradients::Entry& entry : gradients.entries()) {
-    if (entry.parameter == nullptr || !entry.parameter->trainable()) continue;
-    if (parameters.find(entry.parameter->name()) != entry.parameter) continue;  // another set's
-    update(entry.parameter->mutable_value(), entry.gradient.value().contiguous(),
-           state_of(*entry.parameter), steps_, where);
+  for (const Gradients::Entry* entry : own) {
+    if (!entry->parameter->trainable()) continue;
+    update(entry->parameter->mutable_value(), entry->gradient.value().contiguous(),
+           state_of(*entry->parameter), steps_, where);
   }
 }
 

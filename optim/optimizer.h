@@ -33,7 +33,7 @@ class WENGERT_API Optimizer {
   /// One update of every trainable parameter of the set that has a gradient; parameters without
   /// one stay as they are. Throws Error(kNonFinite) naming the parameter when a gradient holds NaN
   /// or infinity, Error(kShape) when one does not fit, Error(kParameter) when restored state does
-  /// not; nothing is changed then.
+  /// not or all gradients are of another set's parameters; nothing is changed then.
   void step(ParameterSet& parameters, const Gradients& gradients,
             std::source_location where = std::source_location::current());
 

@@ -255,8 +255,13 @@ TEST(Optimizer, FrozenAndForeignParametersStay) {
   const Gradients gradients = gradients_equal_to(mine, {{"w", g}, {"frozen", g}});
   mine.at("frozen").set_trainable(false);
   sgd.step(mine, gradients);
-  sgd.step(mine, gradients_equal_to(foreign, {{"w", g}}));
-  EXPECT_EQ(mine.at("w").value().at(0), 0.5);
+  Gradients both;
+  {
+    const Tape tape;
+    both = backward(sum(use(mine.at("w")) * Var(g) + use(foreign.at("w")) * Var(g)));
+  }
+  sgd.step(mine, both);
+  EXPECT_EQ(mine.at("w").value().at(0), 0);
   EXPECT_EQ(mine.at("frozen").value().at(0), 1);
   EXPECT_EQ(foreign.at("w").value().at(0), 1);
 }
@@ -271,6 +276,23 @@ TEST(MakeOptimizer, KnowsItsNames) {
   }
   EXPECT_EQ(error_of([] { make_optimizer("adma"); }).fix(), "did you mean 'adam'?");
   EXPECT_EQ(error_of([] { make_optimizer("xyzzyxyzzy"); }).kind(), ErrorKind::kValue);
+}
+
+TEST(Optimizer, RefusesASetThatTheLossDoesNotKnow) {
+  ParameterSet used, other;
+  used.add("w", Tensor::scalar(0.5));
+  other.add("w", Tensor::scalar(0.5));
+  Gradients gradients;
+  {
+    const Tape tape;
+    gradients = backward(square(use(used.at("w"))));
+  }
+  Sgd sgd({.rate = 0.1});
+  const Error error = error_of([&] { sgd.step(other, gradients); });
+  EXPECT_EQ(error.kind(), ErrorKind::kParameter);
+  EXPECT_EQ(sgd.steps(), 0);
+  sgd.step(used, gradients);
+  EXPECT_EQ(used.at("w").value().scalar_value(), 0.4);
 }
 
 }  // namespace
