@@ -152,11 +152,6 @@ void Engine::restrict_to(std::span<const std::uint32_t> xs) {
   }
 }
 
-bool Engine::needs(std::uint32_t id) const {
-  return tape_.node(id).value->has(Value::kRequiresGrad) &&
-         (!restricted_ || (id <= top_ && marks_[id] != 0));
-}
-
 template <class T, int kInputs>
 bool Engine::run_scalar(std::uint32_t id, Node& node, Value* g) {
   const ElementwiseOp& op = *node.op->elementwise;

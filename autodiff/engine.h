@@ -34,7 +34,10 @@ class Engine {
   friend class RecordedRule;
   friend class FusedRule;
 
-  bool needs(std::uint32_t id) const;
+  bool needs(std::uint32_t id) const {
+    return tape_.node(id).value->has(detail::Value::kRequiresGrad) &&
+           (!restricted_ || (id <= top_ && marks_[id] != 0));
+  }
   /// Elementwise ops on small dense values, without function calls but the kernels; false where
   /// anything is out of the ordinary.
   template <int kInputs>

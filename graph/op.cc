@@ -35,20 +35,14 @@ int OpCall::resolve_axis(std::int64_t axis, int rank) const {
   return static_cast<int>(resolved);
 }
 
-void OpCall::require_same_dtype(int first, int last) const {
-  for (int i = first + 1; i <= last; ++i) {
-    if (dtype(i) != dtype(first)) {
-      fail(ErrorKind::kDType, "mixed dtypes: " + describe(first) + " and " + describe(i),
-           "convert one with cast(x, DType)");
-    }
-  }
+void OpCall::fail_mixed_dtypes(int i, int k) const {
+  fail(ErrorKind::kDType, "mixed dtypes: " + describe(i) + " and " + describe(k),
+       "convert one with cast(x, DType)");
 }
 
-void OpCall::require_floating(int i) const {
-  if (!is_floating(dtype(i))) {
-    fail(ErrorKind::kDType, "needs float32 or float64, got " + describe(i),
-         "convert it with cast(x, DType::kFloat32)");
-  }
+void OpCall::fail_not_floating(int i) const {
+  fail(ErrorKind::kDType, "needs float32 or float64, got " + describe(i),
+       "convert it with cast(x, DType::kFloat32)");
 }
 
 InferContext::Output& InferContext::next_of_many() {

@@ -117,10 +117,20 @@ class WENGERT_API OpCall {
   /// `axis` from [−rank, rank) to [0, rank); otherwise fails with ErrorKind::kAxis.
   int resolve_axis(std::int64_t axis, int rank) const;
   /// Fails with kDType unless inputs first…last have one dtype, naming cast.
-  void require_same_dtype(int first, int last) const;
-  void require_floating(int i) const;
+  void require_same_dtype(int first, int last) const {
+    for (int i = first + 1; i <= last; ++i) {
+      if (dtype(i) != dtype(first)) [[unlikely]]
+        fail_mixed_dtypes(first, i);
+    }
+  }
+  void require_floating(int i) const {
+    if (!is_floating(dtype(i))) [[unlikely]]
+      fail_not_floating(i);
+  }
 
  protected:
+  [[noreturn]] void fail_mixed_dtypes(int i, int k) const;
+  [[noreturn]] void fail_not_floating(int i) const;
   const OpDef* op_;
   std::span<detail::Value* const> inputs_;
   const void* attributes_;

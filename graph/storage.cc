@@ -32,7 +32,7 @@ struct SizeClass {
   std::size_t bytes;
 };
 
-SizeClass size_class(std::size_t bytes) {
+[[gnu::always_inline]] inline SizeClass size_class(std::size_t bytes) {
   if (bytes <= 128) return {0, 128};
   const int log = std::bit_width(bytes - 1) - 1;  // 2^log < bytes ≤ 2^(log+1)
   const std::size_t step = std::size_t{1} << (log - 3);
