@@ -63,7 +63,7 @@ Gradients backward(const Var& loss, const BackwardOptions& options, std::source_
   Tape& tape = live_tape("backward", where);
   meet(tape, loss, where);
   Engine engine(tape, options, where);
-  engine.seed(loss, {}, "backward");
+  engine.seed(loss, {}, "backward", false);
   engine.sweep(0);
   return engine.collect();
 }
@@ -82,7 +82,7 @@ std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
   for (const Var& y : ys) meet(tape, y, where);
   for (const Var& x : xs) {
     meet(tape, x, where);
-    targets.push_back(tape.id_of(x, "grad"));
+    targets.push_back(tape.id_of(x, "grad", where));
     if (!x.requires_grad()) {
       throw Error(ErrorKind::kGraph, "grad",
                   to_string(x.dtype(), x.shape()) + " to differentiate by is a constant",
@@ -91,18 +91,21 @@ std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
   }
   Engine engine(tape, options, where);
   for (std::size_t i = 0; i < ys.size(); ++i) {
-    engine.seed(ys[i], cotangents.empty() ? Var() : cotangents[i], "grad");
+    engine.seed(ys[i], cotangents.empty() ? Var() : cotangents[i], "grad", true);
   }
   std::vector<Var> result;
   if (ys.empty()) {
-    for (const Var& x : xs) result.push_back(Tensor::zeros(x.dtype(), x.shape()));
+    for (const Var& x : xs) {
+      result.push_back(engine.recorded(Tensor::zeros(x.dtype(), x.shape())));
+    }
     return result;
   }
   engine.restrict_to(targets);
   engine.sweep(targets.empty() ? 0 : *std::min_element(targets.begin(), targets.end()));
   for (std::size_t i = 0; i < xs.size(); ++i) {
     Var gradient = engine.take(targets[i]);
-    result.push_back(gradient ? gradient : Var(Tensor::zeros(xs[i].dtype(), xs[i].shape())));
+    if (!gradient) gradient = Tensor::zeros(xs[i].dtype(), xs[i].shape());
+    result.push_back(engine.recorded(std::move(gradient)));
   }
   return result;
 }

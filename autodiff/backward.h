@@ -72,8 +72,9 @@ WENGERT_API Gradients backward(const Var& loss, const BackwardOptions& options =
                                std::source_location where = std::source_location::current());
 
 /// Vector-Jacobian product: for each x the sum over ys of cotangentᵀ · ∂y/∂x, of x's shape; zeros
-/// where no y depends on x. `xs` may be any values on the tape that require gradients, also
-/// intermediate ones. A missing cotangent means 1, for scalar ys only.
+/// where no y depends on x. A y that depends on no variable at all is an error, unless it is a
+/// derivative recorded with create_graph (of a linear function). `xs` may be any values on the tape
+/// that require gradients, also intermediate ones. A missing cotangent means 1, for scalar ys only.
 /// Throws as backward does, and Error(kShape, kDType) when a cotangent does not fit its y.
 WENGERT_API std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
                                   std::span<const Var> cotangents = {},

@@ -92,14 +92,15 @@ void Engine::fail(ErrorKind kind, std::string message, std::string fix, std::str
                .fix = std::move(fix)});
 }
 
-void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
+void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool constants) {
   if (!y) fail(ErrorKind::kGraph, "the value to differentiate is an empty Var", "", caller);
   if (!is_floating(y.dtype())) {
     fail(ErrorKind::kDType, "cannot differentiate " + to_string(y.dtype(), y.shape()),
          "only float32 and float64 values have gradients", caller);
   }
-  const std::uint32_t id = tape_.id_of(y, caller);
+  const std::uint32_t id = tape_.id_of(y, caller, where_);
   if (!y.requires_grad()) {
+    if (constants && y.get()->has(Value::kDerivative)) return;
     fail(ErrorKind::kGraph,
          to_string(y.dtype(), y.shape()) + " depends on no variable or parameter",
          "make an input with variable(…), or look for stop_gradient, value() and NoGrad on the way",
@@ -119,7 +120,17 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller) {
          "", caller);
   }
   top_ = std::max(top_, id);
-  accumulate(id, seed.release());
+  accumulate(id, recorded(std::move(seed)).release());
+}
+
+Var Engine::recorded(Var derivative) {
+  const bool mere = derivative.get()->has(Value::kLeaf) || derivative.get()->serial == 0;
+  if (!options_.create_graph) return derivative;
+  if (!tape_.knows(derivative) && mere) {
+    derivative = Var::share(tape_.adopt(derivative.get(), detail::constant_op, where_));
+  }
+  derivative.get()->flags |= Value::kDerivative;
+  return derivative;
 }
 
 void Engine::restrict_to(std::span<const std::uint32_t> xs) {
@@ -450,18 +461,20 @@ void Engine::run_fused(std::uint32_t id, Node& node) {
 void Engine::run_recorded(std::uint32_t id, Node& node) {
   if (node.op->vjp == nullptr) return;
   const std::uint32_t scope = std::exchange(t_state.scope, std::uint32_t{node.scope});
-  const std::source_location where = node.where;
-  const auto* outer = std::exchange(t_state.location_override, &where);
   struct Restore {
     std::uint32_t scope;
-    const std::source_location* where;
+    std::source_location location;
+    bool overrode;
     bool recorded;
     ~Restore() {
       t_state.scope = scope;
-      t_state.location_override = where;
+      t_state.location = location;
+      t_state.overrides_location = overrode;
       if (!recorded) --t_state.recording_off;
     }
-  } restore{scope, outer, options_.create_graph};
+  } restore{scope, t_state.location, t_state.overrides_location, options_.create_graph};
+  t_state.location = node.where;
+  t_state.overrides_location = true;
   if (!options_.create_graph) ++t_state.recording_off;
   RecordedRule rule(*this, id);
   node.op->vjp(rule);

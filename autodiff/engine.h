@@ -18,8 +18,13 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Checks a root and puts its cotangent on the table (ones when `cotangent` is empty).
-  void seed(const Var& y, const Var& cotangent, const char* caller);
+  /// Checks a root and puts its cotangent on the table (ones when `cotangent` is empty). A root
+  /// that depends on no variable is an error; but, with `constants`, the recorded derivative of a
+  /// linear function sends nothing back.
+  void seed(const Var& y, const Var& cotangent, const char* caller, bool constants);
+  /// Under create_graph a derivative that is a constant goes onto the tape too, so that it can be
+  /// differentiated like any other.
+  Var recorded(Var derivative);
   /// Restricts the sweep to nodes between `xs` and the roots.
   void restrict_to(std::span<const std::uint32_t> xs);
   /// Propagates from the latest root down to node `last`.

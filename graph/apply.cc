@@ -46,7 +46,7 @@ struct Operands {
 };
 
 std::source_location resolve(std::source_location where) {
-  return t_state.location_override != nullptr ? *t_state.location_override : where;
+  return t_state.overrides_location ? t_state.location : where;
 }
 
 [[noreturn]] void fail_call(const OpDef& op, ErrorKind kind, std::string message, std::string fix,
@@ -322,6 +322,9 @@ void record(Tape& tape, const OpDef& op, Operands& operands, const void* attribu
     }
   }
   std::uint8_t saved = 0;
+  for (const Value* value : operands.values) {
+    for (Value* output : outputs) output->flags |= value->flags & Value::kDerivative;
+  }
   if (operands.requires_grad) {
     saved = saved_mask(op, operands);
     for (Value* output : outputs) {
@@ -397,6 +400,7 @@ struct QuickPath {
     node->input_count = kInputs;
     node->output = 0;
     std::uint8_t saved = 0;
+    value->flags |= flags & Value::kDerivative;
     hold(value, Value::kHeader);
     if ((flags & Value::kRequiresGrad) != 0) {
       std::uint16_t reads = 0;

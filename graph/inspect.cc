@@ -46,6 +46,7 @@ void Tape::inspect(std::uint32_t id) {
 }
 
 std::string Tape::describe(std::uint32_t id) const {
+  if (id >= size_) return "no node";
   const detail::Node& described = node(id);
   std::string text(described.op->name);
   if (!name(id).empty()) text += " '" + std::string(name(id)) + "'";

@@ -36,6 +36,10 @@ class WENGERT_API AttributeVisitor {
   void operator()(const char* name, const Dims& value) { (*this)(name, value.span()); }
   void operator()(const char* name, DType value) { (*this)(name, name_of(value)); }
   void operator()(const char* name, int value) { (*this)(name, std::int64_t{value}); }
+  /// An enum by the word that name_of gives for it.
+  template <class E>
+  requires std::is_enum_v<E>
+  void operator()(const char* name, E value) { (*this)(name, std::string_view(name_of(value))); }
 };
 
 /// Memory that lives as long as the tape: attributes and long input lists lie there.
@@ -50,7 +54,7 @@ class WENGERT_API Arena {
 /// How the engine handles an op's attribute struct without knowing it. The struct is trivially
 /// copyable and has `template <class Self, class V> static void visit(Self& self, V&& v)` that
 /// calls v("name", self.member) for each member: int, int64_t, double, bool, DType, Dims,
-/// std::string_view or std::span<const int64_t>.
+/// std::string_view, std::span<const int64_t>, or an enum with a name_of.
 struct AttributeType {
   std::size_t size;
   void (*visit)(const void* attributes, AttributeVisitor& visitor);

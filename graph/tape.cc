@@ -291,7 +291,7 @@ void Tape::name(const Var& var, std::string_view name, std::source_location wher
   if (var && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
     adopt(var.get(), detail::variable_op, where);
   }
-  memory_->names[id_of(var, "Tape::name")] = std::string(name);
+  memory_->names[id_of(var, "Tape::name", where)] = std::string(name);
 }
 
 std::string_view Tape::name(std::uint32_t id) const {
@@ -321,7 +321,8 @@ Var Tape::leaf(std::uint32_t id) const {
   return Var::share(node(id).value);
 }
 
-std::uint32_t Tape::id_of(const Var& var, std::string_view asking) const {
+std::uint32_t Tape::id_of(const Var& var, std::string_view asking,
+                          std::source_location where) const {
   const Value* value = var.get();
   if (value != nullptr && value->serial == serial_) return value->id;
   if (value != nullptr) {
@@ -332,12 +333,20 @@ std::uint32_t Tape::id_of(const Var& var, std::string_view asking) const {
   std::string fix = "assign the result of an op to it first";
   if (value != nullptr && value->serial == 0) {
     message = "this Var was not recorded on the tape";
-    fix = "compute it while the tape is live and outside NoGrad, from variables or parameters";
+    fix =
+        "compute it while the tape is live and outside NoGrad, from variables or parameters; a "
+        "derivative is recorded with {.create_graph = true}";
   } else if (value != nullptr) {
     message = "this Var's tape has ended or is another one";
     fix = "ask while its own tape is the innermost live one";
   }
-  throw Error(ErrorKind::kGraph, std::string(asking), message, fix);
+  throw Error({.kind = ErrorKind::kGraph,
+               .op = std::string(asking),
+               .message = std::move(message),
+               .scope = Scope::path(),
+               .file = where.file_name(),
+               .line = where.line(),
+               .fix = std::move(fix)});
 }
 
 Tape::Statistics Tape::statistics() const {

@@ -81,7 +81,7 @@ class WENGERT_API Tape {
             std::source_location where = std::source_location::current());
   /// That name, a parameter's name, or empty.
   std::string_view name(std::uint32_t id) const;
-  /// The node of that name, or detail::kNoNode.
+  /// The node of that name, or kNoNode.
   std::uint32_t find(std::string_view name) const;
   /// The parameter a leaf stands for, or null.
   const Parameter* parameter(std::uint32_t id) const;
@@ -89,7 +89,9 @@ class WENGERT_API Tape {
   Var use(Parameter& parameter, std::source_location where);
 
   /// The id of a Var on this tape. Throws Error(kGraph): no node, another tape, tape ended.
-  std::uint32_t id_of(const Var& var, std::string_view asking) const;
+  /// `where`, if given, is the user's line for the message.
+  std::uint32_t id_of(const Var& var, std::string_view asking,
+                      std::source_location where = {}) const;
   bool owns(const Var& var) const { return var.get() != nullptr && var.get()->serial == serial_; }
   /// Whether id_of would find it: a value of this tape, or a leaf of an enclosing one used here.
   bool knows(const Var& var) const;
@@ -102,9 +104,12 @@ class WENGERT_API Tape {
 
   /// While on, every recorded output is checked and the first NaN or infinity is remembered.
   void detect_non_finite(bool on) { detect_non_finite_ = on; }
-  /// The first node whose output was not finite, or detail::kNoNode.
+  /// No node: what find and first_non_finite give where there is none.
+  static constexpr std::uint32_t kNoNode = detail::kNoNode;
+  /// The first node whose output was not finite, or kNoNode.
   std::uint32_t first_non_finite() const { return first_non_finite_; }
-  /// One line on a node: op, name, shape, scope, user's line, ranges of its inputs.
+  /// One line on a node: op, name, shape, scope, user's line, ranges of its inputs; "no node" of
+  /// an id beyond the tape.
   std::string describe(std::uint32_t id) const;
 
   /// Counts for reports and tests.

@@ -49,7 +49,9 @@ struct ThreadState {
   Tape* tape = nullptr;             ///< innermost live tape
   std::uint32_t scope = 0;          ///< innermost named scope, an index into `scopes`
   std::uint32_t recording_off = 0;  ///< depth of NoGrad scopes
-  const std::source_location* location_override = nullptr;  ///< while a derivative is recorded
+  /// While a derivative is computed in ops: the line of the op that it is the derivative of.
+  std::source_location location = {};
+  bool overrides_location = false;
   ScopeTable* scopes = nullptr;
   TapeMemory* spare_tape_memory = nullptr;
   FreeBlock* free_values[kValueClasses] = {};

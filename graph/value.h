@@ -38,6 +38,7 @@ struct Value {
     kWeak = 8,          ///< a C++ number that takes the dtype of what it meets
     kLeaf = 16,         ///< has no history: may enter any tape
     kReleased = 32,     ///< its data was given back
+    kDerivative = 64,   ///< computed from a derivative recorded under create_graph
   };
 
   static constexpr std::uint64_t kHeader = 1;

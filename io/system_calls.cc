@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <string_view>
 #include <system_error>
 
 namespace wengert::io::detail {
@@ -12,7 +13,7 @@ namespace {
 
 int plain_open(const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); }
 
-const char* fix_for(int code) {
+const char* fix_for(int code, std::string_view what) {
   switch (code) {
     case ENOSPC:
     case EDQUOT:
@@ -25,7 +26,9 @@ const char* fix_for(int code) {
     case EIO:
       return "the disk reports a fault: look at the system's log, and save elsewhere";
     case ENOENT:
-      return "check the path; a missing folder is made with mkdir -p";
+      return what.starts_with("cannot be opened") ? "check the path"
+                                                  : "check the path; a missing folder is made with "
+                                                    "mkdir -p";
     case ENOTDIR:
       return "a part of the path is a file, not a folder";
     case EISDIR:
@@ -76,7 +79,7 @@ int sync_file(int file) {
 void throw_system_error(const std::string& path, const std::string& what, int code) {
   // what() ends at a NUL byte: leave out what follows one, so that the reason is not lost.
   throw IoError(path.substr(0, path.find('\0')),
-                what + ": " + std::generic_category().message(code), fix_for(code));
+                what + ": " + std::generic_category().message(code), fix_for(code, what));
 }
 
 std::string reason_of(const IoError& error) {

@@ -19,7 +19,12 @@ namespace wengert {
 
 /// What pad() puts beyond the ends: a value, the nearest element, or the mirror image without the
 /// end element itself.
-enum class PadMode { kConstant, kEdge, kReflect };
+enum class PadMode : std::uint8_t { kConstant, kEdge, kReflect };
+/// "constant", "edge", "reflect".
+constexpr std::string_view name_of(PadMode mode) {
+  constexpr std::string_view kNames[] = {"constant", "edge", "reflect"};
+  return mode <= PadMode::kReflect ? kNames[static_cast<int>(mode)] : "unknown";
+}
 
 #define UNARY(name) \
   WENGERT_API Var name(const Var& x, std::source_location where = std::source_location::current());

@@ -276,7 +276,7 @@ std::string learning_curves(const std::string& title, const std::vector<EpochRec
     add(train_loss, record.epoch, record.train_loss);
     add(train_accuracy, record.epoch, record.train_accuracy);
     // Both 0 cannot be measured: a loss of 0 means that every answer was right.
-    if (record.validation_loss == 0 && record.validation_accuracy == 0) continue;
+    if (std::isnan(record.validation_loss)) continue;
     add(validation_loss, record.epoch, record.validation_loss);
     add(validation_accuracy, record.epoch, record.validation_accuracy);
   }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/error.h"
@@ -187,9 +188,14 @@ TrainResult train(const Model& model, ParameterSet& parameters, Optimizer& optim
     result.stopped = !session.run_epoch(epoch, shuffled(split.train, options.seed, epoch), record);
     record.seconds = seconds_since(start);
     result.seconds += record.seconds;
-    const Evaluation validation = evaluate(model, parameters, examples, split.validation);
-    record.validation_loss = validation.loss;
-    record.validation_accuracy = validation.accuracy;
+    if (split.validation.empty()) {
+      record.validation_loss = record.validation_accuracy =
+          std::numeric_limits<double>::quiet_NaN();
+    } else {
+      const Evaluation validation = evaluate(model, parameters, examples, split.validation);
+      record.validation_loss = validation.loss;
+      record.validation_accuracy = validation.accuracy;
+    }
     result.epochs.push_back(record);
     if (options.after_epoch) options.after_epoch(record);
   }

@@ -22,7 +22,7 @@ struct EpochRecord {
   double rate = 0;
   double train_loss = 0;  ///< mean over the epoch's examples, penalties included
   double train_accuracy = 0;
-  double validation_loss = 0;
+  double validation_loss = 0;  ///< NaN, like the accuracy, where nothing is held out
   double validation_accuracy = 0;
   double seconds = 0;  ///< of training, without evaluation
 };

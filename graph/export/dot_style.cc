@@ -127,7 +127,7 @@ void add_attributes(Table& table, const ViewNode& node) {
     bytes += saved.bytes;
   }
   if (node.saved.size() > 1) what = std::to_string(node.saved.size()) + " values";
-  table.row("saves", what + " " + bytes_text(bytes));
+  table.row("saves", what + ": " + bytes_text(bytes));
 }
 
 void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
@@ -215,7 +215,7 @@ std::string node_tooltip(const ViewNode& node) {
   if (!node.name.empty()) text += "\n" + node.name;
   if (!node.source.empty()) text += "\n" + node.source;
   for (const auto& saved : node.saved)
-    text += "\nsaves " + saved.what + " " + bytes_text(saved.bytes);
+    text += "\nsaves " + saved.what + ": " + bytes_text(saved.bytes);
   const auto add = [&](const char* what, const std::optional<TensorStatistics>& s) {
     if (!s) return;
     text += std::string("\n") + what + ": RMS " + number_text(s->rms(), 4) + ", L2 " +

@@ -96,6 +96,13 @@ constexpr bool partial_b_is_cotangent() {
   return false;
 }
 
+/// Stands for what a partial does not name in its `reads`: where it looks at it after all, the
+/// gradient is NaN and gradcheck fails, instead of being wrong unseen.
+template <class T>
+inline Lanes<T> unread() {
+  return Lanes<T>::splat(static_cast<T>(__builtin_nan("")));
+}
+
 /// gx (+)= g·p, exactly 0 where g is 0 even if p is infinite or NaN.
 template <class T, bool kBothZeros = false>
 inline void finish(Lanes<T> g, Lanes<T> p, void* gx, std::int64_t i, std::int64_t n,
@@ -137,9 +144,8 @@ template <class F, class T>
                                           bool accumulate) {
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
-      const auto zero = Lanes<T>::splat(T(0));
-      const auto x = (F::reads & kX) ? load<T>(in[0], i, m) : zero;
-      const auto v = (F::reads & kY) ? load<T>(y, i, m) : zero;
+      const auto x = (F::reads & kX) ? load<T>(in[0], i, m) : unread<T>();
+      const auto v = (F::reads & kY) ? load<T>(y, i, m) : unread<T>();
       finish<T>(load<T>(g, i, m), as_lanes<T>(call_partial<F>(attrs, x, v)), gx, i, m,
                 decltype(adding)::value);
     });
@@ -152,7 +158,7 @@ void unary_backward(const void* g, const void* const* in, const void* y, void* g
                     const void* attrs, bool accumulate) {
   if (n != 1) return unary_backward_run<F, T>(g, in, y, gx, n, attrs, accumulate);
   const auto splat = [](const void* from, bool read) {
-    return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
+    return read ? Lanes<T>::splat(*static_cast<const T*>(from)) : unread<T>();
   };
   const T p =
       as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX), splat(y, F::reads & kY)))
@@ -192,10 +198,9 @@ template <class F, class T, bool kFirst>
   constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
-      const auto zero = Lanes<T>::splat(T(0));
-      const auto a = (kReads & kA) ? load<T>(in[0], i, m) : zero;
-      const auto b = (kReads & kB) ? load<T>(in[1], i, m) : zero;
-      const auto v = (kReads & kY) ? load<T>(y, i, m) : zero;
+      const auto a = (kReads & kA) ? load<T>(in[0], i, m) : unread<T>();
+      const auto b = (kReads & kB) ? load<T>(in[1], i, m) : unread<T>();
+      const auto v = (kReads & kY) ? load<T>(y, i, m) : unread<T>();
       finish<T, kBothZeros>(load<T>(g, i, m), call_partial2<F, T, kFirst>(a, b, v), gx, i, m,
                             decltype(adding)::value);
     });
@@ -210,7 +215,7 @@ void binary_backward(const void* g, const void* const* in, const void* y, void* 
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
   constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
   const auto splat = [](const void* from, bool read) {
-    return Lanes<T>::splat(read ? *static_cast<const T*>(from) : T(0));
+    return read ? Lanes<T>::splat(*static_cast<const T*>(from)) : unread<T>();
   };
   const T p = call_partial2<F, T, kFirst>(splat(in[0], kReads & kA), splat(in[1], kReads & kB),
                                           splat(y, kReads & kY))

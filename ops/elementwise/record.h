@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <type_traits>
 
 #include "wengert/graph/op.h"
@@ -17,16 +18,35 @@ inline Var like(const Var& x, double value) { return Tensor::full(x.dtype(), {},
 
 namespace ops {
 
+/// Runs a partial over Var. Values that its `reads` does not name are empty, and what an op says of
+/// an empty Var helps nobody here.
+template <class Partial>
+Var checked_partial(Partial&& partial) {
+  try {
+    return partial();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kGraph ||
+        error.message().find("empty Var") == std::string::npos) {
+      throw;
+    }
+    throw Error(ErrorKind::kInternal, error.op(),
+                "a partial looks at a value that its `reads` does not name",
+                "add kX, kA, kB or kY to reads: only what it names is kept for backward");
+  }
+}
+
 template <class F>
 void unary_vjp(VjpContext& c) {
   const Var x = (F::reads & kX) ? c.input(0) : Var();
   const Var y = (F::reads & kY) ? c.output() : Var();
-  if constexpr (requires { typename F::Attributes; }) {
-    using A = typename F::Attributes;
-    c.set(0, cotangent_product(c.cotangent(), F::partial(x, y, c.attributes<A>())));
-  } else {
-    c.set(0, cotangent_product(c.cotangent(), F::partial(x, y)));
-  }
+  const Var partial = checked_partial([&]() -> Var {
+    if constexpr (requires { typename F::Attributes; }) {
+      return F::partial(x, y, c.attributes<typename F::Attributes>());
+    } else {
+      return F::partial(x, y);
+    }
+  });
+  c.set(0, cotangent_product(c.cotangent(), partial));
 }
 
 template <class F>
@@ -36,13 +56,17 @@ void binary_vjp(VjpContext& c) {
   };
   if (c.needs(0)) {
     const Var y = (F::reads_a & kY) ? c.output() : Var();
-    c.set(0, cotangent_product(c.cotangent(), F::partial_a(operand(F::reads_a, kA, 0),
-                                                           operand(F::reads_a, kB, 1), y)));
+    const Var partial = checked_partial([&]() -> Var {
+      return F::partial_a(operand(F::reads_a, kA, 0), operand(F::reads_a, kB, 1), y);
+    });
+    c.set(0, cotangent_product(c.cotangent(), partial));
   }
   if (c.needs(1)) {
     const Var y = (F::reads_b & kY) ? c.output() : Var();
-    c.set(1, cotangent_product(c.cotangent(), F::partial_b(operand(F::reads_b, kA, 0),
-                                                           operand(F::reads_b, kB, 1), y)));
+    const Var partial = checked_partial([&]() -> Var {
+      return F::partial_b(operand(F::reads_b, kA, 0), operand(F::reads_b, kB, 1), y);
+    });
+    c.set(1, cotangent_product(c.cotangent(), partial));
   }
 }
 

@@ -30,7 +30,7 @@ void evaluate_pair(EvalContext& call, const F& loss) {
     for (std::int64_t i = 0; i < n; ++i) {
       losses[static_cast<std::size_t>(i)] = loss(a.view().as<T>()[i], b.view().as<T>()[i]);
     }
-    reduce_losses(losses.data(), n, call.attributes<LossAttributes>().kind(), out.as<T>());
+    reduce_losses(losses.data(), n, call.attributes<LossAttributes>().reduction, out.as<T>());
   });
 }
 
@@ -118,14 +118,13 @@ constinit const OpDef bce_with_logits_op = {
 
 Var mean_squared_error(const Var& prediction, const Var& target, Reduction reduction,
                        std::source_location where) {
-  return apply(ops::mean_squared_error_op, {&prediction, &target},
-               ops::LossAttributes{static_cast<std::int64_t>(reduction)}, where);
+  return apply(ops::mean_squared_error_op, {&prediction, &target}, ops::LossAttributes{reduction},
+               where);
 }
 
 Var bce_with_logits(const Var& logits, const Var& targets, Reduction reduction,
                     std::source_location where) {
-  return apply(ops::bce_with_logits_op, {&logits, &targets},
-               ops::LossAttributes{static_cast<std::int64_t>(reduction)}, where);
+  return apply(ops::bce_with_logits_op, {&logits, &targets}, ops::LossAttributes{reduction}, where);
 }
 
 }  // namespace wengert

@@ -10,17 +10,18 @@
 namespace wengert::ops {
 
 struct LossAttributes {
-  std::int64_t reduction;
+  Reduction reduction;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("reduction", self.reduction);
   }
-  Reduction kind() const { return static_cast<Reduction>(reduction); }
 };
 
 /// Adds the output: a scalar, or `shape` where nothing is reduced.
 inline void output_of_loss(InferContext& call, const Shape& shape) {
-  const bool none = call.attributes<LossAttributes>().kind() == Reduction::kNone;
+  const Reduction reduction = call.attributes<LossAttributes>().reduction;
+  if (reduction > Reduction::kNone) call.fail(ErrorKind::kValue, "unknown reduction");
+  const bool none = reduction == Reduction::kNone;
   call.output(call.dtype(0), none ? shape : Shape{});
 }
 
@@ -37,7 +38,7 @@ void reduce_losses(const T* losses, std::int64_t n, Reduction reduction, T* to) 
 
 /// The cotangent of single losses from that of the result: a scalar, but for kNone.
 inline Var cotangent_of_losses(const VjpContext& c, std::int64_t n) {
-  const Reduction reduction = c.attributes<LossAttributes>().kind();
+  const Reduction reduction = c.attributes<LossAttributes>().reduction;
   return reduction == Reduction::kMean ? c.cotangent() / static_cast<double>(n) : c.cotangent();
 }
 

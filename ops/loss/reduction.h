@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace wengert {
 
@@ -10,5 +11,11 @@ enum class Reduction : std::uint8_t {
   kSum,   ///< their sum
   kNone,  ///< gives them as they are
 };
+
+/// "mean", "sum", "none".
+constexpr std::string_view name_of(Reduction reduction) {
+  constexpr std::string_view kNames[] = {"mean", "sum", "none"};
+  return reduction <= Reduction::kNone ? kNames[static_cast<int>(reduction)] : "unknown";
+}
 
 }  // namespace wengert

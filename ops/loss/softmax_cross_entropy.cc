@@ -99,7 +99,7 @@ void evaluate_cross_entropy(EvalContext& call) {
   const DenseInput x(call.input(0));
   const TensorView out = call.output(), targets = call.input(1);
   const Batch batch = batch_of(x.view());
-  const Reduction reduction = call.attributes<LossAttributes>().kind();
+  const Reduction reduction = call.attributes<LossAttributes>().reduction;
   dispatch_floating(out.dtype, [&]<class T>(T) {
     Scratch<T> losses(batch.rows);
     if (is_floating(targets.dtype)) {
@@ -170,7 +170,7 @@ void backward_probabilities(BackwardContext& c, const T* x, const T* g, const Ba
 void backward_cross_entropy(BackwardContext& c) {
   const DenseInput x(c.input(0));
   const Batch batch = batch_of(x.view());
-  const Reduction reduction = c.attributes<LossAttributes>().kind();
+  const Reduction reduction = c.attributes<LossAttributes>().reduction;
   dispatch_floating(x.view().dtype, [&]<class T>(T) {
     Scratch<T> g(batch.rows);
     spread_cotangent(c.cotangent(), reduction, batch.rows, g.data());
@@ -246,8 +246,8 @@ constinit const OpDef softmax_cross_entropy_op = {
 
 Var softmax_cross_entropy(const Var& logits, const Var& targets, Reduction reduction,
                           std::source_location where) {
-  return apply(ops::softmax_cross_entropy_op, {&logits, &targets},
-               ops::LossAttributes{static_cast<std::int64_t>(reduction)}, where);
+  return apply(ops::softmax_cross_entropy_op, {&logits, &targets}, ops::LossAttributes{reduction},
+               where);
 }
 
 }  // namespace wengert

@@ -13,7 +13,7 @@ namespace {
 
 struct PadAttributes {
   Dims before, after;
-  std::int64_t mode;
+  PadMode mode;
   double value;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
@@ -43,7 +43,7 @@ AxisTables pad_tables(std::span<const std::int64_t> source, const PadAttributes&
     const std::int64_t before = attributes.before[at], after = attributes.after[at];
     if (before == 0 && after == 0) continue;
     for (std::int64_t i = 0; i < before + source[d] + after; ++i) {
-      tables[d].push_back(unpadded(i, before, source[d], static_cast<PadMode>(attributes.mode)));
+      tables[d].push_back(unpadded(i, before, source[d], attributes.mode));
     }
   }
   return tables;
@@ -58,11 +58,9 @@ Shape padded_shape(const OpCall& call, const Shape& shape, const PadAttributes& 
                   std::to_string(shape.size()) + " axes",
               "give one before and one after each axis");
   }
-  if (attributes.mode < 0 || attributes.mode > static_cast<std::int64_t>(PadMode::kReflect)) {
-    call.fail(ErrorKind::kValue, "unknown mode " + std::to_string(attributes.mode));
-  }
+  if (attributes.mode > PadMode::kReflect) call.fail(ErrorKind::kValue, "unknown mode");
   Shape padded = shape;
-  const auto mode = static_cast<PadMode>(attributes.mode);
+  const auto mode = attributes.mode;
   for (int d = 0; d < shape.size(); ++d) {
     const std::int64_t before = attributes.before[d], after = attributes.after[d];
     if (before < 0 || after < 0) {
@@ -86,7 +84,7 @@ Shape padded_shape(const OpCall& call, const Shape& shape, const PadAttributes& 
 void infer_pad(InferContext& call) {
   const auto& attributes = call.attributes<PadAttributes>();
   const Shape padded = padded_shape(call, call.shape(0), attributes);
-  if (static_cast<PadMode>(attributes.mode) == PadMode::kConstant) {
+  if (attributes.mode == PadMode::kConstant) {
     require_held(call, call.dtype(0), "value", attributes.value);
   }
   output_of_sizes(call, call.dtype(0), padded);
@@ -100,7 +98,7 @@ void evaluate_pad(EvalContext& call) {
 
 void pad_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<PadAttributes>();
-  const auto mode = static_cast<PadMode>(attributes.mode);
+  const auto mode = attributes.mode;
   if (mode != PadMode::kConstant) {
     c.set(0, fold_padding(c.cotangent(), attributes.before, attributes.after, mode));
     return;
@@ -146,8 +144,7 @@ void evaluate_fold(EvalContext& call) {
 
 void fold_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<PadAttributes>();
-  c.set(0, pad(c.cotangent(), attributes.before, attributes.after,
-               static_cast<PadMode>(attributes.mode)));
+  c.set(0, pad(c.cotangent(), attributes.before, attributes.after, attributes.mode));
 }
 
 }  // namespace
@@ -187,14 +184,12 @@ constinit const OpDef fold_padding_op = {
 
 Var pad(const Var& x, const Dims& before, const Dims& after, PadMode mode, double value,
         std::source_location where) {
-  return apply(ops::pad_op, {&x},
-               ops::PadAttributes{before, after, static_cast<std::int64_t>(mode), value}, where);
+  return apply(ops::pad_op, {&x}, ops::PadAttributes{before, after, mode, value}, where);
 }
 
 Var fold_padding(const Var& x, const Dims& before, const Dims& after, PadMode mode,
                  std::source_location where) {
-  return apply(ops::fold_padding_op, {&x},
-               ops::PadAttributes{before, after, static_cast<std::int64_t>(mode), 0}, where);
+  return apply(ops::fold_padding_op, {&x}, ops::PadAttributes{before, after, mode, 0}, where);
 }
 
 }  // namespace wengert

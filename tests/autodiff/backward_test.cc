@@ -50,6 +50,22 @@ TEST(Backward, AVariableThatNoOpHasUsedCanBeNamed) {
   EXPECT_EQ(tape.find("x"), 0u);
 }
 
+TEST(Grad, OfALinearFunctionTwiceIsZero) {
+  Tape tape;
+  const Var x = variable(Tensor::from({1.0, 2.0}, {2}));
+  for (const Var& y : {sum(x * 3.0), sum(x + x), sum(x)}) {
+    const Var dy = grad(y, x, {.create_graph = true});
+    const Var seed = Tensor::from({1.0, 1.0}, {2});
+    const Var ddy = grad({&dy, 1}, {&x, 1}, {&seed, 1}, {.create_graph = true})[0];
+    EXPECT_THAT(ddy.value().to_vector<double>(), ElementsAre(0, 0));
+    EXPECT_THAT(grad({&ddy, 1}, {&x, 1}, {&seed, 1})[0].value().to_vector<double>(),
+                ElementsAre(0, 0));
+  }
+  const Var unrecorded = grad(sum(x * x), x);
+  EXPECT_ERROR(grad(unrecorded, x), kGraph, "this Var was not recorded on the tape");
+  EXPECT_ERROR(grad(sum(unrecorded), x), kGraph, "f64[] depends on no variable or parameter");
+}
+
 TEST(Backward, TwiceNeedsRetain) {
   Tape tape;
   const Var x = variable(0.5);

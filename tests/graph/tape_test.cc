@@ -266,5 +266,13 @@ TEST(Var, AnEmptyOneThrowsOnEveryUse) {
 
 TEST(Var, IsEightBytes) { EXPECT_EQ(sizeof(Var), 8u); }
 
+TEST(Tape, DescribesAnIdThatItDoesNotHold) {
+  Tape tape;
+  tape.detect_non_finite(true);
+  const Var y = variable(1.0) * 2.0;
+  EXPECT_EQ(tape.first_non_finite(), Tape::kNoNode);
+  EXPECT_EQ(tape.describe(tape.first_non_finite()), "no node");
+}
+
 }  // namespace
 }  // namespace wengert

@@ -99,7 +99,7 @@ TEST(LearningCurves, TwoPanelsWithAndWithoutValidation) {
   EXPECT_NE(svg.find(">Loss<"), std::string::npos);
   EXPECT_NE(svg.find(">Accuracy<"), std::string::npos);
   for (EpochRecord& record : history) {
-    record.validation_loss = record.validation_accuracy = 0;
+    record.validation_loss = record.validation_accuracy = std::nan("");
   }
   const std::string without = learning_curves("model", history);
   EXPECT_EQ(count_of(without, "<path"), 2);

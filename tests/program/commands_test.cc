@@ -49,6 +49,14 @@ TEST(Program, WrongUsageIsStatus2) {
   }
 }
 
+TEST(Program, AWrongCommandIsNamedAndTheVersionTold) {
+  EXPECT_TRUE(holds(run_wengert({"trian", "mlp"}).err,
+                    "there is no command 'trian'; did you mean 'train'?"));
+  const Outcome version = run_wengert({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(holds(version.out, "wengert "));
+}
+
 TEST(Program, FailuresAreStatus1AndOneLine) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"ops", "tnh"}, "did you mean 'tanh'?"},

@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <ostream>
 
 #include "tests/testing/flawed_op.h"
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/tape.h"
+#include "wengert/ops/user_op.h"
 
 namespace wengert::testing {
 namespace {
@@ -124,6 +128,36 @@ TEST_F(CheckOpTests, OneSampleAlone) {
 
 TEST_F(CheckOpTests, OrderLimitsTheDifferences) {
   EXPECT_LT(check_op(op_, tests_, {.order = 1}).checks, check_op(op_, tests_).checks);
+}
+
+/// y = x·tanh(x) whose partial looks at x though `reads` names y alone.
+struct Forgetful {
+  static constexpr int reads = kY;
+  template <class T>
+  static T value(T x) {
+    return x * tanh(x);
+  }
+  template <class T>
+  static T partial(T x, T) {
+    return tanh(x) + x * (1.0 - square(tanh(x)));
+  }
+};
+
+TEST(CheckOp, AFormulaThatLooksAtWhatReadsDoesNotName) {
+  const auto call = [](const Var& x) {
+    static const OpDef& op = elementwise_op<Forgetful>("forgetful", {"For tests.", "y = x·tanh x"});
+    return apply(op, x, std::source_location::current());
+  };
+  Tape tape;
+  const Var x = variable(0.5);
+  EXPECT_TRUE(std::isnan(backward(call(x))[x].scalar_value()));
+  try {
+    grad(call(x), x, {.create_graph = true});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInternal);
+    EXPECT_EQ(error.message(), "a partial looks at a value that its `reads` does not name");
+  }
 }
 
 }  // namespace

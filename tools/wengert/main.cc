@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
 #include "tools/wengert/commands.h"
 #include "tools/wengert/console.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
 
 // The `wengert` program. Exit status: 0 done, 1 failed, 2 wrong usage.
 int main(int argc, char** argv) {
@@ -23,6 +25,19 @@ int main(int argc, char** argv) {
   add_gradcheck(program);
   add_bench(program);
   add_version(program);
+  program.set_version_flag("--version", std::string("wengert ") + WENGERT_VERSION);
+  // The parser alone would only say that some command is missing.
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+    const std::string close = wengert::closest(argv[1], names);
+    std::fprintf(stderr, "wengert: there is no command '%s'; %s\n", argv[1],
+                 close.empty() ? "see wengert --help" : ("did you mean '" + close + "'?").c_str());
+    return 2;
+  }
   try {
     program.parse(argc, argv);
     return 0;

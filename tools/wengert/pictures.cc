@@ -34,7 +34,7 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
   options.view = direction;
   options.root = loss;
   if (direction != GraphDirection::kForward) options.gradients = &flow.record();
-  options.title = title + "  loss " + format_number(loss.scalar_value());
+  options.title = title + ", loss " + format_number(loss.scalar_value());
   options.only_ancestors = true;
   options.notes = notes_of(context);
   const GraphView view = graph_view(tape, options);

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 
 #include "nlohmann/json.hpp"
@@ -36,12 +37,15 @@ struct Settings {
 };
 
 nlohmann::ordered_json as_json(const optim::EpochRecord& record) {
-  return {{"epoch", record.epoch},
-          {"rate", record.rate},
-          {"train_loss", record.train_loss},
-          {"train_accuracy", record.train_accuracy},
-          {"validation_loss", record.validation_loss},
-          {"validation_accuracy", record.validation_accuracy}};
+  nlohmann::ordered_json line = {{"epoch", record.epoch},
+                                 {"rate", record.rate},
+                                 {"train_loss", record.train_loss},
+                                 {"train_accuracy", record.train_accuracy}};
+  if (!std::isnan(record.validation_loss)) {  // nothing was held out
+    line["validation_loss"] = record.validation_loss;
+    line["validation_accuracy"] = record.validation_accuracy;
+  }
+  return line;
 }
 
 /// One training run and the files that it leaves.
@@ -111,11 +115,14 @@ class Run {
     clear_progress();
     history_.push_back(record);
     lines_.push_back(as_json(record));
-    char line[160];
-    std::snprintf(line, sizeof line,
-                  "epoch %2lld  loss %.4f  accuracy %.4f  validation %.4f / %.4f  %.2f s",
+    char line[160], held_out[64] = "";
+    if (!std::isnan(record.validation_loss)) {
+      std::snprintf(held_out, sizeof held_out, "  validation %.4f / %.4f", record.validation_loss,
+                    record.validation_accuracy);
+    }
+    std::snprintf(line, sizeof line, "epoch %2lld  loss %.4f  accuracy %.4f%s  %.2f s",
                   static_cast<long long>(record.epoch), record.train_loss, record.train_accuracy,
-                  record.validation_loss, record.validation_accuracy, record.seconds);
+                  held_out, record.seconds);
     say(line);
     write_metrics();
     save_checkpoint(record.epoch);
