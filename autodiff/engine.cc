@@ -57,12 +57,6 @@ Var settled(Var gradient, DType dtype) {
   return detail::number_in(gradient, dtype);
 }
 
-/// Whether a saved value still is what it was when it was recorded.
-bool unwritten(const Value* value) {
-  return value->has(Value::kInline) || value->storage == nullptr ||
-         value->version == value->storage->version.load(std::memory_order_acquire);
-}
-
 }  // namespace
 
 Engine::Engine(Tape& tape, const BackwardOptions& options, std::source_location where)
@@ -163,90 +157,6 @@ void Engine::restrict_to(std::span<const std::uint32_t> xs) {
   }
 }
 
-template <class T, int kInputs>
-bool Engine::run_scalar(std::uint32_t id, Node& node, Value* g) {
-  const ElementwiseOp& op = *node.op->elementwise;
-  Value* const y = node.value;
-  Value** const table = table_.data();
-  Value* in[kInputs];
-  const void* data[2] = {};
-  bool wanted[kInputs];
-  std::uint16_t reads = 0;
-#pragma GCC unroll 2
-  for (int i = 0; i < kInputs; ++i) {
-    const std::uint32_t input = node.few_inputs[i];
-    in[i] = tape_.node(input).value;
-    data[i] = in[i]->data;
-    if (in[i]->rank != 0) return false;
-    wanted[i] = in[i]->has(Value::kRequiresGrad) && (!restricted_ || marks_[input] != 0);
-    if (wanted[i]) reads |= node.op->reads[i];
-  }
-  // Everything that is read must have been kept and not been written since.
-  const std::uint8_t saved = node.saved;
-  std::uint8_t read_bits = reads & 3;
-  if ((reads & kReadsOutputs) != 0) read_bits |= detail::kSavedOutputs;
-  if ((saved & read_bits) != read_bits) return false;
-#pragma GCC unroll 2
-  for (int i = 0; i < kInputs; ++i) {
-    if ((read_bits >> i & 1) != 0 && !unwritten(in[i])) return false;
-  }
-  if ((reads & kReadsOutputs) != 0 && !unwritten(y)) return false;
-
-  const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
-  if (!keep) table[id] = nullptr;
-  // Straight into the slot's memory: what lies between costs a round trip through memory at every
-  // node of a chain.
-  const auto send = [&](int i, void* to, bool accumulate) {
-    if (op.passes[i]) {
-      const T value = *reinterpret_cast<const T*>(g->data);
-      *static_cast<T*>(to) = accumulate ? *static_cast<T*>(to) + value : value;
-    } else {
-      op.kernels->backward[i][static_cast<int>(dtype_of<T>)](g->data, data, y->data, to, 1,
-                                                             node.attributes, accumulate);
-    }
-  };
-  // Places that hold something first: the memory of g itself can then serve the last empty one.
-#pragma GCC unroll 2
-  for (int i = 0; i < kInputs; ++i) {
-    if (!wanted[i]) continue;
-    Value* slot = table[node.few_inputs[i]];
-    if (slot == nullptr || !detail::is_sole_owner(slot)) continue;
-    send(i, slot->data, true);
-    wanted[i] = false;
-  }
-  const bool mine = !keep && g->has(Value::kInline) && detail::is_sole_owner(g);
-  bool drop_g = !keep;
-#pragma GCC unroll 2
-  for (int i = 0; i < kInputs; ++i) {
-    if (!wanted[i]) continue;
-    Value*& slot = table[node.few_inputs[i]];
-    if (i > 0 && slot != nullptr && detail::is_sole_owner(slot)) {  // the other input again
-      send(i, slot->data, true);
-      continue;
-    }
-    const bool last = i + 1 == kInputs || !wanted[kInputs - 1];
-    Value* fresh = g;
-    if (last && mine) {
-      drop_g = false;
-      if (!op.passes[i]) send(i, g->data, false);
-    } else {
-      fresh = detail::take_header(dtype_of<T>, 0, false);
-      fresh->flags |= Value::kInline;
-      fresh->data = fresh->scalar;
-      fresh->counts = Value::kHandle;
-      send(i, fresh->data, false);
-    }
-    if (slot == nullptr) {
-      slot = fresh;
-    } else {
-      accumulate(node.few_inputs[i], fresh);
-    }
-  }
-  if (drop_g) detail::drop(g);
-  if (saved != 0 && !options_.retain) release_quick<kInputs>(node, in);
-  return true;
-}
-
 template <int kInputs>
 void Engine::release_quick(Node& node, Value* const (&in)[kInputs]) {
   const std::uint8_t saved = node.saved;
@@ -260,17 +170,6 @@ void Engine::release_quick(Node& node, Value* const (&in)[kInputs]) {
 
 template <int kInputs>
 bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
-  if (g->rank == 0) {
-    if (g->dtype == DType::kFloat32 ? run_scalar<float, kInputs>(id, node, g)
-                                    : run_scalar<double, kInputs>(id, node, g)) {
-      return true;
-    }
-  }
-  return run_quick<kInputs>(id, node, g);
-}
-
-template <int kInputs>
-bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
   const ElementwiseOp& op = *node.op->elementwise;
   if (!dense(g)) return false;
   Value* in[kInputs];
@@ -293,9 +192,9 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
   const void* data[2] = {};
   for (int i = 0; i < kInputs; ++i) {
     data[i] = in[i]->data;
-    if ((read_bits >> i & 1) != 0 && !unwritten(in[i])) return false;
+    if ((read_bits >> i & 1) != 0 && !is_unwritten(in[i])) return false;
   }
-  if ((reads & kReadsOutputs) != 0 && !unwritten(y)) return false;
+  if ((reads & kReadsOutputs) != 0 && !is_unwritten(y)) return false;
 
   const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
   bool mine = !keep && detail::is_sole_owner(g);  // g's memory may serve the result
@@ -307,7 +206,7 @@ bool Engine::run_quick(std::uint32_t id, Node& node, Value* g) {
     const bool last = i + 1 == kInputs || !wanted[kInputs - 1];
     Value*& slot = table_[node.few_inputs[i]];
     const bool add_to_slot = slot != nullptr && detail::is_sole_owner(slot) && dense(slot);
-    if (op.passes[i]) {
+    if ((op.passes >> i & 1) != 0) {
       if (add_to_slot && kInputs > 1) {
         add_in_place(slot, g, count);
         continue;
@@ -369,9 +268,17 @@ void Engine::sweep_nodes(std::uint32_t last) {
     Value* g = table[id];
     if (g == nullptr && id != due) continue;
     Node& node = tape_.node(id);
-    if (quick && node.op->elementwise != nullptr) {
-      if (node.input_count == 1 ? run_elementwise<1>(id, node, g)
-                                : node.input_count == 2 && run_elementwise<2>(id, node, g)) {
+    if (quick && node.op->one_by_one != nullptr && g != nullptr) {
+      if (is_one(g, g->rank)) {
+        const std::uint32_t reached = sweep_one_elements(id, last);
+        if (reached <= id) {
+          id = reached;
+          continue;
+        }
+      }
+      if (node.op->elementwise != nullptr &&
+          (node.input_count == 1 ? run_elementwise<1>(id, node, g)
+                                 : node.input_count == 2 && run_elementwise<2>(id, node, g))) {
         continue;
       }
     }
@@ -383,10 +290,10 @@ void Engine::sweep_nodes(std::uint32_t last) {
     }
     if (options_.create_graph || node.op->backward == nullptr) {
       run_recorded(id, node);
+      finish_node(id);
     } else {
       run_fused(id, node);
     }
-    finish_node(id);
   }
 }
 
@@ -425,7 +332,7 @@ Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) 
                 : (held & detail::kSavedAllInputs) != 0 || (input < 6 && (held >> input & 1) != 0);
   if (!saved) [[unlikely]]
     fail_unsaved(consumer, input);
-  if (!unwritten(value)) [[unlikely]]
+  if (!is_unwritten(value)) [[unlikely]]
     fail_overwritten(consumer, id);
   return value;
 }
@@ -450,12 +357,6 @@ void Engine::fail_unsaved(std::uint32_t consumer, int input) const {
                .fix = tape_.has_broken_backward()
                           ? "record the step again after the error"
                           : "pass {.retain = true} to the earlier backward or grad"});
-}
-
-void Engine::run_fused(std::uint32_t id, Node& node) {
-  FusedRule rule(*this, id, node);
-  node.op->backward(rule);
-  rule.deliver();
 }
 
 void Engine::run_recorded(std::uint32_t id, Node& node) {

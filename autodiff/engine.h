@@ -43,18 +43,21 @@ class Engine {
     return tape_.node(id).value->has(detail::Value::kRequiresGrad) &&
            (!restricted_ || (id <= top_ && marks_[id] != 0));
   }
+  /// Propagates from node `id` down, but not below `last`, through one-element values of
+  /// elementwise ops, as far as they go. Gives the last node that it reached, or id + 1.
+  std::uint32_t sweep_one_elements(std::uint32_t id, std::uint32_t last);
+  template <class T, bool kRestricted>
+  std::uint32_t sweep_one_elements_of(std::uint32_t id, std::uint32_t last);
+  template <class T, bool kRestricted, int kInputs>
+  bool run_one_element(std::uint32_t id, detail::Node& node, detail::Value* g);
   /// Elementwise ops on small dense values, without function calls but the kernels; false where
   /// anything is out of the ordinary.
   template <int kInputs>
   bool run_elementwise(std::uint32_t id, detail::Node& node, detail::Value* g);
-  /// The same for scalars alone: a program of scalars pays for these steps at every node.
-  template <class T, int kInputs>
-  bool run_scalar(std::uint32_t id, detail::Node& node, detail::Value* g);
-  template <int kInputs>
-  bool run_quick(std::uint32_t id, detail::Node& node, detail::Value* g);
   /// Gives back what the node saved.
   template <int kInputs>
   void release_quick(detail::Node& node, detail::Value* const (&in)[kInputs]);
+  /// Runs an op's backward and gives back what it no longer needs.
   void run_fused(std::uint32_t id, detail::Node& node);
   void run_recorded(std::uint32_t id, detail::Node& node);
   void finish_node(std::uint32_t id);
@@ -80,5 +83,22 @@ class Engine {
   bool restricted_ = false;
   bool watched_ = false;  ///< an observer or hooks look on
 };
+
+/// Whether all sizes are 1. Most often there are none, or those of a matrix.
+[[gnu::always_inline]] inline bool is_one(const detail::Value* value, int rank) {
+  if (rank == 0) return true;
+  const std::int64_t* sizes = value->sizes();
+  if (rank == 2) return sizes[0] == 1 && sizes[1] == 1;
+  for (int d = 0; d < rank; ++d) {
+    if (sizes[d] != 1) return false;
+  }
+  return true;
+}
+
+/// Whether a saved value still is what it was when it was recorded.
+inline bool is_unwritten(const detail::Value* value) {
+  return value->has(detail::Value::kInline) || value->storage == nullptr ||
+         value->version == value->storage->version.load(std::memory_order_acquire);
+}
 
 }  // namespace wengert

@@ -5,7 +5,7 @@
 #include "wengert/autodiff/engine.h"
 #include "wengert/graph/op.h"
 
-// What a derivative rule sees of the engine. Private to the library.
+// What a derivative stated in ops sees of the engine. Private to the library.
 namespace wengert {
 
 /// A derivative stated in ops.
@@ -30,33 +30,6 @@ class RecordedRule final : public VjpContext {
   std::uint32_t id_;
   detail::Node node_;  ///< a copy: recording may move the tape's chunk table
   std::vector<Var> gradients_;
-};
-
-/// A derivative computed on memory.
-class FusedRule final : public BackwardContext {
- public:
-  FusedRule(Engine& engine, std::uint32_t id, const detail::Node& node);
-  const OpDef& op() const override { return *node_.op; }
-  int input_count() const override { return node_.input_count; }
-  TensorView input(int i) const override;
-  TensorView output(int k) const override;
-  TensorView cotangent(int k) const override;
-  bool needs(int i) const override;
-  Destination gradient(int i) override;
-  const void* raw_attributes() const override { return node_.attributes; }
-  void deliver();
-
- private:
-  Engine& engine_;
-  std::uint32_t id_;
-  const detail::Node& node_;
-  Var& fresh(int i) { return i < kFew ? few_fresh_[i] : many_fresh_[i - kFew]; }
-
-  static constexpr int kFew = 3;
-  Var few_fresh_[kFew];  ///< by input: gradients not yet on the table
-  std::vector<Var> many_fresh_;
-  Var cotangent_;                     ///< of output 0; dense where the op is not elementwise
-  std::vector<Var> more_cotangents_;  ///< of the others
 };
 
 /// slot += given on dense memory of one shape, `count` elements, and dtype.

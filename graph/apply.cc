@@ -211,12 +211,22 @@ template <class Inputs>
   if (kernel == nullptr) return nullptr;
   Value* value = detail::take_header(op.predicate ? DType::kBool : first->dtype, rank, false);
   for (int d = 0; d < rank; ++d) value->sizes()[d] = first->sizes()[d];
-  detail::attach_or_free(value, count);
+  detail::attach_data(value, count);
   value->counts = Value::kHandle;
   const void* data[4];
   for (std::size_t i = 0; i < inputs; ++i) data[i] = in[i]->data;
   kernel(data, value->data, count, nullptr);
   return value;
+}
+
+/// The same for an op that on [1,1] operands is an elementwise one.
+template <std::size_t kInputs>
+[[gnu::always_inline]] inline Value* compute_one_by_one(const ElementwiseOp& op,
+                                                        Value* const (&in)[kInputs]) {
+  for (const Value* value : in) {
+    if (value->rank != 2 || value->sizes()[0] != 1 || value->sizes()[1] != 1) return nullptr;
+  }
+  return compute_elementwise(op, in);
 }
 
 /// A header that shares `viewed`'s memory (a copy of it, when that lies inside the header).
@@ -368,8 +378,9 @@ struct QuickPath {
     if ((flags & Value::kWeak) != 0 || op.infer == nullptr) return nullptr;
     Value* value = nullptr;
     // Attributes are checked by infer, which this leaves out.
-    if (op.elementwise != nullptr && attributes == nullptr) {
-      value = compute_elementwise(*op.elementwise, in);
+    if (op.one_by_one != nullptr && attributes == nullptr) {
+      value = op.elementwise != nullptr ? compute_elementwise(*op.elementwise, in)
+                                        : compute_one_by_one(*op.one_by_one, in);
     }
     if (value == nullptr) value = compute_one(op, in, attributes, resolve(where));
     commit(*tape, op, in, attributes, flags, value, where);
@@ -392,13 +403,6 @@ struct QuickPath {
       drop(value);
       throw;
     }
-    node->op = &op;
-    node->where = resolve(where);
-    node->attributes = kept;
-    node->value = value;
-    node->scope = t_state.scope;
-    node->input_count = kInputs;
-    node->output = 0;
     std::uint8_t saved = 0;
     value->flags |= flags & Value::kDerivative;
     hold(value, Value::kHeader);
@@ -428,7 +432,16 @@ struct QuickPath {
         saved |= kSavedOutputs;
       }
     }
-    node->saved = saved;
+    // As a whole, so that what lay there before need not come in.
+    *node = {.op = &op,
+             .where = resolve(where),
+             .attributes = kept,
+             .value = value,
+             .scope = t_state.scope,
+             .saved = saved,
+             .input_count = kInputs,
+             .output = 0,
+             .few_inputs = {}};
     for (int i = 0; i < kInputs; ++i) node->few_inputs[i] = in[i]->id;
     value->serial = tape.serial_;
     value->id = tape.commit();

@@ -86,6 +86,12 @@ inline constexpr AttributeType attribute_type = {
 
 struct OpDef;
 
+namespace detail {
+inline TensorView view_of(Value* v) {
+  return {v->dtype, v->rank, v->sizes(), v->strides(), v->data};
+}
+}  // namespace detail
+
 /// What an op call looks like from inside: inputs' metadata, attributes, and the way to fail.
 class WENGERT_API OpCall {
  public:
@@ -100,10 +106,7 @@ class WENGERT_API OpCall {
     return Shape(std::span<const std::int64_t>(inputs_[i]->sizes(), inputs_[i]->rank));
   }
   std::int64_t size(int i, int axis) const { return inputs_[i]->sizes()[axis]; }
-  TensorView input(int i) const {
-    detail::Value* v = inputs_[i];
-    return {v->dtype, v->rank, v->sizes(), v->strides(), v->data};
-  }
+  TensorView input(int i) const { return detail::view_of(inputs_[i]); }
   template <class A>
   const A& attributes() const {
     return *static_cast<const A*>(attributes_);
@@ -189,10 +192,7 @@ class WENGERT_API EvalContext : public OpCall {
               std::source_location where, std::span<detail::Value* const> outputs)
       : OpCall(op, inputs, attributes, where), outputs_(outputs) {}
   int output_count() const { return static_cast<int>(outputs_.size()); }
-  TensorView output(int k = 0) const {
-    detail::Value* v = outputs_[k];
-    return {v->dtype, v->rank, v->sizes(), v->strides(), v->data};
-  }
+  TensorView output(int k = 0) const { return detail::view_of(outputs_[k]); }
 
  private:
   std::span<detail::Value* const> outputs_;
@@ -223,7 +223,7 @@ class WENGERT_API VjpContext {
 
 /// Where an op computes its derivative fused and unrecorded. Same contract as VjpContext, on
 /// memory: gradient(i) gives a dense destination of the input's shape to overwrite, or to add to
-/// when `accumulate` says so.
+/// when `accumulate` says so. The first inputs' answers are ready when the op asks.
 class WENGERT_API BackwardContext {
  public:
   struct Destination {
@@ -231,18 +231,46 @@ class WENGERT_API BackwardContext {
     bool accumulate;
   };
   virtual ~BackwardContext() = default;
-  virtual const OpDef& op() const = 0;
-  virtual int input_count() const = 0;
-  virtual TensorView input(int i) const = 0;
+  const OpDef& op() const { return *op_; }
+  int input_count() const { return input_count_; }
+  TensorView input(int i) const {
+    return i < kFew && (readable_ >> i & 1) != 0 ? detail::view_of(few_[i]) : further_input(i);
+  }
   virtual TensorView output(int k = 0) const = 0;
-  virtual TensorView cotangent(int k = 0) const = 0;
-  virtual bool needs(int i) const = 0;
-  virtual Destination gradient(int i) = 0;
-  virtual const void* raw_attributes() const = 0;
+  TensorView cotangent(int k = 0) const {
+    return k == 0 && cotangent_ != nullptr ? detail::view_of(cotangent_) : further_cotangent(k);
+  }
+  bool needs(int i) const { return i < kFew ? (needed_ >> i & 1) != 0 : further_needs(i); }
+  Destination gradient(int i) {
+    bool accumulate = false;
+    detail::Value* value = destination(i, accumulate);
+    return {detail::view_of(value), accumulate};
+  }
+  const void* raw_attributes() const { return attributes_; }
   template <class A>
   const A& attributes() const {
-    return *static_cast<const A*>(raw_attributes());
+    return *static_cast<const A*>(attributes_);
   }
+
+ protected:
+  static constexpr int kFew = 3;
+  BackwardContext(const OpDef& op, int input_count, const void* attributes)
+      : op_(&op), attributes_(attributes), input_count_(input_count) {}
+  /// Where gradient(i) goes. Views are made where they are used: a view that was just written and
+  /// is copied waits for its parts.
+  virtual detail::Value* destination(int i, bool& accumulate) = 0;
+  /// The same for inputs from kFew on and for what may not be read, which fails.
+  virtual TensorView further_input(int i) const = 0;
+  virtual TensorView further_cotangent(int k) const = 0;
+  virtual bool further_needs(int i) const = 0;
+
+  const OpDef* op_;
+  const void* attributes_;
+  int input_count_;
+  std::uint8_t needed_ = 0;    ///< bit i: needs(i)
+  std::uint8_t readable_ = 0;  ///< bit i: kept for backward and not written since
+  detail::Value* few_[kFew];
+  detail::Value* cotangent_ = nullptr;  ///< of output 0; null where none flows
 };
 
 // ---------------------------------------------------------------------------- the record
@@ -289,6 +317,8 @@ struct OpDef {
   void (*backward)(BackwardContext&) = nullptr;  ///< optional fused form of vjp
   const AttributeType* attributes = nullptr;
   const ElementwiseOp* elementwise = nullptr;
+  /// The elementwise op that this one is where every operand is [1,1]: it then costs as little.
+  const ElementwiseOp* one_by_one = nullptr;
   Cost (*cost)(const OpCall&) = nullptr;  ///< null: one FLOP an output element
   Fans (*fans)(const OpCall&, int input) = nullptr;
   bool structural = false;  ///< leaves of a graph: constant, variable, …

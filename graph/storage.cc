@@ -40,6 +40,13 @@ struct SizeClass {
   return {(log - 7) * 8 + static_cast<int>(eighths), (std::size_t{1} << log) + eighths * step};
 }
 
+/// Bytes of a size class by its index.
+constexpr std::size_t bytes_of_class(int index) {
+  if (index == 0) return 128;
+  return (std::size_t{128} << (index - 1) / 8) +
+         ((index - 1) % 8 + 1) * (std::size_t{16} << (index - 1) / 8);
+}
+
 void raise_most_live(BlockPool& pool) {
   pool.live_bytes -= pool.account->returned_bytes.exchange(0, std::memory_order_relaxed);
   pool.live_blocks -= pool.account->returned_blocks.exchange(0, std::memory_order_relaxed);
@@ -121,6 +128,7 @@ Storage* allocate_storage(std::size_t bytes) {
   void* block = head;
   if (block != nullptr) {
     head = head->next;
+    __builtin_prefetch(head);  // the next call's
     pool.cached_bytes -= static_cast<std::int64_t>(size.bytes);
   } else {
     register_thread();
@@ -134,6 +142,7 @@ Storage* allocate_storage(std::size_t bytes) {
   auto* storage = new (block) Storage;
   storage->data = static_cast<std::byte*>(block) + kHeader;
   storage->bytes = bytes;
+  storage->size_class = static_cast<std::uint16_t>(size.index);
   storage->context = pool.account;
   return storage;
 }
@@ -156,7 +165,7 @@ void free_storage(Storage* storage) noexcept {
     delete storage;
     return;
   }
-  const SizeClass size = size_class(storage->bytes + kHeader);
+  const SizeClass size{storage->size_class, bytes_of_class(storage->size_class)};
   const auto block_bytes = static_cast<std::int64_t>(size.bytes);
   BlockPool& pool = t_state.blocks;
   if (storage->context != pool.account || pool.closed) {

@@ -18,6 +18,7 @@ struct Storage {
   std::size_t bytes = 0;
   bool adopted = false;    ///< the user's memory; else `data` follows this header in one block
   bool read_only = false;  ///< memory that the user gave as const
+  std::uint16_t size_class = 0;              ///< of a block of ours
   void (*release)(void* context) = nullptr;  ///< for memory of the user's, may be null
   void* context = nullptr;                   ///< of a block of ours: its pool's account
   const char* writer = nullptr;  ///< what wrote last, for messages; a string that never ends

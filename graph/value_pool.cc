@@ -188,16 +188,51 @@ void retire_value_pool() noexcept {
   }
 }
 
+void attach_storage(Value* value, std::size_t bytes) {
+  try {
+    value->storage = allocate_storage(bytes);
+  } catch (...) {
+    free_header(value);
+    throw;
+  }
+  value->data = value->storage->data;
+}
+
+namespace {
+
+/// The count of unusual sizes: zero, negative or beyond what can be counted.
+[[gnu::noinline, gnu::cold]] std::int64_t checked_count(Value* value) {
+  try {
+    return element_count({value->sizes(), value->rank});
+  } catch (...) {
+    free_header(value);
+    throw;
+  }
+}
+
+}  // namespace
+
 Value* new_dense(DType dtype, int rank, const std::int64_t* sizes) {
+  Value* value = take_header(dtype, rank, false);
   std::int64_t count = 1;
   bool usual = true;
   for (int d = 0; d < rank; ++d) {
-    usual &= sizes[d] > 0 && !__builtin_mul_overflow(count, sizes[d], &count);
+    const std::int64_t size = sizes[d];
+    value->sizes()[d] = size;
+    usual &= size > 0 && !__builtin_mul_overflow(count, size, &count);
   }
-  if (!usual) count = element_count({sizes, static_cast<std::size_t>(rank)});
-  Value* value = take_header(dtype, rank, false);
-  for (int d = 0; d < rank; ++d) value->sizes()[d] = sizes[d];
-  attach_or_free(value, count);
+  if (!usual) [[unlikely]]
+    count = checked_count(value);
+  attach_data(value, count);
+  value->counts = Value::kHandle;
+  return value;
+}
+
+Value* new_like(const Value* like) {
+  const int rank = like->rank;
+  Value* value = take_header(like->dtype, rank, false);
+  for (int d = 0; d < rank; ++d) value->sizes()[d] = like->sizes()[d];
+  attach_data(value, like->count());
   value->counts = Value::kHandle;
   return value;
 }

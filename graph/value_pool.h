@@ -10,7 +10,7 @@ namespace wengert::detail {
 
 /// A header for `rank` sizes (and strides), counts 0, no data, not recorded.
 Value* take_header_slow(int block);
-inline Value* take_header(DType dtype, int rank, bool strided) {
+[[gnu::always_inline]] inline Value* take_header(DType dtype, int rank, bool strided) {
   const int block = (40 + 8 * rank * (strided ? 2 : 1) + 15) / 16;
   FreeBlock*& head = t_state.free_values[block];
   Value* value;
@@ -36,30 +36,23 @@ inline Value* take_header(DType dtype, int rank, bool strided) {
 /// Gives a header back.
 void free_header(Value* value) noexcept;
 
-/// Memory for a header's elements: inline up to 8 bytes, else from the storage pool.
-inline void attach_data(Value* value, std::int64_t count) {
-  const auto bytes = static_cast<std::size_t>(count) * size_of(value->dtype);
-  if (bytes <= 8) [[likely]] {
-    value->flags |= Value::kInline;
-    value->data = value->scalar;
-    return;
-  }
-  value->storage = allocate_storage(bytes);
-  value->data = value->storage->data;
-}
+/// Memory for more than 8 bytes of elements, from the storage pool. Where memory is out the header
+/// goes back before the exception goes on.
+void attach_storage(Value* value, std::size_t bytes);
 
-/// The same; where memory is out the header goes back before the exception goes on.
-inline void attach_or_free(Value* value, std::int64_t count) {
-  try {
-    attach_data(value, count);
-  } catch (...) {
-    free_header(value);
-    throw;
-  }
+/// Memory for a header's elements: inline up to 8 bytes.
+[[gnu::always_inline]] inline void attach_data(Value* value, std::int64_t count) {
+  const auto bytes = static_cast<std::size_t>(count) * size_of(value->dtype);
+  if (bytes > 8) return attach_storage(value, bytes);
+  value->flags |= Value::kInline;
+  value->data = value->scalar;
 }
 
 /// A dense value with uninitialized elements and one handle.
 Value* new_dense(DType dtype, int rank, const std::int64_t* sizes);
+
+/// The same with another value's dtype and sizes.
+Value* new_like(const Value* like);
 
 /// Gives slabs without a live header back to the system, all but one a size; the calling thread's.
 void trim_values() noexcept;

@@ -35,8 +35,7 @@ const OpDef& elementwise_op(std::string_view name, const Documentation& doc) {
       return k::unary_kernels<F>(k::Floats{});
     }
   }();
-  static const ElementwiseOp op = {
-      &table, false, {ops::passes_first<F>(), ops::passes_second<F>()}};
+  static const ElementwiseOp op = {&table, false, ops::passes<F>()};
   static const OpDef def = [&] {
     if constexpr (kBinary) {
       return ops::binary<F>(name, op, doc);

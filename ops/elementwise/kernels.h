@@ -113,12 +113,16 @@ inline void finish(Lanes<T> g, Lanes<T> p, void* gx, std::int64_t i, std::int64_
   store<T>(r, gx, i, n);
 }
 
-/// The same for one element.
+/// g·p of one element by the same rule.
 template <class T, bool kBothZeros = false>
-inline void finish_one(const void* g, T p, void* gx, bool accumulate) {
-  const T cotangent = *static_cast<const T*>(g);
-  const T r = cotangent == T(0) || (kBothZeros && p == T(0)) ? T(0) : cotangent * p;
-  *static_cast<T*>(gx) = accumulate ? *static_cast<T*>(gx) + r : r;
+inline T product_of_one(T g, T p) {
+  return g == T(0) || (kBothZeros && p == T(0)) ? T(0) : g * p;
+}
+
+/// One element of what a partial reads.
+template <class T>
+inline Lanes<T> one_read(const void* from, bool read) {
+  return read ? Lanes<T>::splat(*static_cast<const T*>(from)) : unread<T>();
 }
 
 // One element is computed by a small function of its own, which passes all else on: a loop's frame
@@ -139,9 +143,8 @@ void unary_forward(const void* const* in, void* out, std::int64_t n, const void*
 }
 
 template <class F, class T>
-[[gnu::noinline]] void unary_backward_run(const void* g, const void* const* in, const void* y,
-                                          void* gx, std::int64_t n, const void* attrs,
-                                          bool accumulate) {
+void unary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
+                    const void* attrs, bool accumulate) {
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
       const auto x = (F::reads & kX) ? load<T>(in[0], i, m) : unread<T>();
@@ -154,16 +157,11 @@ template <class F, class T>
 }
 
 template <class F, class T>
-void unary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
-                    const void* attrs, bool accumulate) {
-  if (n != 1) return unary_backward_run<F, T>(g, in, y, gx, n, attrs, accumulate);
-  const auto splat = [](const void* from, bool read) {
-    return read ? Lanes<T>::splat(*static_cast<const T*>(from)) : unread<T>();
-  };
-  const T p =
-      as_lanes<T>(call_partial<F>(attrs, splat(in[0], F::reads & kX), splat(y, F::reads & kY)))
-          .v[0];
-  finish_one<T>(g, p, gx, accumulate);
+PartialProducts<T> unary_backward_one(T g, const void* const* in, const void* y, unsigned,
+                                      const void* attrs) {
+  const auto p = as_lanes<T>(
+      call_partial<F>(attrs, one_read<T>(in[0], F::reads & kX), one_read<T>(y, F::reads & kY)));
+  return {product_of_one<T>(g, p.v[0]), T(0)};
 }
 
 template <class F, class T>
@@ -192,8 +190,8 @@ inline Lanes<T> call_partial2(Lanes<T> a, Lanes<T> b, Lanes<T> y) {
 }
 
 template <class F, class T, bool kFirst>
-[[gnu::noinline]] void binary_backward_run(const void* g, const void* const* in, const void* y,
-                                           void* gx, std::int64_t n, bool accumulate) {
+void binary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
+                     const void*, bool accumulate) {
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
   constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
   const auto run = [&](auto adding) {
@@ -209,18 +207,22 @@ template <class F, class T, bool kFirst>
 }
 
 template <class F, class T, bool kFirst>
-void binary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
-                     const void*, bool accumulate) {
-  if (n != 1) return binary_backward_run<F, T, kFirst>(g, in, y, gx, n, accumulate);
+inline T one_product(T g, const void* const* in, const void* y) {
   constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
   constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
-  const auto splat = [](const void* from, bool read) {
-    return read ? Lanes<T>::splat(*static_cast<const T*>(from)) : unread<T>();
-  };
-  const T p = call_partial2<F, T, kFirst>(splat(in[0], kReads & kA), splat(in[1], kReads & kB),
-                                          splat(y, kReads & kY))
-                  .v[0];
-  finish_one<T, kBothZeros>(g, p, gx, accumulate);
+  const auto p =
+      call_partial2<F, T, kFirst>(one_read<T>(in[0], kReads & kA), one_read<T>(in[1], kReads & kB),
+                                  one_read<T>(y, kReads & kY));
+  return product_of_one<T, kBothZeros>(g, p.v[0]);
+}
+
+template <class F, class T>
+PartialProducts<T> binary_backward_one(T g, const void* const* in, const void* y, unsigned wanted,
+                                       const void*) {
+  PartialProducts<T> products{};
+  if ((wanted & 1) != 0) products.of[0] = one_product<F, T, true>(g, in, y);
+  if ((wanted & 2) != 0) products.of[1] = one_product<F, T, false>(g, in, y);
+  return products;
 }
 
 template <class F, class T>
@@ -267,6 +269,8 @@ constexpr ElementwiseKernels unary_kernels(Dtypes<T...>) {
   if constexpr (requires { F::reads; }) {
     k.backward[0][0] = unary_backward<F, float>;
     k.backward[0][1] = unary_backward<F, double>;
+    k.backward_one_f32 = unary_backward_one<F, float>;
+    k.backward_one_f64 = unary_backward_one<F, double>;
   }
   return k;
 }
@@ -280,6 +284,8 @@ constexpr ElementwiseKernels binary_kernels(Dtypes<T...>) {
     k.backward[0][1] = binary_backward<F, double, true>;
     k.backward[1][0] = binary_backward<F, float, false>;
     k.backward[1][1] = binary_backward<F, double, false>;
+    k.backward_one_f32 = binary_backward_one<F, float>;
+    k.backward_one_f64 = binary_backward_one<F, double>;
   }
   return k;
 }

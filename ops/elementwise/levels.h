@@ -18,27 +18,25 @@ struct ChooseLevel {
 
 }  // namespace wengert::ops
 
-#define WENGERT_LEVELS(op, Formula, is_predicate)                                         \
-  namespace wengert::kernels {                                                            \
-  namespace baseline {                                                                    \
-  extern const ElementwiseKernels op##_kernels;                                           \
-  }                                                                                       \
-  namespace avx2 {                                                                        \
-  extern const ElementwiseKernels op##_kernels;                                           \
-  }                                                                                       \
-  namespace avx512 {                                                                      \
-  extern const ElementwiseKernels op##_kernels;                                           \
-  }                                                                                       \
-  }                                                                                       \
-  namespace wengert::ops {                                                                \
-  extern ElementwiseOp op##_elementwise;                                                  \
-  constinit ElementwiseOp op##_elementwise = {                                            \
-      &kernels::baseline::op##_kernels,                                                   \
-      is_predicate,                                                                       \
-      {passes_first<formulas::Formula>(), passes_second<formulas::Formula>()}};           \
-  static const ChooseLevel op##_level(op##_elementwise, &kernels::baseline::op##_kernels, \
-                                      WENGERT_X86(&kernels::avx2::op##_kernels),          \
-                                      WENGERT_X86(&kernels::avx512::op##_kernels));       \
+#define WENGERT_LEVELS(op, Formula, is_predicate)                                             \
+  namespace wengert::kernels {                                                                \
+  namespace baseline {                                                                        \
+  extern const ElementwiseKernels op##_kernels;                                               \
+  }                                                                                           \
+  namespace avx2 {                                                                            \
+  extern const ElementwiseKernels op##_kernels;                                               \
+  }                                                                                           \
+  namespace avx512 {                                                                          \
+  extern const ElementwiseKernels op##_kernels;                                               \
+  }                                                                                           \
+  }                                                                                           \
+  namespace wengert::ops {                                                                    \
+  extern ElementwiseOp op##_elementwise;                                                      \
+  constinit ElementwiseOp op##_elementwise = {&kernels::baseline::op##_kernels, is_predicate, \
+                                              passes<formulas::Formula>()};                   \
+  static const ChooseLevel op##_level(op##_elementwise, &kernels::baseline::op##_kernels,     \
+                                      WENGERT_X86(&kernels::avx2::op##_kernels),              \
+                                      WENGERT_X86(&kernels::avx512::op##_kernels));           \
   }
 #if defined(__x86_64__)
 #define WENGERT_X86(kernels) kernels

@@ -83,7 +83,7 @@ constexpr OpDef elementwise(std::string_view name, const ElementwiseOp& op, int 
   def.min_inputs = def.max_inputs = inputs;
   def.infer = infer_elementwise;
   def.evaluate = evaluate_elementwise;
-  def.elementwise = &op;
+  def.elementwise = def.one_by_one = &op;
   return def;
 }
 
@@ -116,15 +116,13 @@ constexpr OpDef binary(std::string_view name, const ElementwiseOp& op, const Doc
   return def;
 }
 
+/// ElementwiseOp::passes of formula F.
 template <class F>
-constexpr bool passes_first() {
-  if constexpr (requires { F::passes_a; }) return F::passes_a;
-  return false;
-}
-template <class F>
-constexpr bool passes_second() {
-  if constexpr (requires { F::passes_b; }) return F::passes_b;
-  return false;
+constexpr std::uint8_t passes() {
+  std::uint8_t bits = 0;
+  if constexpr (requires { F::passes_a; }) bits |= F::passes_a ? 1 : 0;
+  if constexpr (requires { F::passes_b; }) bits |= F::passes_b ? 2 : 0;
+  return bits;
 }
 
 }  // namespace ops

@@ -78,19 +78,12 @@ class Batch {
   std::int64_t strides_[3][kMaxRank] = {};
 };
 
+/// Elements from one row of a dense matrix to the next; GEMM wants one at least.
+std::int64_t leading(std::int64_t columns) { return columns > 0 ? columns : 1; }
+
 /// c (+)= op(a)·op(b) over a batch; an operand may be read transposed. c is dense.
 void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool transpose_b,
               const TensorView& c, std::span<const std::int64_t> batch_shape, bool accumulate) {
-  if (batch_shape.size() == 2 && a.strides == nullptr && b.strides == nullptr) {  // most products
-    const std::int64_t* sa = a.sizes;
-    dispatch_floating(c.dtype, [&]<class T>(T) {
-      kernels::gemm(transpose_a, transpose_b, c.sizes[0], c.sizes[1], sa[transpose_a ? 0 : 1],
-                    a.as<T>(), std::max<std::int64_t>(sa[1], 1), b.as<T>(),
-                    std::max<std::int64_t>(b.sizes[1], 1), accumulate ? T(1) : T(0), c.as<T>(),
-                    std::max<std::int64_t>(c.sizes[1], 1));
-    });
-    return;
-  }
   const Matrix ma = matrix_of(a), mb = matrix_of(b);
   const std::int64_t m = c.sizes[c.rank - 2], n = c.sizes[c.rank - 1];
   const std::int64_t k = a.sizes[a.rank - (transpose_a ? 2 : 1)];
@@ -115,31 +108,22 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
   });
 }
 
-void infer_matmul(InferContext& call) {
-  call.require_same_dtype(0, 1);
-  call.require_floating(0);
-  if (call.rank(0) < 2 || call.rank(1) < 2) {
-    call.fail(ErrorKind::kShape,
-              "needs matrices: a is " + call.describe(0) + ", b is " + call.describe(1),
-              "a scalar times a tensor is mul");
-  }
+[[noreturn, gnu::noinline]] void fail_inner_sizes(InferContext& call) {
   const std::int64_t m = call.size(0, call.rank(0) - 2), k = call.size(0, call.rank(0) - 1);
   const std::int64_t k2 = call.size(1, call.rank(1) - 2), n = call.size(1, call.rank(1) - 1);
-  if (k != k2) {
-    std::string fix = "the last size of a must equal the second last of b";
-    if (k == n)
-      fix = "did you mean transpose(b)?";
-    else if (m == k2)
-      fix = "did you mean transpose(a)?";
-    call.fail(ErrorKind::kShape,
-              "inner sizes differ: a is " + call.describe(0) + ", b is " + call.describe(1) + " (" +
-                  std::to_string(k) + " vs " + std::to_string(k2) + ")",
-              fix);
-  }
-  if (call.rank(0) == 2 && call.rank(1) == 2) {
-    call.output(call.dtype(0), {m, n});
-    return;
-  }
+  std::string fix = "the last size of a must equal the second last of b";
+  if (k == n)
+    fix = "did you mean transpose(b)?";
+  else if (m == k2)
+    fix = "did you mean transpose(a)?";
+  call.fail(ErrorKind::kShape,
+            "inner sizes differ: a is " + call.describe(0) + ", b is " + call.describe(1) + " (" +
+                std::to_string(k) + " vs " + std::to_string(k2) + ")",
+            fix);
+}
+
+/// Leading axes that broadcast, and the two of the product.
+[[gnu::noinline]] void infer_batched(InferContext& call, std::int64_t m, std::int64_t n) {
   Shape shape = call.rank(0) >= call.rank(1) ? call.shape(0) : call.shape(1);
   const Shape other = call.rank(0) >= call.rank(1) ? call.shape(1) : call.shape(0);
   const int lead = shape.size() - other.size();
@@ -156,9 +140,38 @@ void infer_matmul(InferContext& call) {
   call.output(call.dtype(0), shape);
 }
 
-void evaluate_matmul(EvalContext& call) {
+void infer_matmul(InferContext& call) {
+  call.require_same_dtype(0, 1);
+  call.require_floating(0);
+  if (call.rank(0) < 2 || call.rank(1) < 2) {
+    call.fail(ErrorKind::kShape,
+              "needs matrices: a is " + call.describe(0) + ", b is " + call.describe(1),
+              "a scalar times a tensor is mul");
+  }
+  const std::int64_t m = call.size(0, call.rank(0) - 2), k = call.size(0, call.rank(0) - 1);
+  const std::int64_t k2 = call.size(1, call.rank(1) - 2), n = call.size(1, call.rank(1) - 1);
+  if (k != k2) fail_inner_sizes(call);
+  if (call.rank(0) > 2 || call.rank(1) > 2) return infer_batched(call, m, n);
+  call.output(call.dtype(0), {m, n});
+}
+
+/// Out of line, as is the same of backward: views whose address is taken lie in memory, and most
+/// products are of two matrices without strides.
+[[gnu::noinline]] void evaluate_batched(EvalContext& call) {
   const TensorView out = call.output();
   multiply(call.input(0), false, call.input(1), false, out, out.shape(), false);
+}
+
+void evaluate_matmul(EvalContext& call) {
+  const TensorView a = call.input(0), b = call.input(1), out = call.output();
+  if (a.rank != 2 || b.rank != 2 || a.strides != nullptr || b.strides != nullptr) {
+    return evaluate_batched(call);
+  }
+  const std::int64_t m = a.sizes[0], k = a.sizes[1], n = b.sizes[1];
+  dispatch_floating(a.dtype, [&]<class T>(T) {
+    kernels::gemm(false, false, m, n, k, a.as<T>(), leading(k), b.as<T>(), leading(n), T(0),
+                  out.as<T>(), leading(n));
+  });
 }
 
 void matmul_vjp(VjpContext& c) {
@@ -166,7 +179,7 @@ void matmul_vjp(VjpContext& c) {
   if (c.needs(1)) c.set(1, matmul(transpose(c.input(0)), c.cotangent()));
 }
 
-void backward_matmul(BackwardContext& c) {
+[[gnu::noinline]] void backward_batched(BackwardContext& c) {
   const TensorView g = c.cotangent();
   if (c.needs(0)) {
     const auto to = c.gradient(0);
@@ -176,6 +189,34 @@ void backward_matmul(BackwardContext& c) {
     const auto to = c.gradient(1);
     multiply(c.input(0), true, g, false, to.view, g.shape(), to.accumulate);
   }
+}
+
+/// Both products of matrices without strides: ga (+)= g·bᵀ, gb (+)= aᵀ·g.
+template <class T>
+void backward_plain(BackwardContext& c) {
+  const TensorView g = c.cotangent();
+  const std::int64_t m = g.sizes[0], n = g.sizes[1];
+  if (c.needs(0)) {
+    const auto to = c.gradient(0);
+    const std::int64_t k = to.view.sizes[1];
+    kernels::gemm(false, true, m, k, n, g.as<T>(), leading(n), c.input(1).as<T>(), leading(n),
+                  to.accumulate ? T(1) : T(0), to.view.as<T>(), leading(k));
+  }
+  if (c.needs(1)) {
+    const auto to = c.gradient(1);
+    const std::int64_t k = to.view.sizes[0];
+    kernels::gemm(true, false, k, n, m, c.input(0).as<T>(), leading(k), g.as<T>(), leading(n),
+                  to.accumulate ? T(1) : T(0), to.view.as<T>(), leading(n));
+  }
+}
+
+void backward_matmul(BackwardContext& c) {
+  const TensorView g = c.cotangent();
+  if (g.rank != 2 || (c.needs(0) && c.input(1).strides != nullptr) ||
+      (c.needs(1) && c.input(0).strides != nullptr)) {
+    return backward_batched(c);
+  }
+  dispatch_floating(g.dtype, [&]<class T>(T) { backward_plain<T>(c); });
 }
 
 Cost matmul_cost(const OpCall& call) {
@@ -189,10 +230,10 @@ Fans matmul_fans(const OpCall& call, int) {
   return {call.size(1, call.rank(1) - 2), call.size(1, call.rank(1) - 1)};
 }
 
-/// x itself where GEMM can read it, else a visible copy.
+/// What GEMM reads in x's place: x itself where it can, else a visible copy.
 Var prepared(const Var& x, std::source_location where) {
   const detail::Value* value = x.get();
-  if (value == nullptr || !value->has(detail::Value::kStrided) || value->rank < 2) return x;
+  if (!value->has(detail::Value::kStrided)) return x;
   const int r = value->rank;
   return readable(value->sizes()[r - 2], value->sizes()[r - 1], value->strides()[r - 2],
                   value->strides()[r - 1])
@@ -220,6 +261,7 @@ constinit const OpDef matmul_op = {
     .evaluate = evaluate_matmul,
     .vjp = matmul_vjp,
     .backward = backward_matmul,
+    .one_by_one = &mul_elementwise,
     .cost = matmul_cost,
     .fans = matmul_fans,
 };
@@ -227,18 +269,21 @@ constinit const OpDef matmul_op = {
 }  // namespace ops
 
 Var matmul(const Var& a, const Var& b, std::source_location where) {
-  const int rank_a = a ? a.rank() : 2, rank_b = b ? b.rank() : 2;
-  if (rank_a == 1 && rank_b >= 1) {
-    return squeeze(matmul(expand_dims(a, 0, where), b, where), {rank_b == 1 ? -1 : -2}, where);
+  const detail::Value *va = a.get(), *vb = b.get();
+  if (va == nullptr || vb == nullptr) return apply(ops::matmul_op, a, b, where);  // which fails
+  if (va->rank >= 2 && vb->rank >= 2) {
+    if (((va->flags | vb->flags) & detail::Value::kStrided) == 0) {
+      return apply(ops::matmul_op, a, b, where);
+    }
+    return apply(ops::matmul_op, ops::prepared(a, where), ops::prepared(b, where), where);
   }
-  if (rank_b == 1 && rank_a >= 1) {
+  if (va->rank == 1 && vb->rank >= 1) {
+    return squeeze(matmul(expand_dims(a, 0, where), b, where), {vb->rank == 1 ? -1 : -2}, where);
+  }
+  if (vb->rank == 1 && va->rank >= 1) {
     return squeeze(matmul(a, expand_dims(b, 1, where), where), {-1}, where);
   }
-  const detail::Value *va = a.get(), *vb = b.get();
-  if (va != nullptr && vb != nullptr && !((va->flags | vb->flags) & detail::Value::kStrided)) {
-    return apply(ops::matmul_op, a, b, where);
-  }
-  return apply(ops::matmul_op, ops::prepared(a, where), ops::prepared(b, where), where);
+  return apply(ops::matmul_op, a, b, where);  // a scalar: fails
 }
 
 }  // namespace wengert

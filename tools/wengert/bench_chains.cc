@@ -82,7 +82,7 @@ struct Bare {
       }
       if (binary)
         op.elementwise->kernels->backward[1][0](g, in, result, total.data(), n, nullptr, true);
-      if (!op.elementwise->passes[0]) {
+      if ((op.elementwise->passes & 1) == 0) {
         op.elementwise->kernels->backward[0][0](g, in, result, g, n, nullptr, false);
       }
     }
