@@ -63,10 +63,10 @@ class FusedRule final : public BackwardContext {
   std::uint32_t id_;
   Node& node_;
   const std::uint32_t* ids_;  ///< of the inputs
-  int few_count_;              ///< inputs among the first kFew
-  bool usual_;                 ///< one output and few inputs
-  bool pending_ = true;        ///< gradients are not all on the table
-  Value* fresh_[kFew] = {};    ///< by input: gradients not yet there
+  int few_count_;             ///< inputs among the first kFew
+  bool usual_;                ///< one output and few inputs
+  bool pending_ = true;       ///< gradients are not all on the table
+  Value* fresh_[kFew] = {};   ///< by input: gradients not yet there
   std::unique_ptr<Further> further_;
 };
 
@@ -83,8 +83,7 @@ class FusedRule final : public BackwardContext {
     Value* value = tape.node(ids_[i]).value;
     few_[i] = value;
     const bool needed = value->has(Value::kRequiresGrad) &&
-                        (!engine.restricted_ || engine.needs(ids_[i])) &&
-                        op_->is_differentiable(i);
+                        (!engine.restricted_ || engine.needs(ids_[i])) && op_->is_differentiable(i);
     if (needed) needed_ |= static_cast<std::uint8_t>(1u << i);
     const bool kept = (saved >> i & 1) != 0 || (saved & detail::kSavedAllInputs) != 0;
     if (kept && is_unwritten(value)) readable_ |= static_cast<std::uint8_t>(1u << i);

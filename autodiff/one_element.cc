@@ -52,8 +52,7 @@ constexpr std::uint8_t kSavedBeyondTwo = 0x3c | detail::kSavedAllInputs;
 }  // namespace
 
 template <class T, bool kRestricted, int kInputs>
-[[gnu::always_inline]] inline bool Engine::run_one_element(std::uint32_t id, Node& node,
-                                                           Value* g) {
+[[gnu::always_inline]] inline bool Engine::run_one_element(std::uint32_t id, Node& node, Value* g) {
   const OpDef& def = *node.op;
   const ElementwiseOp& op = *def.one_by_one;
   Value** const table = table_.data();
@@ -68,8 +67,8 @@ template <class T, bool kRestricted, int kInputs>
     // Operands of an elementwise op that gives one element have one.
     if (in[i]->rank != rank) return false;
     if (def.elementwise == nullptr && !is_one(in[i], rank)) return false;
-    const bool needed = in[i]->has(Value::kRequiresGrad) &&
-                        (!kRestricted || marks_[node.few_inputs[i]] != 0);
+    const bool needed =
+        in[i]->has(Value::kRequiresGrad) && (!kRestricted || marks_[node.few_inputs[i]] != 0);
     wanted |= (needed ? 1u : 0u) << i;
   }
   // What was saved must not have been written since; what was not, or was given back, is nothing
@@ -92,8 +91,8 @@ template <class T, bool kRestricted, int kInputs>
   const T cotangent = element<T>(g);
   PartialProducts<T> products{{cotangent, cotangent}};
   if ((wanted & ~unsigned{op.passes}) != 0) {
-    products = backward_one<T>(*op.kernels)(cotangent, data, node.value->data, wanted,
-                                            node.attributes);
+    products =
+        backward_one<T>(*op.kernels)(cotangent, data, node.value->data, wanted, node.attributes);
   }
   // g, when nobody else holds it, becomes the gradient of the first place that is empty.
   if (!kRestricted || (marks_[id] & kTarget) == 0) {
