@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "wengert/autodiff/engine.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/text.h"
 
 namespace wengert {
@@ -26,19 +27,21 @@ void meet(Tape& tape, const Var& var, std::source_location where) {
 
 }  // namespace
 
-Var Gradients::operator[](const Var& leaf) const {
+Var Gradients::operator[](const Operand& operand) const {
+  const Var& leaf = *operand.var;
   for (const Entry& entry : entries_) {
     if (entry.leaf.get() == leaf.get()) return entry.gradient;
   }
   if (!leaf || !leaf.requires_grad() || !leaf.get()->has(detail::Value::kLeaf)) {
     throw Error(ErrorKind::kGraph, "Gradients",
                 leaf ? "not a variable or parameter" : "an empty Var",
-                "make it with variable(…), or ask grad(y, x) for gradients of intermediate values");
+                "make it with variable(…), or ask grad(y, x) for gradients of intermediate values",
+                operand.where);
   }
   return Tensor::zeros(leaf.dtype(), leaf.shape());
 }
 
-const Var& Gradients::at(std::string_view name) const {
+const Var& Gradients::at(std::string_view name, std::source_location where) const {
   std::vector<std::string> names;
   for (const Entry& entry : entries_) {
     if (entry.parameter == nullptr) continue;
@@ -49,7 +52,8 @@ const Var& Gradients::at(std::string_view name) const {
   throw Error(ErrorKind::kParameter, "Gradients",
               "no gradient of a parameter '" + std::string(name) + "'",
               close.empty() ? "the loss depends on " + std::to_string(names.size()) + " parameters"
-                            : "did you mean '" + close + "'?");
+                            : "did you mean '" + close + "'?",
+              where);
 }
 
 const Var* Gradients::find(const Parameter& parameter) const {
@@ -60,6 +64,7 @@ const Var* Gradients::find(const Parameter& parameter) const {
 }
 
 Gradients backward(const Var& loss, const BackwardOptions& options, std::source_location where) {
+  const detail::CallSite site(where);
   Tape& tape = live_tape("backward", where);
   meet(tape, loss, where);
   Engine engine(tape, options, where);
@@ -71,6 +76,7 @@ Gradients backward(const Var& loss, const BackwardOptions& options, std::source_
 std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
                       std::span<const Var> cotangents, const BackwardOptions& options,
                       std::source_location where) {
+  const detail::CallSite site(where);
   Tape& tape = live_tape("grad", where);
   if (!cotangents.empty() && cotangents.size() != ys.size()) {
     throw Error(ErrorKind::kValue, "grad",

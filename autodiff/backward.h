@@ -50,9 +50,10 @@ class WENGERT_API Gradients {
 
   /// The gradient with respect to a variable; zeros when the scalar does not depend on it.
   /// Throws Error(kGraph) for what is not a variable or parameter.
-  Var operator[](const Var& leaf) const;
+  Var operator[](const Operand& leaf) const;
   /// By parameter name. Throws Error(kParameter) when no gradient of that name is here.
-  const Var& at(std::string_view parameter_name) const;
+  const Var& at(std::string_view parameter_name,
+                std::source_location where = std::source_location::current()) const;
   /// Null when no gradient of that parameter is here.
   const Var* find(const Parameter& parameter) const;
   /// Variables and parameters reached, in the order of the tape.
@@ -87,6 +88,7 @@ WENGERT_API Var grad(const Var& y, const Var& x, const BackwardOptions& options 
 /// on the live tape reaches it; lasts until the tape ends.
 /// Throws Error(kGraph) when no tape is live, Error(kParameter) when the name is unknown.
 WENGERT_API void on_gradient(std::string_view name, void (*observe)(void* context, const Tensor&),
-                             void* context);
+                             void* context,
+                             std::source_location where = std::source_location::current());
 
 }  // namespace wengert

@@ -5,6 +5,7 @@
 
 #include "wengert/autodiff/hooks.h"
 #include "wengert/autodiff/rules.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
 #include "wengert/ops/ops.h"
@@ -439,6 +440,7 @@ void Engine::accumulate(std::uint32_t id, Value* contribution) {
 
 void Engine::observe_edge(std::uint32_t consumer, int input, const Var& contribution) {
   if (options_.observer != nullptr) {
+    const detail::UserCode users;
     options_.observer->on_edge(tape_, consumer, input, contribution.value());
   }
 }
@@ -446,6 +448,7 @@ void Engine::observe_edge(std::uint32_t consumer, int input, const Var& contribu
 void Engine::observe_node(std::uint32_t id) {
   const Var cotangent = Var::share(table_[id]);
   if (options_.observer != nullptr) {
+    const detail::UserCode users;
     options_.observer->on_node(tape_, id, cotangent.value());
   }
   run_hooks(tape_, id, cotangent);

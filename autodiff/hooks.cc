@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 
 namespace wengert {
@@ -32,13 +33,15 @@ void run_hooks(const Tape& tape, std::uint32_t id, const Var& cotangent) {
   for (std::size_t i = 0; i < t_hooks.size(); ++i) {  // a hook may add hooks
     const Hook hook = t_hooks[i];
     if (hook.serial == tape.serial() && hook.node == id) {
+      const detail::UserCode users;
       hook.observe(hook.context, cotangent.value());
     }
   }
 }
 
 void on_gradient(std::string_view name, void (*observe)(void* context, const Tensor&),
-                 void* context) {
+                 void* context, std::source_location where) {
+  const detail::CallSite site(where);
   const Tape* tape = Tape::current();
   if (tape == nullptr) {
     throw Error(ErrorKind::kGraph, "on_gradient", "no tape is live",

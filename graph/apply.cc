@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/op.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
@@ -266,7 +267,8 @@ Value* make_output(std::span<Value* const> inputs, const InferContext::Output& s
   try {
     throw;
   } catch (const Error& error) {
-    if (!error.file().empty()) throw;
+    // Of an op that this one calls, or of what a kernel asks the library for.
+    if (!error.file().empty() && find_op(error.op()) != nullptr) throw;
     fail_call(op, error.kind(), error.message(), error.fix(), where);
   } catch (const std::bad_alloc&) {
     std::string inputs;
@@ -542,7 +544,8 @@ std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* co
 }
 
 Fans fans_of(const OpDef& op, DType dtype, std::span<const Shape> shapes, int input,
-             const void* attributes) {
+             const void* attributes, std::source_location where) {
+  const detail::CallSite site(where);
   if (op.fans == nullptr) {
     throw Error(ErrorKind::kValue, std::string(op.name), "this op states no fans for its inputs",
                 "use an initializer that needs none: normal, uniform, constant");
@@ -556,7 +559,7 @@ Fans fans_of(const OpDef& op, DType dtype, std::span<const Shape> shapes, int in
     held.push_back(Var::take(value));
     values.push_back(value);
   }
-  return op.fans(OpCall(op, values, attributes, std::source_location::current()), input);
+  return op.fans(OpCall(op, values, attributes, where), input);
 }
 
 }  // namespace wengert

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "wengert/graph/call_site.h"
+#include "wengert/graph/tape.h"
+
 namespace wengert {
 namespace {
 
@@ -16,6 +19,24 @@ std::string compose(const Error::Parts& parts) {
   }
   if (!parts.fix.empty()) text += "; " + parts.fix;
   return text;
+}
+
+/// The account of what was thrown without one, or from within a public call.
+Error::Parts located(ErrorKind kind, std::string op, std::string message, std::string fix,
+                     std::source_location where) {
+  if (detail::t_state.in_call) where = detail::t_state.call_site;
+  Error::Parts parts{.kind = kind,
+                     .op = std::move(op),
+                     .message = std::move(message),
+                     .scope = {},
+                     .file = {},
+                     .line = 0,
+                     .fix = std::move(fix)};
+  if (where.line() == 0) return parts;
+  parts.scope = Scope::path();
+  parts.file = where.file_name();
+  parts.line = where.line();
+  return parts;
 }
 
 }  // namespace
@@ -51,26 +72,22 @@ std::string_view name_of(ErrorKind kind) {
 Error::Error(Parts parts) : std::runtime_error(compose(parts)), parts_(std::move(parts)) {}
 
 Error::Error(ErrorKind kind, std::string op, std::string message, std::string fix)
-    : Error(Parts{.kind = kind,
-                  .op = std::move(op),
-                  .message = std::move(message),
-                  .scope = {},
-                  .file = {},
-                  .line = 0,
-                  .fix = std::move(fix)}) {}
+    : Error(located(kind, std::move(op), std::move(message), std::move(fix), {})) {}
 
 Error::Error(ErrorKind kind, std::string op, std::string message, std::string fix,
              std::source_location where)
-    : Error(Parts{.kind = kind,
-                  .op = std::move(op),
-                  .message = std::move(message),
-                  .scope = {},
-                  .file = where.file_name(),
-                  .line = where.line(),
-                  .fix = std::move(fix)}) {}
+    : Error(located(kind, std::move(op), std::move(message), std::move(fix), where)) {}
 
+// The path tells more than a line, and command lines read it.
 IoError::IoError(std::string path, std::string message, std::string fix)
-    : Error(ErrorKind::kFile, {}, path + ": " + message, std::move(fix)), path_(std::move(path)) {}
+    : Error(Parts{.kind = ErrorKind::kFile,
+                  .op = {},
+                  .message = path + ": " + message,
+                  .scope = {},
+                  .file = {},
+                  .line = 0,
+                  .fix = std::move(fix)}),
+      path_(std::move(path)) {}
 
 std::string_view base_name(std::string_view path) {
   const auto slash = path.rfind('/');

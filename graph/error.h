@@ -43,7 +43,9 @@ class WENGERT_API Error : public std::runtime_error {
   };
 
   explicit Error(Parts parts);
+  /// Names scope and line of the library call that is running on this thread, if any.
   Error(ErrorKind kind, std::string op, std::string message, std::string fix = {});
+  /// The same, and otherwise the scope and `where`.
   Error(ErrorKind kind, std::string op, std::string message, std::string fix,
         std::source_location where);
 

@@ -361,14 +361,16 @@ WENGERT_API std::vector<InferContext::Output> infer(const OpDef& op,
 /// anything: how initializers know them before the first call. Throws Error(kValue) when the op
 /// states none.
 WENGERT_API Fans fans_of(const OpDef& op, DType dtype, std::span<const Shape> shapes, int input,
-                         const void* attributes = nullptr);
+                         const void* attributes = nullptr,
+                         std::source_location where = std::source_location::current());
 
 // ---------------------------------------------------------------------------- registry
 
 /// Adds an op of a program's own to the table, for the rest of the process: it is then listed,
 /// tested, gradchecked and drawn like every other. Throws Error(kValue) on a taken name or an
 /// incomplete record. `op` must outlive all use.
-WENGERT_API void register_op(const OpDef& op);
+WENGERT_API void register_op(const OpDef& op,
+                             std::source_location where = std::source_location::current());
 /// The op of that name, or null.
 WENGERT_API const OpDef* find_op(std::string_view name);
 /// All ops in the order of the table, user ops last.

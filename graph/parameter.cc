@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "absl/container/flat_hash_map.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/graph/thread_state.h"
@@ -30,7 +31,8 @@ struct ParameterSet::Members {
     std::vector<std::string> names;
     for (const Parameter& parameter : parameters) names.push_back(parameter.name());
     const std::string close = closest(name, names);
-    throw Error(ErrorKind::kParameter, {}, "no parameter named '" + std::string(name) + "'",
+    throw Error(ErrorKind::kParameter, "ParameterSet",
+                "no parameter named '" + std::string(name) + "'",
                 close.empty() ? "the set has " + std::to_string(names.size()) + " parameters"
                               : "did you mean '" + close + "'?");
   }
@@ -51,6 +53,7 @@ ParameterSet::~ParameterSet() = default;
 Parameter& ParameterSet::declare(std::string_view name, DType dtype, const Shape& shape,
                                  const Initializer& initializer, const Fans& fans,
                                  std::source_location where) {
+  const detail::CallSite site(where);
   std::string full = Scope::path();
   if (!full.empty()) full += "/";
   full += name;
@@ -59,17 +62,17 @@ Parameter& ParameterSet::declare(std::string_view name, DType dtype, const Shape
   if (Parameter* known = members_->find(full)) {
     const Tensor& value = known->value();
     if (value.dtype() != dtype || !(value.shape() == shape)) {
-      throw Error(ErrorKind::kParameter, {},
+      throw Error(ErrorKind::kParameter, "ParameterSet",
                   "parameter '" + full + "' is " + to_string(value.dtype(), value.shape()) +
                       ", used here as " + to_string(dtype, shape),
-                  "give it another name, or the same sizes to share it", where);
+                  "give it another name, or the same sizes to share it");
     }
     // Loaded values carry no initializer and fit any.
     if (!known->initializer().empty() && known->initializer() != description) {
-      throw Error(ErrorKind::kParameter, {},
+      throw Error(ErrorKind::kParameter, "ParameterSet",
                   "parameter '" + full + "' was initialized by " + known->initializer() +
                       ", used here with " + description,
-                  "share it under one initializer, or give it another name", where);
+                  "share it under one initializer, or give it another name");
     }
     return *known;
   }
@@ -78,11 +81,12 @@ Parameter& ParameterSet::declare(std::string_view name, DType dtype, const Shape
   return members_->insert(std::move(full), std::move(value), description);
 }
 
-Parameter& ParameterSet::add(std::string name, Tensor value) {
+Parameter& ParameterSet::add(std::string name, Tensor value, std::source_location where) {
+  const detail::CallSite site(where);
   std::lock_guard lock(members_->mutex);
-  if (name.empty()) throw Error(ErrorKind::kParameter, {}, "a parameter needs a name");
+  if (name.empty()) throw Error(ErrorKind::kParameter, "ParameterSet", "a parameter needs a name");
   if (members_->find(name) != nullptr) {
-    throw Error(ErrorKind::kParameter, {}, "parameter '" + name + "' exists already",
+    throw Error(ErrorKind::kParameter, "ParameterSet", "parameter '" + name + "' exists already",
                 "use at(name) to change its value");
   }
   // Optimizers write into it: it must be memory that nobody else sees.
@@ -92,14 +96,15 @@ Parameter& ParameterSet::add(std::string name, Tensor value) {
   return members_->insert(std::move(name), own ? std::move(value) : value.clone(), {});
 }
 
-Parameter& ParameterSet::at(std::string_view name) {
+Parameter& ParameterSet::at(std::string_view name, std::source_location where) {
+  const detail::CallSite site(where);
   std::lock_guard lock(members_->mutex);
   if (Parameter* known = members_->find(name)) return *known;
   members_->fail_unknown(name);
 }
 
-const Parameter& ParameterSet::at(std::string_view name) const {
-  return const_cast<ParameterSet*>(this)->at(name);
+const Parameter& ParameterSet::at(std::string_view name, std::source_location where) const {
+  return const_cast<ParameterSet*>(this)->at(name, where);
 }
 
 Parameter* ParameterSet::find(std::string_view name) {

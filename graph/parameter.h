@@ -68,10 +68,13 @@ class WENGERT_API ParameterSet {
                      std::source_location where = std::source_location::current());
   /// Adds a parameter under its full name, with a value that is copied unless nobody else holds
   /// its memory. Throws Error(kParameter) if the name is taken.
-  Parameter& add(std::string name, Tensor value);
+  Parameter& add(std::string name, Tensor value,
+                 std::source_location where = std::source_location::current());
   /// By full name. Throws Error(kParameter) naming the closest known name.
-  Parameter& at(std::string_view name);
-  const Parameter& at(std::string_view name) const;
+  Parameter& at(std::string_view name,
+                std::source_location where = std::source_location::current());
+  const Parameter& at(std::string_view name,
+                      std::source_location where = std::source_location::current()) const;
   /// Null when unknown.
   Parameter* find(std::string_view name);
   const Parameter* find(std::string_view name) const;

@@ -4,14 +4,14 @@
 
 namespace wengert {
 
-Var& Graph::at(std::string_view name) {
+Var& Graph::at(std::string_view name, std::source_location where) {
   for (Root& root : roots_) {
     if (root.name == name) return root.value;
   }
   std::string known;
   for (const Root& root : roots_) known += (known.empty() ? "" : ", ") + root.name;
   throw Error(ErrorKind::kGraph, "Graph", "no root '" + std::string(name) + "'",
-              known.empty() ? "the graph has no roots" : "it has " + known);
+              known.empty() ? "the graph has no roots" : "it has " + known, where);
 }
 
 std::string PassContext::str() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +30,7 @@ class WENGERT_API Graph {
     roots_.push_back({std::move(name), std::move(value), parameter});
   }
   /// The value of a root. Throws Error(kGraph) when there is none of that name.
-  Var& at(std::string_view name);
+  Var& at(std::string_view name, std::source_location where = std::source_location::current());
   /// The parameters that passes over a loss may read; null where there are none.
   ParameterSet* parameters = nullptr;
 

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/thread_state.h"
@@ -47,7 +48,8 @@ std::string scope_path(std::uint32_t scope) {
 
 }  // namespace detail
 
-Scope::Scope(std::string_view name) : outer_(detail::t_state.scope) {
+Scope::Scope(std::string_view name, std::source_location where) : outer_(detail::t_state.scope) {
+  const detail::CallSite site(where);
   if (name.empty()) throw Error(ErrorKind::kValue, "Scope", "the name is empty");
   for (unsigned char c : name) {
     if (std::iscntrl(c)) {

@@ -4,18 +4,18 @@
 
 namespace wengert {
 
-void Dims::fail_rank() {
+void Dims::fail_rank(std::source_location where) {
   throw Error(ErrorKind::kShape, "shape", "more than " + std::to_string(kMaxRank) + " dimensions",
-              "reshape to fewer dimensions first");
+              "reshape to fewer dimensions first", where);
 }
 
-void Dims::push_back(std::int64_t value) {
-  if (size_ == kMaxRank) fail_rank();
+void Dims::push_back(std::int64_t value, std::source_location where) {
+  if (size_ == kMaxRank) fail_rank(where);
   values_[size_++] = value;
 }
 
-void Dims::resize(int size, std::int64_t fill) {
-  if (size < 0 || size > kMaxRank) fail_rank();
+void Dims::resize(int size, std::int64_t fill, std::source_location where) {
+  if (size < 0 || size > kMaxRank) fail_rank(where);
   for (int i = size_; i < size; ++i) values_[i] = fill;
   size_ = size;
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <source_location>
 #include <span>
 #include <string>
 
@@ -18,9 +19,13 @@ inline constexpr int kMaxRank = 8;
 class WENGERT_API Dims {
  public:
   Dims() = default;
-  Dims(std::initializer_list<std::int64_t> values)
-      : Dims(std::span<const std::int64_t>(values.begin(), values.size())) {}
-  explicit Dims(std::span<const std::int64_t> values) { assign(values); }
+  Dims(std::initializer_list<std::int64_t> values,
+       std::source_location where = std::source_location::current())
+      : Dims(std::span<const std::int64_t>(values.begin(), values.size()), where) {}
+  explicit Dims(std::span<const std::int64_t> values,
+                std::source_location where = std::source_location::current()) {
+    assign(values, where);
+  }
 
   int size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -32,13 +37,15 @@ class WENGERT_API Dims {
   const std::int64_t* end() const { return values_ + size_; }
   std::int64_t back() const { return values_[size_ - 1]; }
   /// Takes these values. One by one: a copy of the whole would wait for what was just written.
-  void assign(std::span<const std::int64_t> values) {
-    if (values.size() > static_cast<std::size_t>(kMaxRank)) fail_rank();
+  void assign(std::span<const std::int64_t> values,
+              std::source_location where = std::source_location::current()) {
+    if (values.size() > static_cast<std::size_t>(kMaxRank)) fail_rank(where);
     size_ = static_cast<std::int32_t>(values.size());
     for (int i = 0; i < size_; ++i) values_[i] = values[static_cast<std::size_t>(i)];
   }
-  void push_back(std::int64_t value);
-  void resize(int size, std::int64_t fill = 0);
+  void push_back(std::int64_t value, std::source_location where = std::source_location::current());
+  void resize(int size, std::int64_t fill = 0,
+              std::source_location where = std::source_location::current());
   void insert(int position, std::int64_t value);
   void erase(int position);
   std::span<const std::int64_t> span() const { return {values_, static_cast<std::size_t>(size_)}; }
@@ -55,7 +62,7 @@ class WENGERT_API Dims {
   std::string str() const;
 
  private:
-  [[noreturn]] static void fail_rank();
+  [[noreturn]] static void fail_rank(std::source_location where);
   std::int32_t size_ = 0;
   std::int64_t values_[kMaxRank] = {};
 };

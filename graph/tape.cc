@@ -7,6 +7,7 @@
 #include <xmmintrin.h>
 #endif
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/tape_memory.h"
 #include "wengert/graph/thread_state.h"
@@ -261,7 +262,8 @@ const Parameter* Tape::parameter(std::uint32_t id) const {
   return it == memory_->parameter_of.end() ? nullptr : it->second;
 }
 
-Var Tape::var(std::uint32_t id) const {
+Var Tape::var(std::uint32_t id, std::source_location where) const {
+  const detail::CallSite site(where);
   if (id >= size_) {
     throw Error(ErrorKind::kGraph, "Tape::var",
                 "node " + std::to_string(id) + " of " + std::to_string(size_));
@@ -287,7 +289,7 @@ Shape Tape::shape(std::uint32_t id) const {
 std::string Tape::scope(std::uint32_t id) const { return detail::scope_path(node(id).scope); }
 
 void Tape::name(const Var& var, std::string_view name, std::source_location where) {
-  if (name.empty()) throw Error(ErrorKind::kValue, "Tape::name", "the name is empty");
+  if (name.empty()) throw Error(ErrorKind::kValue, "Tape::name", "the name is empty", "", where);
   if (var && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
     adopt(var.get(), detail::variable_op, where);
   }

@@ -65,7 +65,7 @@ class WENGERT_API Tape {
   detail::Node& node(std::uint32_t id) { return chunks_[id >> kChunkBits][id & (kChunkNodes - 1)]; }
 
   /// The node's value as a Var; throws Error(kGraph) when its data was given back.
-  Var var(std::uint32_t id) const;
+  Var var(std::uint32_t id, std::source_location where = std::source_location::current()) const;
   /// Whether the node's data is still there.
   bool has_value(std::uint32_t id) const;
   std::span<const std::uint32_t> inputs(std::uint32_t id) const;
@@ -189,7 +189,8 @@ class WENGERT_API NoGrad {
 class WENGERT_API Scope {
  public:
   /// Throws Error(kValue) on an empty name or one with control characters.
-  explicit Scope(std::string_view name);
+  explicit Scope(std::string_view name,
+                 std::source_location where = std::source_location::current());
   ~Scope();
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/convert.h"
 #include "wengert/graph/error.h"
 
@@ -53,14 +54,15 @@ WriteGuard::WriteGuard(Tensor& tensor, const char* writer, std::source_location 
   storage->version.fetch_add(1, std::memory_order_acq_rel);
 }
 
-std::byte* WriteGuard::checked(DType dtype) const {
-  tensor_->checked(dtype);
+std::byte* WriteGuard::checked(DType dtype, std::source_location where) const {
+  tensor_->checked(dtype, where);
   return data_;
 }
 
 Tensor::Tensor() : Tensor(zeros(DType::kFloat32, {})) {}
 
-Tensor Tensor::empty(DType dtype, const Shape& shape) {
+Tensor Tensor::empty(DType dtype, const Shape& shape, std::source_location where) {
+  const detail::CallSite site(where);
   const std::int64_t count = wengert::element_count(shape);
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(count, static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
@@ -79,14 +81,14 @@ Tensor Tensor::empty(DType dtype, const Shape& shape) {
   return from_storage(storage, storage->data, dtype, shape, dense_strides(shape));
 }
 
-Tensor Tensor::zeros(DType dtype, const Shape& shape) {
-  Tensor result = empty(dtype, shape);
+Tensor Tensor::zeros(DType dtype, const Shape& shape, std::source_location where) {
+  Tensor result = empty(dtype, shape, where);
   std::memset(result.data_, 0, static_cast<std::size_t>(result.count_) * size_of(dtype));
   return result;
 }
 
-Tensor Tensor::full(DType dtype, const Shape& shape, double value) {
-  Tensor result = empty(dtype, shape);
+Tensor Tensor::full(DType dtype, const Shape& shape, double value, std::source_location where) {
+  Tensor result = empty(dtype, shape, where);
   Strides none;
   none.resize(shape.size());
   copy_elements(DType::kFloat64, reinterpret_cast<const std::byte*>(&value), none, dtype,
@@ -94,19 +96,22 @@ Tensor Tensor::full(DType dtype, const Shape& shape, double value) {
   return result;
 }
 
-Tensor Tensor::copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape) {
-  Tensor result = empty(dtype, shape);
+Tensor Tensor::copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape,
+                       std::source_location where) {
+  Tensor result = empty(dtype, shape, where);
   if (static_cast<std::size_t>(result.count_) != count) {
     throw Error(ErrorKind::kShape, "tensor",
                 std::to_string(count) + " values for shape " + shape.str() + " of " +
-                    std::to_string(result.count_) + " elements");
+                    std::to_string(result.count_) + " elements",
+                "the product of the sizes must equal the number of values", where);
   }
   if (count > 0) std::memcpy(result.data_, values, count * size_of(dtype));
   return result;
 }
 
 Tensor Tensor::adopt(DType dtype, void* data, const Shape& shape, bool read_only,
-                     void (*release)(void*), void* context) {
+                     void (*release)(void*), void* context, std::source_location where) {
+  const detail::CallSite site(where);
   const auto bytes = static_cast<std::size_t>(wengert::element_count(shape)) * size_of(dtype);
   if (data == nullptr && bytes > 0) {
     throw Error(ErrorKind::kValue, "tensor", "null data for shape " + shape.str());
@@ -157,11 +162,11 @@ Tensor& Tensor::operator=(Tensor&& other) noexcept {
   return *this;
 }
 
-std::int64_t Tensor::size(int axis) const {
+std::int64_t Tensor::size(int axis, std::source_location where) const {
   const int resolved = axis < 0 ? axis + rank() : axis;
   if (resolved < 0 || resolved >= rank()) {
     throw Error(ErrorKind::kAxis, "tensor",
-                "axis " + std::to_string(axis) + " of " + to_string(dtype_, shape_));
+                "axis " + std::to_string(axis) + " of " + to_string(dtype_, shape_), "", where);
   }
   return shape_[resolved];
 }
@@ -176,42 +181,43 @@ bool Tensor::is_dense() const {
   return true;
 }
 
-const std::byte* Tensor::checked(DType dtype) const {
+const std::byte* Tensor::checked(DType dtype, std::source_location where) const {
   if (dtype != dtype_) {
     throw Error(
         ErrorKind::kDType, "tensor",
         "asked for " + std::string(name_of(dtype)) + " elements of " + to_string(dtype_, shape_),
-        "convert with to(DType)");
+        "convert with to(DType)", where);
   }
   if (!is_dense()) {
     throw Error(ErrorKind::kValue, "tensor",
                 to_string(dtype_, shape_) + " is a strided view, its elements are not in a row",
-                "call contiguous() first");
+                "call contiguous() first", where);
   }
   return data_;
 }
 
-void Tensor::check_item(DType dtype) const {
+void Tensor::check_item(DType dtype, std::source_location where) const {
   if (count_ != 1) {
     throw Error(ErrorKind::kShape, "item",
-                to_string(dtype_, shape_) + " has " + std::to_string(count_) + " elements, not 1");
+                to_string(dtype_, shape_) + " has " + std::to_string(count_) + " elements, not 1",
+                "at(i) gives one of several, to_vector<T>() all", where);
   }
   if (dtype != dtype_) {
     throw Error(ErrorKind::kDType, "item",
                 "asked for " + std::string(name_of(dtype)) + " of " + to_string(dtype_, shape_),
-                "scalar_value() converts any dtype to double");
+                "scalar_value() converts any dtype to double", where);
   }
 }
 
-double Tensor::scalar_value() const {
-  check_item(dtype_);
-  return at(0);
+double Tensor::scalar_value(std::source_location where) const {
+  check_item(dtype_, where);
+  return at(0, where);
 }
 
-double Tensor::at(std::int64_t i) const {
+double Tensor::at(std::int64_t i, std::source_location where) const {
   if (i < 0 || i >= count_) {
     throw Error(ErrorKind::kIndex, "tensor",
-                "element " + std::to_string(i) + " of " + to_string(dtype_, shape_));
+                "element " + std::to_string(i) + " of " + to_string(dtype_, shape_), "", where);
   }
   std::int64_t offset = 0;
   for (int d = rank() - 1; d >= 0; --d) {
@@ -249,17 +255,19 @@ Tensor Tensor::to(DType dtype) const {
   return result;
 }
 
-Tensor Tensor::reshaped(const Shape& shape) const {
+Tensor Tensor::reshaped(const Shape& shape, std::source_location where) const {
+  const detail::CallSite site(where);
   if (wengert::element_count(shape) != count_) {
     throw Error(ErrorKind::kShape, "reshaped",
                 to_string(dtype_, shape_) + " cannot become " + shape.str());
   }
-  checked(dtype_);
+  checked(dtype_, where);
   detail::retain(storage_);
   return from_storage(storage_, data_, dtype_, shape, dense_strides(shape));
 }
 
-Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end, std::source_location where) const {
+  const detail::CallSite site(where);
   if (rank() == 0 || begin < 0 || end < begin || end > shape_[0]) {
     throw Error(ErrorKind::kIndex, "rows",
                 "rows " + std::to_string(begin) + " to " + std::to_string(end) + " of " +

@@ -31,12 +31,12 @@ class WENGERT_API WriteGuard {
   std::byte* data() const { return data_; }
   /// The elements, dense. Throws Error(kDType) on another dtype, Error(kValue) on strided views.
   template <class T>
-  std::span<T> span() const {
-    return {reinterpret_cast<T*>(checked(dtype_of<T>)), static_cast<std::size_t>(count_)};
+  std::span<T> span(std::source_location where = std::source_location::current()) const {
+    return {reinterpret_cast<T*>(checked(dtype_of<T>, where)), static_cast<std::size_t>(count_)};
   }
 
  private:
-  std::byte* checked(DType dtype) const;
+  std::byte* checked(DType dtype, std::source_location where) const;
   const Tensor* tensor_;
   std::byte* data_;
   std::int64_t count_;
@@ -49,40 +49,47 @@ class WENGERT_API Tensor {
   /// A float32 scalar 0.
   Tensor();
   /// Uninitialized, dense. Throws Error(kShape) on negative sizes or overflow, Error(kMemory).
-  static Tensor empty(DType dtype, const Shape& shape);
-  static Tensor zeros(DType dtype, const Shape& shape);
+  static Tensor empty(DType dtype, const Shape& shape,
+                      std::source_location where = std::source_location::current());
+  static Tensor zeros(DType dtype, const Shape& shape,
+                      std::source_location where = std::source_location::current());
   /// Every element `value`, converted to the dtype.
-  static Tensor full(DType dtype, const Shape& shape, double value);
+  static Tensor full(DType dtype, const Shape& shape, double value,
+                     std::source_location where = std::source_location::current());
 
   /// Rank 0, dtype from the C++ type: scalar(1.5f) is f32[].
   template <class T>
   static Tensor scalar(T value) {
-    Tensor result = empty(dtype_of<T>, {});
+    Tensor result = empty(dtype_of<T>, {});  // never fails but for memory
     *reinterpret_cast<T*>(result.data_) = value;
     return result;
   }
   /// Copies `values` in row-major order. Throws Error(kShape) when the counts differ.
   template <class T>
-  static Tensor from(std::span<const T> values, const Shape& shape) {
-    return copy_of(dtype_of<T>, values.data(), values.size(), shape);
+  static Tensor from(std::span<const T> values, const Shape& shape,
+                     std::source_location where = std::source_location::current()) {
+    return copy_of(dtype_of<T>, values.data(), values.size(), shape, where);
   }
   template <class T>
-  static Tensor from(const std::vector<T>& values, const Shape& shape) {
-    return from(std::span<const T>(values), shape);
+  static Tensor from(const std::vector<T>& values, const Shape& shape,
+                     std::source_location where = std::source_location::current()) {
+    return from(std::span<const T>(values), shape, where);
   }
   template <class T>
-  static Tensor from(std::initializer_list<T> values, const Shape& shape) {
-    return from(std::span<const T>(values.begin(), values.size()), shape);
+  static Tensor from(std::initializer_list<T> values, const Shape& shape,
+                     std::source_location where = std::source_location::current()) {
+    return from(std::span<const T>(values.begin(), values.size()), shape, where);
   }
   /// Zero-copy over memory that the caller owns and keeps alive and unchanged, dense row-major;
   /// any alignment of T's own. `release(context)`, if given, runs after the last use. Memory that
   /// comes as const is never written: a WriteGuard over it throws Error(kValue).
   template <class T>
   static Tensor view_of(T* data, const Shape& shape, void (*release)(void*) = nullptr,
-                        void* context = nullptr) {
+                        void* context = nullptr,
+                        std::source_location where = std::source_location::current()) {
     using Element = std::remove_const_t<T>;
     return adopt(dtype_of<Element>, const_cast<Element*>(data), shape, std::is_const_v<T>, release,
-                 context);
+                 context, where);
   }
 
   Tensor(const Tensor& other);
@@ -97,7 +104,7 @@ class WENGERT_API Tensor {
   const Strides& strides() const { return strides_; }
   int rank() const { return shape_.size(); }
   /// Size along `axis`, negative axes from the back. Throws Error(kAxis).
-  std::int64_t size(int axis) const;
+  std::int64_t size(int axis, std::source_location where = std::source_location::current()) const;
   std::int64_t element_count() const { return count_; }
   /// Whether the elements lie row-major without gaps.
   bool is_dense() const;
@@ -107,19 +114,20 @@ class WENGERT_API Tensor {
   /// The elements in row-major order without a copy. Throws Error(kDType, kValue): other dtype,
   /// strided view (call contiguous() first).
   template <class T>
-  std::span<const T> span() const {
-    return {reinterpret_cast<const T*>(checked(dtype_of<T>)), static_cast<std::size_t>(count_)};
+  std::span<const T> span(std::source_location where = std::source_location::current()) const {
+    return {reinterpret_cast<const T*>(checked(dtype_of<T>, where)),
+            static_cast<std::size_t>(count_)};
   }
   /// The only element, as T. Throws Error(kShape, kDType).
   template <class T>
-  T item() const {
-    check_item(dtype_of<T>);
+  T item(std::source_location where = std::source_location::current()) const {
+    check_item(dtype_of<T>, where);
     return *reinterpret_cast<const T*>(data_);
   }
   /// The only element converted to double, whatever the dtype. Throws Error(kShape).
-  double scalar_value() const;
+  double scalar_value(std::source_location where = std::source_location::current()) const;
   /// Element at flat row-major position `i`, converted to double; strides are honoured.
-  double at(std::int64_t i) const;
+  double at(std::int64_t i, std::source_location where = std::source_location::current()) const;
   /// All elements in row-major order, converted to T.
   template <class T>
   std::vector<T> to_vector() const {
@@ -139,9 +147,11 @@ class WENGERT_API Tensor {
   /// A dense copy in another dtype (C++ conversion of each element; NaN to integer gives 0).
   Tensor to(DType dtype) const;
   /// The same elements under another dense shape, without a copy. Throws Error(kShape, kValue).
-  Tensor reshaped(const Shape& shape) const;
+  Tensor reshaped(const Shape& shape,
+                  std::source_location where = std::source_location::current()) const;
   /// Rows [begin, end) along axis 0, without a copy. Throws Error(kShape, kIndex).
-  Tensor rows(std::int64_t begin, std::int64_t end) const;
+  Tensor rows(std::int64_t begin, std::int64_t end,
+              std::source_location where = std::source_location::current()) const;
 
   /// Short, readable text: dtype, shape and the values, large tensors abbreviated.
   std::string str() const;
@@ -160,11 +170,12 @@ class WENGERT_API Tensor {
   friend class WriteGuard;
   struct Uninitialized {};
   explicit Tensor(Uninitialized) {}
-  static Tensor copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape);
+  static Tensor copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape,
+                        std::source_location where);
   static Tensor adopt(DType dtype, void* data, const Shape& shape, bool read_only,
-                      void (*release)(void*), void* context);
-  const std::byte* checked(DType dtype) const;
-  void check_item(DType dtype) const;
+                      void (*release)(void*), void* context, std::source_location where);
+  const std::byte* checked(DType dtype, std::source_location where) const;
+  void check_item(DType dtype, std::source_location where) const;
   void copy_out(DType dtype, void* destination) const;
 
   detail::Storage* storage_ = nullptr;

@@ -52,6 +52,8 @@ struct ThreadState {
   /// While a derivative is computed in ops: the line of the op that it is the derivative of.
   std::source_location location = {};
   bool overrides_location = false;
+  bool in_call = false;                 ///< a public call runs that was made at:
+  std::source_location call_site = {};  ///< see call_site.h
   ScopeTable* scopes = nullptr;
   TapeMemory* spare_tape_memory = nullptr;
   FreeBlock* free_values[kValueClasses] = {};

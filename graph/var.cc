@@ -45,60 +45,63 @@ Var::Var(bool fractional, double real, std::int64_t integer) {
   }
 }
 
-Var variable(const Tensor& tensor) {
+Var variable(const Tensor& tensor, std::source_location where) {
   if (!is_floating(tensor.dtype())) {
     throw Error(ErrorKind::kDType, "variable",
                 "gradients exist for float32 and float64, not for " +
                     to_string(tensor.dtype(), tensor.shape()),
-                "use the tensor itself as a constant, or convert it with to(DType)");
+                "use the tensor itself as a constant, or convert it with to(DType)", where);
   }
   Var result(tensor);
   result.get()->flags |= detail::Value::kRequiresGrad;
   return result;
 }
 
-const detail::Value& Var::checked() const {
+const detail::Value& Var::checked(std::source_location where) const {
   if (value_ == nullptr) {
     throw Error(ErrorKind::kGraph, "Var", "this Var is empty (default constructed or moved from)",
-                "assign the result of an op to it first");
+                "assign the result of an op to it first", where);
   }
   return *value_;
 }
 
-DType Var::dtype() const {
-  const detail::Value& v = checked();
+DType Var::dtype(std::source_location where) const {
+  const detail::Value& v = checked(where);
   if (v.has(detail::Value::kWeak)) {
     return v.dtype == DType::kInt64 ? DType::kInt64 : DType::kFloat32;
   }
   return v.dtype;
 }
 
-Shape Var::shape() const {
-  const detail::Value& v = checked();
+Shape Var::shape(std::source_location where) const {
+  const detail::Value& v = checked(where);
   return Shape(std::span<const std::int64_t>(v.sizes(), v.rank));
 }
 
-int Var::rank() const { return checked().rank; }
+int Var::rank(std::source_location where) const { return checked(where).rank; }
 
-std::int64_t Var::size(int axis) const {
-  const detail::Value& v = checked();
+std::int64_t Var::size(int axis, std::source_location where) const {
+  const detail::Value& v = checked(where);
   const int resolved = axis < 0 ? axis + v.rank : axis;
   if (resolved < 0 || resolved >= v.rank) {
     throw Error(ErrorKind::kAxis, "Var",
-                "axis " + std::to_string(axis) + " of " + to_string(v.dtype, shape()));
+                "axis " + std::to_string(axis) + " of " + to_string(v.dtype, shape(where)), "",
+                where);
   }
   return v.sizes()[resolved];
 }
 
-std::int64_t Var::element_count() const { return checked().count(); }
+std::int64_t Var::element_count(std::source_location where) const { return checked(where).count(); }
 
-bool Var::requires_grad() const { return checked().has(detail::Value::kRequiresGrad); }
+bool Var::requires_grad(std::source_location where) const {
+  return checked(where).has(detail::Value::kRequiresGrad);
+}
 
-Tensor Var::value() const {
-  const detail::Value& v = checked();
-  const Shape sizes = shape();
+Tensor Var::value(std::source_location where) const {
+  const detail::Value& v = checked(where);
+  const Shape sizes = shape(where);
   if (v.has(detail::Value::kWeak)) {
-    return detail::number_in(*this, dtype());
+    return detail::number_in(*this, dtype(where));
   }
   const Strides strides = v.has(detail::Value::kStrided)
                               ? Strides(std::span<const std::int64_t>(v.strides(), v.rank))

@@ -55,25 +55,29 @@ class WENGERT_API Var {
   }
 
   explicit operator bool() const { return value_ != nullptr; }
-  DType dtype() const;
-  Shape shape() const;
-  int rank() const;
+  DType dtype(std::source_location where = std::source_location::current()) const;
+  Shape shape(std::source_location where = std::source_location::current()) const;
+  int rank(std::source_location where = std::source_location::current()) const;
   /// Size along `axis`, negative axes from the back. Throws Error(kAxis).
-  std::int64_t size(int axis) const;
-  std::int64_t element_count() const;
+  std::int64_t size(int axis, std::source_location where = std::source_location::current()) const;
+  std::int64_t element_count(std::source_location where = std::source_location::current()) const;
   /// Whether a gradient can flow back through this value.
-  bool requires_grad() const;
+  bool requires_grad(std::source_location where = std::source_location::current()) const;
   /// The value, sharing memory with the graph; it outlives the tape and carries no gradient.
-  Tensor value() const;
+  Tensor value(std::source_location where = std::source_location::current()) const;
   /// The only element. Throws Error(kShape, kDType).
   template <class T>
-  T item() const {
-    return value().item<T>();
+  T item(std::source_location where = std::source_location::current()) const {
+    return value(where).template item<T>(where);
   }
   /// The only element as double, whatever the dtype.
-  double scalar_value() const { return value().scalar_value(); }
+  double scalar_value(std::source_location where = std::source_location::current()) const {
+    return value(where).scalar_value(where);
+  }
   /// dtype, shape and values, for reading.
-  std::string str() const { return value().str(); }
+  std::string str(std::source_location where = std::source_location::current()) const {
+    return value(where).str();
+  }
 
   /// For the library itself.
   static Var take(detail::Value* held) {
@@ -96,7 +100,7 @@ class WENGERT_API Var {
            number <= static_cast<T>(std::numeric_limits<std::int64_t>::max());
   }
   Var(bool fractional, double real, std::int64_t integer);
-  const detail::Value& checked() const;
+  const detail::Value& checked(std::source_location where) const;
   detail::Value* value_ = nullptr;
 };
 
@@ -107,10 +111,11 @@ Tensor number_in(const Var& number, DType dtype);
 
 /// A differentiable input without history: gradients with respect to it can be asked for. It may
 /// be used on several tapes, one after the other.
-WENGERT_API Var variable(const Tensor& tensor);
+WENGERT_API Var variable(const Tensor& tensor,
+                         std::source_location where = std::source_location::current());
 template <Number T>
-Var variable(T number) {
-  return variable(Tensor::scalar(number));
+Var variable(T number, std::source_location where = std::source_location::current()) {
+  return variable(Tensor::scalar(number), where);
 }
 
 /// An operand of an operator with the place where the operator stands. Operators cannot have

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/io/file.h"
 #include "wengert/io/input_stream.h"
@@ -189,7 +190,8 @@ Tensor read_idx(const std::string& path) {
   return tensor;
 }
 
-void write_idx(const std::string& path, const Tensor& tensor) {
+void write_idx(const std::string& path, const Tensor& tensor, std::source_location where) {
+  const detail::CallSite site(where);
   const ElementType* type = nullptr;
   for (const ElementType& candidate : kElementTypes) {
     if (candidate.dtype == tensor.dtype() &&

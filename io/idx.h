@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <string>
 
 #include "wengert/graph/api.h"
@@ -19,6 +20,7 @@ WENGERT_API Tensor read_idx(const std::string& path);
 
 /// Writes an IDX file, not gzipped, atomically; u8, i32, f32 and f64 tensors of any strides.
 /// Throws Error(kDType) for others, Error(kShape) for sizes above 2³²−1, IoError.
-WENGERT_API void write_idx(const std::string& path, const Tensor& tensor);
+WENGERT_API void write_idx(const std::string& path, const Tensor& tensor,
+                           std::source_location where = std::source_location::current());
 
 }  // namespace wengert::io

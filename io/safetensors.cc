@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/io/file.h"
 #include "wengert/io/safetensors_header.h"
@@ -132,7 +133,9 @@ Tensor read_tensor(InputFile& file, const TensorEntry& entry) {
 }  // namespace
 
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata,
+                       std::source_location where) {
+  const wengert::detail::CallSite site(where);
   check_names(tensors);
   const std::vector<std::size_t> order = data_order(tensors);
   SafeTensorsHeader header{.entries = {}, .metadata = metadata};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <source_location>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ struct SafeTensors {
 /// Throws Error(kParameter) on repeated names and the reserved "__metadata__", Error(kValue) on
 /// names or metadata that are not UTF-8 or too large for a header, IoError.
 WENGERT_API void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                                   const std::map<std::string, std::string>& metadata = {});
+                                   const std::map<std::string, std::string>& metadata = {},
+                                   std::source_location where = std::source_location::current());
 
 /// Reads a safetensors file whole, trusting nothing in it. Dtypes F32, F64, I32, I64, U8, BOOL.
 ///

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/ops/random_stream.h"
 
@@ -53,19 +54,22 @@ void fill_scaled_uniform(const Initializer&, std::uint64_t seed, std::string_vie
 
 }  // namespace
 
-Initializer normal(double mean, double stddev) {
+Initializer normal(double mean, double stddev, std::source_location where) {
+  const detail::CallSite site(where);
   check_finite("normal", mean, stddev);
   if (stddev < 0) throw Error(ErrorKind::kValue, "normal", "the standard deviation is negative");
   return {"normal", mean, stddev, kFillNormal};
 }
 
-Initializer uniform(double low, double high) {
+Initializer uniform(double low, double high, std::source_location where) {
+  const detail::CallSite site(where);
   check_finite("uniform", low, high);
   if (high < low) throw Error(ErrorKind::kValue, "uniform", "high is below low");
   return {"uniform", low, high, kFillUniform};
 }
 
-Initializer constant(double value) {
+Initializer constant(double value, std::source_location where) {
+  const detail::CallSite site(where);
   check_finite("constant", value, 0);
   return {"constant", value, 0, kFillConstant};
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <source_location>
+
 #include "wengert/graph/api.h"
 #include "wengert/graph/parameter.h"
 
@@ -8,11 +10,14 @@
 namespace wengert::nn {
 
 /// N(mean, stddev²). Throws Error(kValue) on a negative or non-finite number.
-WENGERT_API Initializer normal(double mean, double stddev);
+WENGERT_API Initializer normal(double mean, double stddev,
+                               std::source_location where = std::source_location::current());
 /// U[low, high). Throws Error(kValue) when high < low or a number is not finite.
-WENGERT_API Initializer uniform(double low, double high);
+WENGERT_API Initializer uniform(double low, double high,
+                                std::source_location where = std::source_location::current());
 /// Every element the same. Throws Error(kValue) when it is not finite.
-WENGERT_API Initializer constant(double value);
+WENGERT_API Initializer constant(double value,
+                                 std::source_location where = std::source_location::current());
 /// N(0, 2/(fan_in + fan_out)); X. Glorot, Y. Bengio, Understanding the difficulty of training deep
 /// feedforward neural networks, 2010.
 WENGERT_API Initializer xavier_normal();

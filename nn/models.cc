@@ -1,5 +1,6 @@
 #include "wengert/nn/models.h"
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/nn/linear.h"
 #include "wengert/ops/ops.h"
@@ -36,7 +37,8 @@ const std::vector<ModelDef>& models() {
   return all;
 }
 
-const ModelDef& find_model(std::string_view name) {
+const ModelDef& find_model(std::string_view name, std::source_location where) {
+  const detail::CallSite site(where);
   std::vector<std::string> names;
   for (const ModelDef& model : models()) {
     if (model.name == name) return model;

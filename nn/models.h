@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <source_location>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct ModelDef {
 /// All of them.
 WENGERT_API const std::vector<ModelDef>& models();
 /// By name. Throws Error(kValue) naming the closest.
-WENGERT_API const ModelDef& find_model(std::string_view name);
+WENGERT_API const ModelDef& find_model(
+    std::string_view name, std::source_location where = std::source_location::current());
 
 }  // namespace wengert::nn

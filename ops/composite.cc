@@ -15,4 +15,12 @@ void fail_composite(const OpDef& op, ErrorKind kind, std::string message, std::s
                .fix = std::move(fix)});
 }
 
+void require_operands(const OpDef& op, std::span<const Var> operands, std::source_location where) {
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i]) continue;
+    fail_composite(op, ErrorKind::kGraph, "input " + std::to_string(i) + " is an empty Var",
+                   "assign the result of an op to it first", where);
+  }
+}
+
 }  // namespace wengert::ops

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/records.h"
 
@@ -39,7 +40,8 @@ Registry& registry() {
 
 }  // namespace
 
-void register_op(const OpDef& op) {
+void register_op(const OpDef& op, std::source_location where) {
+  const detail::CallSite site(where);
   if (op.name.empty()) reject(op, "has no name");
   if (op.infer == nullptr) reject(op, "has no infer function");
   if (op.evaluate == nullptr && op.elementwise != nullptr) reject(op, "has no evaluate function");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <source_location>
+
 // For ops of a program's own. Write the formula as a struct of static templates (see
 // docs/adding_an_op.md), and
 //
@@ -25,7 +27,8 @@ namespace wengert {
 /// a literal or live as long as the program. Throws Error(kValue) when the name is taken by
 /// another op or the documentation lacks summary or formula.
 template <class F>
-const OpDef& elementwise_op(std::string_view name, const Documentation& doc) {
+const OpDef& elementwise_op(std::string_view name, const Documentation& doc,
+                            std::source_location where = std::source_location::current()) {
   namespace k = kernels::user_op;
   constexpr bool kBinary = requires { F::reads_a; };
   static const ElementwiseKernels table = [] {
@@ -43,7 +46,7 @@ const OpDef& elementwise_op(std::string_view name, const Documentation& doc) {
       return ops::unary<F>(name, op, doc);
     }
   }();
-  register_op(def);
+  register_op(def, where);
   return def;
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string_view>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 
 namespace wengert::optim {
@@ -239,7 +240,9 @@ class PanelDrawing {
 
 }  // namespace
 
-std::string line_chart(const std::string& title, const std::vector<Panel>& panels) {
+std::string line_chart(const std::string& title, const std::vector<Panel>& panels,
+                       std::source_location where) {
+  const detail::CallSite site(where);
   for (const Panel& panel : panels) {
     for (const Curve& curve : panel.curves) {
       if (curve.x.size() == curve.y.size()) continue;

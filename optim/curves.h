@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ struct Panel {
 /// colours that colour-blind people tell apart (Okabe and Ito 2008), and dashes for print in grey.
 /// Text is escaped; the same input gives the same bytes. Throws Error(kShape) when a curve's x and
 /// y differ in length.
-WENGERT_API std::string line_chart(const std::string& title, const std::vector<Panel>& panels);
+WENGERT_API std::string line_chart(const std::string& title, const std::vector<Panel>& panels,
+                                   std::source_location where = std::source_location::current());
 
 /// Loss and accuracy by epoch, for training and, where it was measured, validation (epochs that
 /// record 0 for both its loss and its accuracy had none).

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
@@ -25,7 +26,9 @@ void copy_scaled(const std::uint8_t* from, float* to, std::int64_t n) {
 
 }  // namespace
 
-Split split_examples(std::int64_t count, std::int64_t validation, std::uint64_t seed) {
+Split split_examples(std::int64_t count, std::int64_t validation, std::uint64_t seed,
+                     std::source_location where) {
+  const detail::CallSite site(where);
   if (validation < 0 || validation >= count) {
     throw Error(ErrorKind::kValue, "split_examples",
                 std::to_string(validation) + " of " + std::to_string(count) +
@@ -49,7 +52,8 @@ std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& indices, std
 }
 
 Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& indices,
-                   std::int64_t begin, std::int64_t end) {
+                   std::int64_t begin, std::int64_t end, std::source_location where) {
+  const detail::CallSite site(where);
   const Tensor& inputs = examples.inputs;
   if (inputs.dtype() != DType::kUint8 && inputs.dtype() != DType::kFloat32) {
     throw Error(ErrorKind::kDType, "gather_batch",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <source_location>
 #include <vector>
 
 #include "wengert/graph/api.h"
@@ -30,7 +31,8 @@ struct Split {
 
 /// A random split of [0, count): `validation` of them held out, the rest for training; the same
 /// seed gives the same split. Throws Error(kValue) unless 0 ≤ validation < count.
-WENGERT_API Split split_examples(std::int64_t count, std::int64_t validation, std::uint64_t seed);
+WENGERT_API Split split_examples(std::int64_t count, std::int64_t validation, std::uint64_t seed,
+                                 std::source_location where = std::source_location::current());
 
 /// The order of an epoch: `indices` shuffled by Philox, keyed by seed and epoch.
 WENGERT_API std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& indices,
@@ -39,6 +41,7 @@ WENGERT_API std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& 
 /// Gathers examples indices[begin, end) into a batch, features flattened.
 /// Throws Error(kIndex, kDType, kShape) on indices, dtypes or shapes that do not fit.
 WENGERT_API Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& indices,
-                               std::int64_t begin, std::int64_t end);
+                               std::int64_t begin, std::int64_t end,
+                               std::source_location where = std::source_location::current());
 
 }  // namespace wengert::optim

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/container/flat_hash_map.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/kernels/update.h"
@@ -16,12 +17,14 @@ struct Optimizer::Members {
   std::vector<std::string> order;
 };
 
-Optimizer::Optimizer(double rate) : rate_(rate), members_(std::make_unique<Members>()) {
-  set_rate(rate);
+Optimizer::Optimizer(double rate, std::source_location where)
+    : rate_(rate), members_(std::make_unique<Members>()) {
+  set_rate(rate, where);
 }
 Optimizer::~Optimizer() = default;
 
-void Optimizer::set_rate(double rate) {
+void Optimizer::set_rate(double rate, std::source_location where) {
+  const detail::CallSite site(where);
   if (!std::isfinite(rate) || rate < 0) {
     throw Error(ErrorKind::kValue, "optimizer", "rate " + format_number(rate),
                 "rates are finite and not negative");
@@ -57,6 +60,7 @@ void Optimizer::check_state(const Parameter& parameter, std::source_location whe
 
 void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
                      std::source_location where) {
+  const detail::CallSite site(where);
   std::vector<const Gradients::Entry*> own;  // of this set; another set's are left alone
   std::size_t others = 0;
   for (const Gradients::Entry& entry : gradients.entries()) {
@@ -117,7 +121,8 @@ std::vector<Optimizer::StateTensor> Optimizer::state() const {
   return result;
 }
 
-void Optimizer::restore(const std::vector<StateTensor>& state) {
+void Optimizer::restore(const std::vector<StateTensor>& state, std::source_location where) {
+  const detail::CallSite site(where);
   const std::vector<std::string> names = slots();
   const auto refuse = [this](const std::string& message) {
     throw Error(ErrorKind::kParameter, std::string(name()), message,

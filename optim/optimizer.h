@@ -26,7 +26,7 @@ class WENGERT_API Optimizer {
   /// η of the next step.
   double rate() const { return rate_; }
   /// Throws Error(kValue) unless rate is finite and ≥ 0.
-  void set_rate(double rate);
+  void set_rate(double rate, std::source_location where = std::source_location::current());
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
 
@@ -58,10 +58,11 @@ class WENGERT_API Optimizer {
   std::vector<StateTensor> state() const;
   /// Puts a saved state back. Throws Error(kParameter) on entries that do not belong here, are
   /// missing or repeated, Error(kValue) on a bad rate; nothing is changed then.
-  void restore(const std::vector<StateTensor>& state);
+  void restore(const std::vector<StateTensor>& state,
+               std::source_location where = std::source_location::current());
 
  protected:
-  explicit Optimizer(double rate);
+  explicit Optimizer(double rate, std::source_location where = std::source_location::current());
   /// Names of the tensors kept for each parameter, in order: {"momentum"}.
   virtual std::vector<std::string> slots() const = 0;
   /// θ ← update(θ, g) on dense memory; `state` holds slots() tensors of θ's shape and dtype,
@@ -87,7 +88,7 @@ class WENGERT_API Sgd : public Optimizer {
   struct Options {
     double rate = 0.01;
   };
-  explicit Sgd(Options options);
+  explicit Sgd(Options options, std::source_location where = std::source_location::current());
   std::string_view name() const override { return "sgd"; }
 
  protected:
@@ -104,7 +105,7 @@ class WENGERT_API Momentum : public Optimizer {
     double rate = 0.01;
     double momentum = 0.9;  ///< β in [0, 1)
   };
-  explicit Momentum(Options options);
+  explicit Momentum(Options options, std::source_location where = std::source_location::current());
   std::string_view name() const override { return "momentum"; }
 
  protected:
@@ -126,7 +127,7 @@ class WENGERT_API Nesterov : public Optimizer {
     double rate = 0.01;
     double momentum = 0.9;  ///< β in [0, 1)
   };
-  explicit Nesterov(Options options);
+  explicit Nesterov(Options options, std::source_location where = std::source_location::current());
   std::string_view name() const override { return "nesterov"; }
 
  protected:
@@ -152,7 +153,7 @@ class WENGERT_API Adam : public Optimizer {
     double beta2 = 0.999;  ///< in [0, 1)
     double epsilon = 1e-8;
   };
-  explicit Adam(Options options);
+  explicit Adam(Options options, std::source_location where = std::source_location::current());
   std::string_view name() const override { return "adam"; }
 
  protected:
@@ -166,6 +167,8 @@ class WENGERT_API Adam : public Optimizer {
 
 /// By name: sgd, momentum, nesterov, adam, with their default options but the rate (0: default).
 /// Throws Error(kValue) on an unknown name.
-WENGERT_API std::unique_ptr<Optimizer> make_optimizer(std::string_view name, double rate = 0);
+WENGERT_API std::unique_ptr<Optimizer> make_optimizer(
+    std::string_view name, double rate = 0,
+    std::source_location where = std::source_location::current());
 
 }  // namespace wengert::optim

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/kernels/update.h"
@@ -18,7 +19,7 @@ void check_unit(const char* method, const char* what, double value) {
 
 }  // namespace
 
-Sgd::Sgd(Options options) : Optimizer(options.rate) {}
+Sgd::Sgd(Options options, std::source_location where) : Optimizer(options.rate, where) {}
 
 void Sgd::update(Tensor& value, const Tensor& gradient, std::vector<Tensor>&, std::int64_t,
                  std::source_location where) {
@@ -26,7 +27,9 @@ void Sgd::update(Tensor& value, const Tensor& gradient, std::vector<Tensor>&, st
   kernels::update_sgd(value.dtype(), guard.data(), gradient.data(), value.element_count(), rate());
 }
 
-Momentum::Momentum(Options options) : Optimizer(options.rate), momentum_(options.momentum) {
+Momentum::Momentum(Options options, std::source_location where)
+    : Optimizer(options.rate, where), momentum_(options.momentum) {
+  const detail::CallSite site(where);
   check_unit("momentum", "momentum", momentum_);
 }
 
@@ -38,7 +41,9 @@ void Momentum::update(Tensor& value, const Tensor& gradient, std::vector<Tensor>
                            value.element_count(), rate(), momentum_);
 }
 
-Nesterov::Nesterov(Options options) : Optimizer(options.rate), momentum_(options.momentum) {
+Nesterov::Nesterov(Options options, std::source_location where)
+    : Optimizer(options.rate, where), momentum_(options.momentum) {
+  const detail::CallSite site(where);
   check_unit("nesterov", "momentum", momentum_);
 }
 
@@ -82,7 +87,9 @@ void Nesterov::step_with(ParameterSet& parameters, Gradients (*closure)(void*), 
   }
 }
 
-Adam::Adam(Options options) : Optimizer(options.rate), options_(options) {
+Adam::Adam(Options options, std::source_location where)
+    : Optimizer(options.rate, where), options_(options) {
+  const detail::CallSite site(where);
   check_unit("adam", "beta1", options.beta1);
   check_unit("adam", "beta2", options.beta2);
   if (!(options.epsilon >= 0) || std::isinf(options.epsilon)) {
@@ -107,7 +114,9 @@ void Adam::update(Tensor& value, const Tensor& gradient, std::vector<Tensor>& st
                        value.element_count(), numbers);
 }
 
-std::unique_ptr<Optimizer> make_optimizer(std::string_view name, double rate) {
+std::unique_ptr<Optimizer> make_optimizer(std::string_view name, double rate,
+                                          std::source_location where) {
+  const detail::CallSite site(where);
   const auto with = [rate](auto options) {
     if (rate != 0) options.rate = rate;
     return options;

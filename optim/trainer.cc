@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
@@ -37,35 +38,41 @@ std::int64_t correct_rows(const Tensor& logits, const Tensor& labels) {
   return correct;
 }
 
+Var logits_of(const Model& model, ParameterSet& parameters, const Var& inputs) {
+  const detail::UserCode users;
+  return model(parameters, inputs);
+}
+
 /// Runs the step again with every output checked, and says where it first went wrong.
 [[noreturn]] void report_non_finite(const Model& model, ParameterSet& parameters,
                                     const Batch& batch, const TrainOptions& options,
-                                    std::int64_t epoch) {
+                                    std::int64_t epoch, std::source_location where) {
   Tape tape;
   tape.detect_non_finite(true);
   Graph graph;
   graph.parameters = &parameters;
-  const Var logits = model(parameters, batch.inputs);
-  graph.add("loss", softmax_cross_entropy(logits, batch.labels));
+  const Var logits = logits_of(model, parameters, batch.inputs);
+  graph.add("loss", softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where));
   PassContext context;
   if (options.loss_passes != nullptr) options.loss_passes->run(graph, context);
   const std::uint32_t node = tape.first_non_finite();
-  std::string where = node == detail::kNoNode ? "the op cannot be told" : tape.describe(node);
+  const std::string what = node == detail::kNoNode ? "the op cannot be told" : tape.describe(node);
   throw Error(ErrorKind::kNonFinite, "train",
               "the loss of epoch " + std::to_string(epoch) +
-                  " is not finite; first non-finite value: " + where,
+                  " is not finite; first non-finite value: " + what,
               "lower the rate, clip gradients, or look at the inputs of that op");
 }
 
 class Session {
  public:
   Session(const Model& model, ParameterSet& parameters, Optimizer& optimizer,
-          const Examples& examples, const TrainOptions& options)
+          const Examples& examples, const TrainOptions& options, std::source_location where)
       : model_(model),
         parameters_(parameters),
         optimizer_(optimizer),
         examples_(examples),
-        options_(options) {}
+        options_(options),
+        where_(where) {}
 
   /// One pass over the shuffled training examples; false when asked to stop.
   bool run_epoch(std::int64_t epoch, const std::vector<std::int64_t>& order, EpochRecord& record) {
@@ -82,9 +89,11 @@ class Session {
       seen += end - begin;
       if (options_.progress && seconds_since(last_shown) > 0.1) {
         last_shown = Clock::now();
+        const detail::UserCode users;
         options_.progress(epoch, static_cast<double>(end) / static_cast<double>(count),
                           loss_sum / static_cast<double>(seen));
       }
+      const detail::UserCode users;
       go_on = !(options_.stop && options_.stop());
     }
     record.train_loss = loss_sum / static_cast<double>(seen);
@@ -100,8 +109,8 @@ class Session {
       Graph graph;
       graph.parameters = &parameters_;
       PassContext context;
-      const Var logits = model_(parameters_, batch.inputs);
-      graph.add("loss", softmax_cross_entropy(logits, batch.labels));
+      const Var logits = logits_of(model_, parameters_, batch.inputs);
+      graph.add("loss", softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where_));
       if (options_.loss_passes != nullptr) options_.loss_passes->run(graph, context);
       const Var loss = graph.at("loss");
       value = loss.scalar_value();
@@ -111,14 +120,15 @@ class Session {
         if (options_.gradient_passes != nullptr) {
           run_on_gradients(*options_.gradient_passes, gradients, context);
         }
-        optimizer_.step(parameters_, gradients);
+        optimizer_.step(parameters_, gradients, where_);
         if (explain && options_.explain && !context.explanations().empty()) {
+          const detail::UserCode users;
           options_.explain(context.str());
         }
         return value;
       }
     }
-    report_non_finite(model_, parameters_, batch, options_, epoch);
+    report_non_finite(model_, parameters_, batch, options_, epoch, where_);
   }
 
   const Model& model_;
@@ -126,6 +136,7 @@ class Session {
   Optimizer& optimizer_;
   const Examples& examples_;
   const TrainOptions& options_;
+  std::source_location where_;
 };
 
 void check(const TrainOptions& options, const Split& split) {
@@ -141,7 +152,9 @@ void check(const TrainOptions& options, const Split& split) {
 }  // namespace
 
 Evaluation evaluate(const Model& model, ParameterSet& parameters, const Examples& examples,
-                    const std::vector<std::int64_t>& indices, std::int64_t batch_size) {
+                    const std::vector<std::int64_t>& indices, std::int64_t batch_size,
+                    std::source_location where) {
+  const detail::CallSite site(where);
   if (batch_size < 1) {
     throw Error(ErrorKind::kValue, "evaluate", "batches of " + std::to_string(batch_size),
                 "a batch has at least 1 example");
@@ -153,9 +166,10 @@ Evaluation evaluate(const Model& model, ParameterSet& parameters, const Examples
   for (std::int64_t begin = 0; begin < count; begin += batch_size) {
     const std::int64_t end = std::min(count, begin + batch_size);
     const Batch batch = gather_batch(examples, indices, begin, end);
-    const Var logits = model(parameters, batch.inputs);
-    result.loss += softmax_cross_entropy(logits, batch.labels).scalar_value() *
-                   static_cast<double>(end - begin);
+    const Var logits = logits_of(model, parameters, batch.inputs);
+    result.loss +=
+        softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where).scalar_value() *
+        static_cast<double>(end - begin);
     correct += correct_rows(logits.value(), batch.labels);
   }
   if (count > 0) {
@@ -166,9 +180,11 @@ Evaluation evaluate(const Model& model, ParameterSet& parameters, const Examples
 }
 
 TrainResult train(const Model& model, ParameterSet& parameters, Optimizer& optimizer,
-                  const Examples& examples, const Split& split, const TrainOptions& options) {
+                  const Examples& examples, const Split& split, const TrainOptions& options,
+                  std::source_location where) {
+  const detail::CallSite site(where);
   check(options, split);
-  Session session(model, parameters, optimizer, examples, options);
+  Session session(model, parameters, optimizer, examples, options, where);
   TrainResult result;
   const double first_rate = optimizer.rate();
   struct Restore {
@@ -197,6 +213,7 @@ TrainResult train(const Model& model, ParameterSet& parameters, Optimizer& optim
       record.validation_accuracy = validation.accuracy;
     }
     result.epochs.push_back(record);
+    const detail::UserCode users;
     if (options.after_epoch) options.after_epoch(record);
   }
   return result;

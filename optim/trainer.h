@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,8 @@ struct Evaluation {
 };
 WENGERT_API Evaluation evaluate(const Model& model, ParameterSet& parameters,
                                 const Examples& examples, const std::vector<std::int64_t>& indices,
-                                std::int64_t batch_size = 1000);
+                                std::int64_t batch_size = 1000,
+                                std::source_location where = std::source_location::current());
 
 /// Mini-batch training by softmax cross-entropy. Every bit of the result depends on the seed, the
 /// data and the options alone. The mean over an unequal last batch is of its own examples.
@@ -66,6 +68,7 @@ WENGERT_API Evaluation evaluate(const Model& model, ParameterSet& parameters,
 /// and its line; the parameters are those before that step.
 WENGERT_API TrainResult train(const Model& model, ParameterSet& parameters, Optimizer& optimizer,
                               const Examples& examples, const Split& split,
-                              const TrainOptions& options);
+                              const TrainOptions& options,
+                              std::source_location where = std::source_location::current());
 
 }  // namespace wengert::optim

@@ -49,7 +49,39 @@ std::string off(const Tensor& actual, double expected, double ulps, double scale
   return {};
 }
 
+constexpr const char* kAccepted = "was accepted";
+
+/// What every error tells beside what is wrong.
+std::string missing_parts(const Error& error) {
+  if (error.op().empty()) return std::string("the error names no op: ") + error.what();
+  if (error.file().empty() || error.line() == 0) {
+    return std::string("the error names no line: ") + error.what() +
+           " (pass on std::source_location)";
+  }
+  return {};
+}
+
 }  // namespace
+
+void OpChecker::check_empty_inputs(const Sample& sample) {
+  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
+    std::vector<Var> inputs(sample.inputs.begin(), sample.inputs.end());
+    inputs[i] = Var();
+    std::string problem = kAccepted;
+    try {
+      sample.call(inputs);
+    } catch (const Error& error) {
+      problem = missing_parts(error);
+      if (problem.empty() && (error.kind() != ErrorKind::kGraph ||
+                              error.message().find("empty Var") == std::string::npos)) {
+        problem = std::string("threw ") + error.what();
+      }
+    }
+    // An input that a call may leave out is left out by an empty Var.
+    if (static_cast<int>(i) >= op_.min_inputs && problem == kAccepted) problem.clear();
+    expect("empty Var as input " + std::to_string(i), problem);
+  }
+}
 
 void OpChecker::check_special(const Special& special) {
   if (tests_.samples.empty()) return;
@@ -142,11 +174,11 @@ void OpChecker::check_rejected(const Rejected& rejected) {
           return "the message is \"" + error.message() + "\", expected \"" + rejected.message +
                  "\"";
         }
-        return {};
+        return missing_parts(error);
       } catch (const std::exception& error) {
         return std::string("threw something other than Error: ") + error.what();
       }
-      return "was accepted";
+      return kAccepted;
     };
     if (!recording) {
       expect(what, attempt());

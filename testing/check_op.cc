@@ -94,6 +94,9 @@ CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& 
             [&] { checker.check_special(tests.specials[i]); });
   }
   for (const Rejected& rejected : tests.rejected) checker.check_rejected(rejected);
+  if (!tests.samples.empty()) {
+    guarded(checker, "empty inputs", [&] { checker.check_empty_inputs(tests.samples.front()); });
+  }
   checker.expect("samples", tests.samples.empty() ? "there are none" : "");
   checker.expect("rejected inputs",
                  tests.rejected.size() >= 3 || !tests.exempt.empty()

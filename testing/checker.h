@@ -27,6 +27,8 @@ class OpChecker {
   void check_gradient_rules(const Sample& sample);
   void check_special(const Special& special);
   void check_rejected(const Rejected& rejected);
+  /// An empty Var in each place of a call is refused.
+  void check_empty_inputs(const Sample& sample);
 
   CheckReport& report() { return report_; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/view_builder.h"
 #include "wengert/graph/pass.h"
@@ -242,7 +243,8 @@ std::string GraphView::verdict() const {
   return text;
 }
 
-GraphView graph_view(const Tape& tape, const GraphOptions& options) {
+GraphView graph_view(const Tape& tape, const GraphOptions& options, std::source_location where) {
+  const detail::CallSite site(where);
   return detail::ViewBuilder(tape, options).build();
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -151,6 +152,7 @@ WENGERT_API std::vector<std::pair<std::string, std::string>> notes_of(const Pass
 /// The view of a live tape. Constants without a name are folded into their consumers as text.
 /// Throws Error(kGraph): empty tape, root or gradients of another tape; Error(kValue): more than
 /// kMaxVisibleNodes visible nodes, naming counts and a collapse depth that works.
-WENGERT_API GraphView graph_view(const Tape& tape, const GraphOptions& options = {});
+WENGERT_API GraphView graph_view(const Tape& tape, const GraphOptions& options = {},
+                                 std::source_location where = std::source_location::current());
 
 }  // namespace wengert

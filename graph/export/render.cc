@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/escape.h"
 
@@ -160,7 +161,9 @@ void drain_both(Descriptor& out, Descriptor& err, Output& into, int timeout_seco
 
 }  // namespace
 
-std::string render(const std::string& dot, ImageFormat format, const RenderOptions& options) {
+std::string render(const std::string& dot, ImageFormat format, const RenderOptions& options,
+                   std::source_location where) {
+  const detail::CallSite site(where);
   if (!(options.dots_per_inch >= 1 && options.dots_per_inch <= 2400)) {
     throw Error(ErrorKind::kValue, "render",
                 "dots_per_inch is " + detail::number_text(options.dots_per_inch, 6),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <string>
 
 #include "wengert/graph/api.h"
@@ -18,6 +19,7 @@ struct RenderOptions {
 /// without a shell. Throws Error(kFile) when it is not installed (Debian package graphviz), fails
 /// (with what it said) or takes longer than the timeout; then it is stopped.
 WENGERT_API std::string render(const std::string& dot, ImageFormat format = ImageFormat::kSvg,
-                               const RenderOptions& options = {});
+                               const RenderOptions& options = {},
+                               std::source_location where = std::source_location::current());
 
 }  // namespace wengert

@@ -52,11 +52,11 @@ void TensorStatistics::merge(const TensorStatistics& other) {
   max = std::max(max, other.max);
 }
 
-TensorStatistics statistics_of(const Tensor& tensor) {
+TensorStatistics statistics_of(const Tensor& tensor, std::source_location where) {
   if (!is_floating(tensor.dtype())) {
     throw Error(ErrorKind::kDType, "statistics_of",
                 "needs a floating tensor, got " + to_string(tensor.dtype(), tensor.shape()),
-                "convert it with to(DType::kFloat32)");
+                "convert it with to(DType::kFloat32)", where);
   }
   const Tensor dense = tensor.contiguous();
   return dispatch_floating(dense.dtype(), [&]<class T>(T) { return measure(dense.span<T>()); });

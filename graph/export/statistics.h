@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <source_location>
 #include <vector>
 
 #include "wengert/graph/api.h"
@@ -27,7 +28,8 @@ struct WENGERT_API TensorStatistics {
 
 /// Statistics of a floating tensor of any strides; squares neither overflow nor vanish.
 /// Throws Error(kDType) on other dtypes.
-WENGERT_API TensorStatistics statistics_of(const Tensor& tensor);
+WENGERT_API TensorStatistics
+statistics_of(const Tensor& tensor, std::source_location where = std::source_location::current());
 
 /// What one backward pass sent where; GradientFlow (autodiff/gradient_flow.h) fills it.
 struct GradientRecord {

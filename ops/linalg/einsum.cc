@@ -202,6 +202,7 @@ class Einsum {
 }  // namespace ops
 
 Var einsum(std::string_view equation, std::span<const Var> operands, std::source_location where) {
+  ops::require_operands(ops::einsum_op, operands, where);
   return ops::Einsum(equation, operands, where).run();
 }
 

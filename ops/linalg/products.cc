@@ -1,6 +1,8 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <array>
+
 #include "wengert/ops/composite.h"
 
 namespace wengert {
@@ -25,6 +27,7 @@ constinit const OpDef outer_op =
 namespace {
 
 void require_vectors(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
+  require_operands(op, std::array{a, b}, where);
   if (a.rank() != 1 || b.rank() != 1) {
     fail_composite(op, ErrorKind::kShape,
                    "needs two vectors: a is " + to_string(a.dtype(), a.shape()) + ", b is " +

@@ -170,6 +170,7 @@ Var stack(std::span<const Var> inputs, int axis, std::source_location where) {
   if (inputs.empty()) {
     ops::fail_composite(ops::stack_op, ErrorKind::kValue, "0 inputs", "give at least one", where);
   }
+  ops::require_operands(ops::stack_op, inputs, where);
   std::vector<Var> expanded;
   for (const Var& input : inputs) {
     if (!(input.shape() == inputs[0].shape())) {

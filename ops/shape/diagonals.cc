@@ -173,6 +173,7 @@ Var triu(const Var& x, std::int64_t offset, std::source_location where) {
 }
 
 Var trace(const Var& x, std::int64_t offset, std::source_location where) {
+  ops::require_operand(ops::trace_op, x, where);
   if (x.rank() < 2) {
     ops::fail_composite(ops::trace_op, ErrorKind::kShape,
                         "needs a matrix, got " + to_string(x.dtype(), x.shape()), "", where);
@@ -275,8 +276,7 @@ WENGERT_OP_TESTS(trace) {
   tests.rejected = {
       {"vector", [] { trace(zeros32({3})); }, ErrorKind::kShape, "needs a matrix, got f32[3]"},
       {"scalar", [] { trace(zeros32({})); }, ErrorKind::kShape, "needs a matrix, got f32[]"},
-      {"empty Var", [] { trace(Var()); }, ErrorKind::kGraph,
-       "this Var is empty (default constructed or moved from)"}};
+      {"empty Var", [] { trace(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
   return tests;
 }
 #endif

@@ -81,6 +81,7 @@ Var permute(const Var& x, const Axes& order, std::source_location where) {
 }
 
 Var flatten(const Var& x, int first_axis, int last_axis, std::source_location where) {
+  ops::require_operand(ops::flatten_op, x, where);
   const Shape shape = x.shape();
   const int rank = shape.size();
   if (rank == 0) return reshape(x, {1}, where);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
@@ -9,7 +10,8 @@
 
 namespace wengert::optim {
 
-ClipGlobalNorm::ClipGlobalNorm(double c) : limit_(c) {
+ClipGlobalNorm::ClipGlobalNorm(double c, std::source_location where) : limit_(c) {
+  const detail::CallSite site(where);
   if (!std::isfinite(c) || c <= 0) {
     throw Error(ErrorKind::kValue, "clip_global_norm", "limit " + format_number(c),
                 "it is finite and positive");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <source_location>
+
 #include "wengert/graph/pass.h"
 
 namespace wengert::optim {
@@ -11,7 +13,7 @@ namespace wengert::optim {
 class WENGERT_API ClipGlobalNorm : public Pass {
  public:
   /// Throws Error(kValue) unless c is finite and > 0.
-  explicit ClipGlobalNorm(double c);
+  explicit ClipGlobalNorm(double c, std::source_location where = std::source_location::current());
   std::string_view name() const override { return "clip_global_norm"; }
   /// On recorded gradients (create_graph) the scaling is recorded too and can be differentiated.
   bool run(Graph& graph, PassContext& context) override;

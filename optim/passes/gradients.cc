@@ -1,11 +1,14 @@
 #include "wengert/optim/passes/gradients.h"
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 
 namespace wengert::optim {
 
-bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassContext& context) {
+bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassContext& context,
+                      std::source_location where) {
+  const detail::CallSite site(where);
   Graph graph;
   bool recorded = false;
   std::vector<Gradients::Entry*> entries;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
@@ -9,7 +10,9 @@
 
 namespace wengert::optim {
 
-L2Penalty::L2Penalty(double lambda, ParameterFilter filter) : lambda_(lambda), filter_(filter) {
+L2Penalty::L2Penalty(double lambda, ParameterFilter filter, std::source_location where)
+    : lambda_(lambda), filter_(filter) {
+  const detail::CallSite site(where);
   if (!std::isfinite(lambda) || lambda < 0) {
     throw Error(ErrorKind::kValue, "l2_penalty", "lambda " + format_number(lambda),
                 "it is finite and not negative");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <source_location>
+
 #include "wengert/graph/pass.h"
 
 namespace wengert::optim {
@@ -11,7 +13,8 @@ namespace wengert::optim {
 class WENGERT_API L2Penalty : public Pass {
  public:
   /// Throws Error(kValue) unless lambda is finite and ≥ 0.
-  explicit L2Penalty(double lambda, ParameterFilter filter = is_weight);
+  explicit L2Penalty(double lambda, ParameterFilter filter = is_weight,
+                     std::source_location where = std::source_location::current());
   std::string_view name() const override { return "l2_penalty"; }
   /// Needs a live tape and graph.parameters. Throws Error(kGraph) without them.
   bool run(Graph& graph, PassContext& context) override;

@@ -8,7 +8,8 @@
 #include "wengert/ops/ops.h"
 
 // Backward has short ways for single elements and small operands and a general one that an observer
-// asks for. On random programs they give the same bits, and the recorded derivative the same values.
+// asks for. On random programs they give the same bits, and the recorded derivative the same
+// values.
 namespace wengert {
 namespace {
 
@@ -18,7 +19,8 @@ Var random_program(std::vector<Var> values, const Shape& shape, unsigned seed, i
   const auto pick = [&]() -> const Var& {
     // Mostly recent values, so that the program is deep; old ones are shared by many.
     const std::size_t n = values.size();
-    return values[random() % 3 == 0 ? random() % n : n - 1 - random() % std::min<std::size_t>(n, 3)];
+    return values[random() % 3 == 0 ? random() % n
+                                    : n - 1 - random() % std::min<std::size_t>(n, 3)];
   };
   for (int i = 0; i < length; ++i) {
     const Var a = pick(), b = pick();
@@ -52,7 +54,8 @@ void compare(const Shape& shape, unsigned seed, bool intermediate) {
     for (T& x : data) x = static_cast<T>(random() % 2001) / 1000 - 1;
     return Tensor::from(data, shape);
   };
-  const Tensor x_value = operand(), z_value = operand(), constant = operand(), seed_value = operand();
+  const Tensor x_value = operand(), z_value = operand(), constant = operand(),
+               seed_value = operand();
   // Each way on a tape of its own: nothing is retained, so that what was saved is given back too.
   const auto gradients = [&](const BackwardOptions& options) {
     Tape tape;

@@ -7,6 +7,18 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
 
+namespace {
+
+/// An error without the line that made the call, which is this program's own.
+std::string told(const wengert::Error& error) {
+  std::string text = error.op().empty() ? "" : error.op() + ": ";
+  text += error.message();
+  if (!error.fix().empty()) text += "; " + error.fix();
+  return text;
+}
+
+}  // namespace
+
 // The `wengert` program. Exit status: 0 done, 1 failed, 2 wrong usage.
 int main(int argc, char** argv) {
   using namespace wengert::tools;
@@ -47,7 +59,7 @@ int main(int argc, char** argv) {
     return 1;
   } catch (const wengert::Error& e) {
     clear_progress();
-    std::fprintf(stderr, "wengert: %s\n", e.what());
+    std::fprintf(stderr, "wengert: %s\n", told(e).c_str());
   } catch (const std::bad_alloc&) {
     clear_progress();
     std::fprintf(stderr, "wengert: out of memory; try a smaller batch\n");

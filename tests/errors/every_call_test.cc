@@ -1,0 +1,180 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "wengert/autodiff/gradcheck.h"
+#include "wengert/graph/export/render.h"
+#include "wengert/graph/export/statistics.h"
+#include "wengert/io/idx.h"
+#include "wengert/io/safetensors.h"
+#include "wengert/nn/initializers.h"
+#include "wengert/nn/linear.h"
+#include "wengert/nn/models.h"
+#include "wengert/optim/curves.h"
+#include "wengert/optim/passes/clip_global_norm.h"
+#include "wengert/optim/passes/gradients.h"
+#include "wengert/optim/passes/l2_penalty.h"
+#include "wengert/optim/trainer.h"
+#include "wengert/wengert.h"
+
+// What a public call rejects names the op or class, the scope, and the line that made the call:
+// also when it is found far below.
+namespace wengert {
+namespace {
+
+/// Runs a call that must fail at `line` of this file.
+template <class Call>
+void expect_located(const char* text, unsigned line, Call&& call) {
+  SCOPED_TRACE(text);
+  const Scope scope("outer");
+  try {
+    call();
+    ADD_FAILURE() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_FALSE(error.op().empty()) << error.what();
+    EXPECT_EQ(base_name(error.file()), "every_call_test.cc") << error.what();
+    EXPECT_EQ(error.line(), line) << error.what();
+    EXPECT_TRUE(error.scope().starts_with("outer")) << error.what();  // linear opens its own
+    EXPECT_NE(std::string(error.what()).find("every_call_test.cc:"), std::string::npos);
+  }
+}
+
+#define EXPECT_LOCATED(call) expect_located(#call, __LINE__, [&] { (void)(call); })
+
+const double kNan = std::numeric_limits<double>::quiet_NaN();
+const std::int64_t kHuge = std::int64_t{1} << 40;
+
+TEST(EveryCall, OfTensorsNamesItsLine) {
+  Tensor matrix = Tensor::zeros(DType::kFloat32, {2, 3});
+  EXPECT_LOCATED(Tensor::zeros(DType::kFloat32, {-1}));
+  EXPECT_LOCATED(Tensor::empty(DType::kFloat32, {kHuge, kHuge}));
+  EXPECT_LOCATED(Tensor::full(DType::kFloat64, {kHuge, 1 << 22}, 1));
+  EXPECT_LOCATED(Tensor::from({1.0, 2.0}, {3}));
+  EXPECT_LOCATED(Tensor::from(std::vector<float>{1}, {1, 2}));
+  EXPECT_LOCATED(Tensor::view_of(static_cast<float*>(nullptr), {2}));
+  EXPECT_LOCATED((Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_LOCATED(matrix.size(2));
+  EXPECT_LOCATED(matrix.span<double>());
+  EXPECT_LOCATED(matrix.item<float>());
+  EXPECT_LOCATED(matrix.scalar_value());
+  EXPECT_LOCATED(matrix.at(6));
+  EXPECT_LOCATED(matrix.reshaped({4}));
+  EXPECT_LOCATED(matrix.rows(1, 3));
+  float memory[2] = {};
+  Tensor constant = Tensor::view_of(const_cast<const float*>(memory), {2});
+  EXPECT_LOCATED(WriteGuard(constant, "test"));
+  const WriteGuard guard(matrix, "test");
+  EXPECT_LOCATED(guard.span<std::int32_t>());
+  EXPECT_LOCATED(statistics_of(Tensor::scalar(std::int64_t{1})));
+}
+
+TEST(EveryCall, OfVarsAndTapesNamesItsLine) {
+  Tape tape;
+  const Var empty, x = variable(Tensor::zeros(DType::kFloat32, {2})), y = x * x;
+  EXPECT_LOCATED(empty.dtype());
+  EXPECT_LOCATED(empty.shape());
+  EXPECT_LOCATED(empty.rank());
+  EXPECT_LOCATED(empty.value());
+  EXPECT_LOCATED(empty.str());
+  EXPECT_LOCATED(empty.requires_grad());
+  EXPECT_LOCATED(x.size(1));
+  EXPECT_LOCATED(x.item<float>());
+  EXPECT_LOCATED(x.scalar_value());
+  EXPECT_LOCATED(variable(std::int64_t{1}));
+  EXPECT_LOCATED(variable(Tensor::zeros(DType::kBool, {2})));
+  EXPECT_LOCATED(tape.name(x, ""));
+  EXPECT_LOCATED(tape.var(99));
+  EXPECT_LOCATED(Scope(""));
+  EXPECT_LOCATED(x + Tensor::zeros(DType::kFloat32, {3}));
+  EXPECT_LOCATED(matmul(x, Tensor::zeros(DType::kFloat32, {3, 3})));
+  EXPECT_LOCATED(backward(y));
+  EXPECT_LOCATED(grad(sum(y), empty));
+  EXPECT_LOCATED(grad(sum(y), Tensor::scalar(1.0f)));
+  EXPECT_LOCATED(on_gradient("nobody", nullptr, nullptr));
+  const Gradients gradients = backward(sum(y));
+  EXPECT_LOCATED(gradients[y]);
+  EXPECT_LOCATED(gradients[Tensor::scalar(1.0)]);
+  EXPECT_LOCATED(gradients.at("nobody"));
+  EXPECT_LOCATED(gradcheck([](std::span<const Var> in) { return in[0]; },
+                           std::vector<Tensor>{Tensor::scalar(1.0)}, {.order = 0}));
+  Graph graph;
+  EXPECT_LOCATED(graph.at("nobody"));
+  const OpDef nameless;
+  EXPECT_LOCATED(register_op(nameless));
+  EXPECT_LOCATED(render("digraph {}", ImageFormat::kPng, {.dots_per_inch = 0}));
+}
+
+TEST(EveryCall, OfNetworksAndOptimizersNamesItsLine) {
+  ParameterSet parameters, others;
+  Tape tape;
+  const Var x = Tensor::zeros(DType::kFloat32, {4, 3});
+  EXPECT_LOCATED(parameters.at("nobody"));
+  EXPECT_LOCATED(std::as_const(parameters).at("nobody"));
+  EXPECT_LOCATED(parameters.add("", Tensor::scalar(1.0f)));
+  linear(parameters, "fc", x, 2);
+  EXPECT_LOCATED(parameters.add("fc/weight", Tensor::scalar(1.0f)));
+  EXPECT_LOCATED(linear(parameters, "fc", x, 0));
+  EXPECT_LOCATED(nn::normal(0, -1));
+  EXPECT_LOCATED(nn::uniform(1, 0));
+  EXPECT_LOCATED(nn::constant(kNan));
+  EXPECT_LOCATED(nn::find_model("nobody"));
+  EXPECT_LOCATED(fans_of(*find_op("add"), DType::kFloat32, {}, 0));
+  EXPECT_LOCATED(optim::Sgd({.rate = -1}));
+  EXPECT_LOCATED(optim::Momentum({.momentum = 1}));
+  EXPECT_LOCATED(optim::Nesterov({.rate = kNan}));
+  EXPECT_LOCATED(optim::Adam({.beta2 = 2}));
+  EXPECT_LOCATED(optim::make_optimizer("nobody"));
+  EXPECT_LOCATED(optim::make_optimizer("adam", -1));
+  EXPECT_LOCATED(optim::ClipGlobalNorm(0));
+  EXPECT_LOCATED(optim::L2Penalty(-1));
+  optim::Adam adam({});
+  EXPECT_LOCATED(adam.set_rate(-1));
+  EXPECT_LOCATED(adam.restore({}));
+  const Gradients gradients = backward(sum(linear(parameters, "fc2", x, 2)));
+  EXPECT_LOCATED(adam.step(others, gradients));
+}
+
+TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
+  ParameterSet parameters;
+  optim::Sgd sgd({});
+  const optim::Examples examples = {Tensor::zeros(DType::kFloat32, {4, 3}),
+                                    Tensor::full(DType::kUint8, {4}, 9)};
+  const optim::Examples wrong = {examples.inputs, Tensor::zeros(DType::kFloat32, {4})};
+  const optim::Split split = {{0, 1, 2, 3}, {}};
+  const optim::Model model = [](ParameterSet& set, const Var& in) {
+    return linear(set, "fc", in, 2);
+  };
+  EXPECT_LOCATED(optim::split_examples(4, 5, 1));
+  EXPECT_LOCATED(optim::gather_batch(examples, {0, 9}, 0, 2));
+  EXPECT_LOCATED(optim::gather_batch(wrong, {0}, 0, 1));
+  EXPECT_LOCATED(optim::evaluate(model, parameters, wrong, split.train));
+  EXPECT_LOCATED(optim::evaluate(model, parameters, examples, split.train));  // no such class
+  EXPECT_LOCATED(optim::train(model, parameters, sgd, examples, split, {.epochs = 0}));
+  EXPECT_LOCATED(optim::train(model, parameters, sgd, examples, split, {}));  // no such class
+  EXPECT_LOCATED(optim::line_chart("", {{"", "", "", {{"", {1, 2}, {1}}}}}));
+  EXPECT_LOCATED(io::write_idx("/nonexistent/x", Tensor::zeros(DType::kBool, {2})));
+  const io::NamedTensor twice[] = {{"a", examples.inputs}, {"a", examples.inputs}};
+  EXPECT_LOCATED(io::write_safetensors("/nonexistent/x", twice));
+}
+
+TEST(EveryCall, OfTheUsersCodeInsideACallNamesItsOwnLine) {
+  ParameterSet parameters;
+  optim::Sgd sgd({});
+  const optim::Examples examples = {Tensor::zeros(DType::kFloat32, {4, 3}),
+                                    Tensor::zeros(DType::kUint8, {4})};
+  unsigned line = 0;
+  const optim::Model model = [&](ParameterSet& set, const Var& in) {
+    line = __LINE__ + 1;
+    return linear(set, "fc", in, 2) + Tensor::from({1.0f}, {2});
+  };
+  try {
+    optim::train(model, parameters, sgd, examples, {{0, 1}, {}}, {});
+    FAIL() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.line(), line) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace wengert
