@@ -26,7 +26,9 @@ class Describe final : public AttributeVisitor {
     out_.emplace_back(name, std::string(value));
   }
   void operator()(const char* name, std::span<const std::int64_t> value) override {
-    out_.emplace_back(name, wengert::to_string(value));
+    // No axes named means all of them (Axes).
+    const bool all = value.empty() && std::string_view(name) == "axes";
+    out_.emplace_back(name, all ? "all" : wengert::to_string(value));
   }
 
  private:

@@ -7,7 +7,7 @@ namespace {
 
 TEST(Closest, IsTheWordOfFewestSlips) {
   const std::vector<std::string> ops = {"tan", "tanh", "atan", "matmul", "softmax", "log_softmax"};
-  EXPECT_EQ(closest("tahn", ops), "tanh");    // two letters swapped, not one too many
+  EXPECT_EQ(closest("tahn", ops), "tanh");  // two letters swapped, not one too many
   EXPECT_EQ(closest("mtamul", ops), "matmul");
   EXPECT_EQ(closest("softmx", ops), "softmax");
   EXPECT_EQ(closest("logsoftmax", ops), "log_softmax");

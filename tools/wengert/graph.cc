@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <cstdio>
 
 #include "tools/wengert/commands.h"
@@ -48,6 +50,11 @@ void run(Settings settings) {
     throw Error(ErrorKind::kValue, "graph", "format '" + settings.format + "'",
                 "choose dot, svg, png or json");
   }
+  const bool to_output = settings.output.empty() || settings.output == "-";
+  if (to_output && settings.format == "png" && isatty(STDOUT_FILENO) != 0) {
+    throw Error(ErrorKind::kValue, "graph", "a png picture is nothing for a terminal",
+                "name a file with -o, or redirect the output");
+  }
   ParameterSet parameters(settings.seed);
   if (!settings.weights.empty()) {
     for (io::NamedTensor& entry : io::read_safetensors(settings.weights).tensors) {
@@ -59,7 +66,7 @@ void run(Settings settings) {
                                                        : GraphDirection::kBoth;
   const std::string picture = draw_step(model, parameters, random_batch(model, settings.seed),
                                         direction, settings.format, std::string(model.name));
-  if (settings.output.empty() || settings.output == "-") {
+  if (to_output) {
     std::fwrite(picture.data(), 1, picture.size(), stdout);
   } else {
     io::write_file_atomically(settings.output, picture);
