@@ -13,7 +13,7 @@ namespace wengert {
 namespace {
 
 /// ±[0.5, 1.5], irregular, the same in every run (SplitMix64 of the position).
-double projection(int level, std::size_t tensor, std::int64_t element) {
+double irregular(int level, std::size_t tensor, std::int64_t element) {
   std::uint64_t z = (static_cast<std::uint64_t>(level) << 56) ^
                     (static_cast<std::uint64_t>(tensor) << 40) ^
                     static_cast<std::uint64_t>(element);
@@ -25,18 +25,26 @@ double projection(int level, std::size_t tensor, std::int64_t element) {
   return t < 0.5 ? 0.5 + 2 * t : 0.5 - 2 * t;
 }
 
-Tensor projection_like(const Var& y, int level, std::size_t tensor) {
+/// What an output's element counts in the sum that is differentiated: one that is alone counts as
+/// it is, so that messages show its own derivative.
+double weight(bool alone, int level, std::size_t tensor, std::int64_t element) {
+  return alone ? 1 : irregular(level, tensor, element);
+}
+
+Tensor weights_like(const Var& y, bool alone, int level, std::size_t tensor) {
   std::vector<double> values(static_cast<std::size_t>(y.element_count()));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = projection(level, tensor, static_cast<std::int64_t>(i));
+    values[i] = weight(alone, level, tensor, static_cast<std::int64_t>(i));
   }
   return Tensor::from(values, y.shape()).to(y.dtype());
 }
 
 using Values = std::vector<std::vector<double>>;
 
+bool is_alone(const Values& values) { return values.size() == 1 && values[0].size() == 1; }
+
 /// The function, its inputs, and its derivatives of any order by backward. Level 0 is the
-/// function; level k is the gradient of ⟨projection k, level k−1⟩ by the chosen arguments.
+/// function; level k is the gradient of ⟨weights k, level k−1⟩ by the chosen arguments.
 class Subject {
  public:
   Subject(detail::GradcheckFunction function, std::span<const Tensor> inputs,
@@ -83,7 +91,8 @@ class Subject {
       // What depends on no argument, such as the gradient of a linear function, has derivative 0.
       if (!is_floating(ys[i].dtype()) || !ys[i].requires_grad()) continue;
       roots.push_back(ys[i]);
-      cotangents.push_back(projection_like(ys[i], level, i));
+      const bool alone = ys.size() == 1 && ys[0].element_count() == 1;
+      cotangents.push_back(weights_like(ys[i], alone, level, i));
     }
     return grad(roots, xs, cotangents, {.create_graph = again});
   }
@@ -114,7 +123,7 @@ class Differences {
     std::vector<double> kept;
     for (std::int64_t i = first; i < last; ++i) kept.push_back(x.at(i));
     for (std::int64_t i = first; i < last; ++i) {
-      const double v = line.element < 0 ? projection(0, line.input, i) : 1.0;
+      const double v = line.element < 0 ? irregular(0, line.input, i) : 1.0;
       subject_.write(line.input, i, kept[static_cast<std::size_t>(i - first)] + v * distance);
     }
     const Values values = subject_.evaluate(order_ - 1);
@@ -125,8 +134,8 @@ class Differences {
     for (std::size_t k = 0; k < values.size(); ++k) {
       for (std::size_t i = 0; i < values[k].size(); ++i) {
         if (values[k][i] == middle[k][i]) continue;
-        total +=
-            projection(order_, k, static_cast<std::int64_t>(i)) * (values[k][i] - middle[k][i]);
+        total += weight(is_alone(middle), order_, k, static_cast<std::int64_t>(i)) *
+                 (values[k][i] - middle[k][i]);
       }
     }
     return total;
@@ -200,7 +209,7 @@ class Checker {
       if (options_.fast) {
         double along = 0;
         for (std::size_t i = 0; i < analytic[k].size(); ++i) {
-          along += projection(0, input, static_cast<std::int64_t>(i)) * analytic[k][i];
+          along += irregular(0, input, static_cast<std::int64_t>(i)) * analytic[k][i];
         }
         if (!analytic[k].empty()) compare({input, -1}, along);
         continue;
@@ -253,10 +262,11 @@ class Checker {
                              : ", element " + std::to_string(line.element) +
                                    " (x = " + format_number(x.at(line.element), 17) + ")";
     text += ": analytic " + format_number(result_.analytic, 17) + ", numeric " +
-            format_number(result_.numeric, 17) + ", error " +
-            format_number(std::fabs(result_.analytic - result_.numeric)) + ", tolerance " +
-            format_number(result_.tolerance) + "; " + std::to_string(failures_) + " of " +
-            std::to_string(result_.checked) + " derivatives differ";
+            format_number(result_.numeric, 17) +
+            (is_alone(middle_) ? "" : " (of a sum of the results with fixed irregular weights)") +
+            ", error " + format_number(std::fabs(result_.analytic - result_.numeric)) +
+            ", tolerance " + format_number(result_.tolerance) + "; " + std::to_string(failures_) +
+            " of " + std::to_string(result_.checked) + " derivatives differ";
     if (subject_.uses_float32()) {
       text += "; float32 is in use, whose differences are noise: give float64 inputs";
     } else {

@@ -58,7 +58,8 @@ WENGERT_API GradcheckResult gradcheck(GradcheckFunction function, std::span<cons
 
 /// Compares the derivatives that backward computes for `function` at `inputs` with differences:
 /// six points around each input element, sharpened by Ridders' extrapolation where those miss. The
-/// outputs are projected on a fixed irregular cotangent, so one backward pass is enough.
+/// outputs are summed with fixed irregular weights (a single element as it is), so one backward
+/// pass is enough.
 /// `function` maps std::span<const Var> to a Var or a std::vector<Var>; it is called many times and
 /// must be deterministic and smooth near `inputs`. Use float64: float32 differences are noise.
 /// Throws Error(kValue): order < 1, a step that is not a number ≥ 0; Error(kDType): none of the

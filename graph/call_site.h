@@ -5,8 +5,8 @@
 
 #include "wengert/graph/thread_state.h"
 
-// Where errors get the user's line from when they are thrown below the call. Private to the
-// library.
+// Where errors get the user's line from when they are thrown below the call.
+// Private to the library.
 namespace wengert::detail {
 
 /// A public call of the user's at `where`: an Error that is made while it runs, and that brings no

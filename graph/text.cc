@@ -30,7 +30,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
-  std::size_t least = word.size() / 2 + 2;
+  std::size_t least = word.size() / 3 + 2;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > word.size() + least) continue;
     const std::size_t distance = edit_distance(word, candidate);

@@ -54,7 +54,10 @@ class WENGERT_API Var {
     if (value_ != nullptr) detail::drop(value_);
   }
 
-  explicit operator bool() const { return value_ != nullptr; }
+  /// Whether this is not empty. What a comparison gives is a Var like any other: read it with
+  /// (x > 2).item<bool>(), which `if (x > 2)` would not do and so does not compile.
+  explicit operator bool() const& { return value_ != nullptr; }
+  explicit operator bool() const&& = delete;
   DType dtype(std::source_location where = std::source_location::current()) const;
   Shape shape(std::source_location where = std::source_location::current()) const;
   int rank(std::source_location where = std::source_location::current()) const;

@@ -97,6 +97,8 @@ Tensor map(std::span<const Tensor> inputs, const std::function<double(std::span<
 
 /// The tests of every op in the table, in its order.
 std::vector<OpTests> all_op_tests();
+/// Whether the table has an op of that name; a program's own ops are not in it.
+bool is_in_table(std::string_view op);
 
 }  // namespace wengert::testing
 

@@ -26,6 +26,20 @@ void name_apart(OpTests& tests) {
 
 }  // namespace
 
+bool is_in_table(std::string_view op) {
+#define UNARY(name) \
+  if (op == #name) return true;
+#define BINARY(name) \
+  if (op == #name) return true;
+#define OP(name, result, parameters) \
+  if (op == #name) return true;
+#include "wengert/ops/ops.def"
+#undef UNARY
+#undef BINARY
+#undef OP
+  return false;
+}
+
 std::vector<OpTests> all_op_tests() {
   std::vector<OpTests> all;
   const auto add = [&](const char* name, OpTests tests) {

@@ -85,10 +85,8 @@ void OpChecker::check_differences(const Sample& sample) {
       options.arguments = subset;
       const GradcheckResult result = gradcheck(call, sample.inputs, options);
       expect(sample, describe_subset(subset), result.message);
-      if (result.passed) {
-        report_.worst_error = std::fmax(report_.worst_error, result.worst_error);
-        report_.worst_ratio = std::fmax(report_.worst_ratio, result.worst_ratio);
-      }
+      report_.worst_error = std::fmax(report_.worst_error, result.worst_error);
+      report_.worst_ratio = std::fmax(report_.worst_ratio, result.worst_ratio);
     }
   }
 }

@@ -19,22 +19,27 @@ std::string CheckReport::str() const {
 }
 
 void OpChecker::expect(const Sample& sample, const std::string& what, const std::string& problem) {
-  ++report_.checks;
-  if (problem.empty()) return;
-  ++report_.failures;
-  report_.messages.push_back(std::string(op_.name) + ", sample \"" + sample.name + "\", " + what +
-                             ": " + problem +
-                             "\n  reproduce: build/release/wengert gradcheck --op " +
-                             std::string(op_.name) + " --sample \"" + sample.name + "\"");
+  report("sample \"" + sample.name + "\", " + what, problem, " --sample \"" + sample.name + "\"");
 }
 
 void OpChecker::expect(const std::string& what, const std::string& problem) {
+  report(what, problem, "");
+}
+
+void OpChecker::report(const std::string& what, const std::string& problem,
+                       const std::string& selection) {
   ++report_.checks;
   if (problem.empty()) return;
   ++report_.failures;
-  report_.messages.push_back(std::string(op_.name) + ", " + what + ": " + problem +
-                             "\n  reproduce: build/release/wengert gradcheck --op " +
-                             std::string(op_.name));
+  std::string message = std::string(op_.name) + ", " + what + ": " + problem;
+  // The program knows the table's ops alone. One command for what fails together is enough.
+  const std::string command =
+      "build/release/wengert gradcheck --op " + std::string(op_.name) + selection;
+  if (is_in_table(op_.name) && command != last_command_) {
+    message += "\n  reproduce: " + command;
+    last_command_ = command;
+  }
+  report_.messages.push_back(std::move(message));
 }
 
 bool OpChecker::is_argument(const Sample& sample, std::size_t i) const {

@@ -33,6 +33,7 @@ class OpChecker {
   CheckReport& report() { return report_; }
 
  private:
+  void report(const std::string& what, const std::string& problem, const std::string& selection);
   bool is_argument(const Sample& sample, std::size_t i) const;
   /// Indices of the inputs that a gradient exists for.
   std::vector<std::size_t> arguments(const Sample& sample) const;
@@ -50,6 +51,7 @@ class OpChecker {
   const OpTests& tests_;
   const CheckOptions& options_;
   CheckReport report_;
+  std::string last_command_;  ///< that a message gave
 };
 
 // ---------------------------------------------------------------------------- comparing

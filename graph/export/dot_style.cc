@@ -174,7 +174,7 @@ std::string legend_cells() {
     const std::string words = (last     ? "> 1e"
                                : i == 0 ? "≤ 1e"
                                         : "to 1e") +
-                              std::to_string(exponent);
+                              std::to_string(exponent) + " ×";
     cells += "<td bgcolor=\"" + std::string(kScale[i].line) +
              "\"><font color=\"#ffffff\" point-size=\"9\">" + escape_markup(words) + "</font></td>";
   }
@@ -262,11 +262,13 @@ std::string title_label(const GraphView& view) {
     line("and " + std::to_string(view.notes.size() - kListedNotes) + " more notes");
   }
   if (view.has_gradients && view.direction != GraphDirection::kForward) {
-    std::string scale = "gradient RMS along each edge; colour: relative to ";
-    scale += view.reference_rms > 0 ? "the loss's " + scientific_text(view.reference_rms) : "1";
+    std::string scale = "gradient RMS along each edge; colour: as a multiple of ";
+    scale += view.reference_rms > 0
+                 ? "what the loss sends back, " + scientific_text(view.reference_rms)
+                 : "1";
     if (view.parameter_reference_rms > 0) {
       scale +=
-          ", of parameters to the last layers' " + scientific_text(view.parameter_reference_rms);
+          "; of parameters: of the last layers' " + scientific_text(view.parameter_reference_rms);
     }
     line("<font point-size=\"9\">" + escape_markup(scale) + "</font>");
     line("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"3\"><tr>" +

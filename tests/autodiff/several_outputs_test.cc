@@ -28,8 +28,9 @@ void evaluate_pair(EvalContext& call) {
 
 void pair_vjp(VjpContext& c) {
   Var total;
-  if (c.cotangent(0)) total = c.cotangent(0) * 2.0;
-  if (c.cotangent(1)) total = total ? total + c.cotangent(1) * 3.0 : c.cotangent(1) * 3.0;
+  const Var first = c.cotangent(0), second = c.cotangent(1);
+  if (first) total = first * 2.0;
+  if (second) total = total ? total + second * 3.0 : second * 3.0;
   c.set(0, total);
 }
 

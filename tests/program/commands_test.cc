@@ -57,7 +57,7 @@ TEST(Program, AWrongCommandIsNamedAndTheVersionTold) {
   EXPECT_TRUE(holds(version.out, "wengert "));
 }
 
-TEST(Program, FailuresAreStatus1AndOneLine) {
+TEST(Program, WrongArgumentsAreStatus2AndOneLine) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"ops", "tnh"}, "did you mean 'tanh'?"},
       {{"ops", "qqqqqqqqqqqq"}, "`wengert ops` lists all"},
@@ -68,12 +68,14 @@ TEST(Program, FailuresAreStatus1AndOneLine) {
       {{"train", "mlp", "--optimizer", "adma"}, "did you mean 'adam'?"},
       {{"train", "mlp", "--rate", "nan"}, "rates are finite"},
       {{"train", "mlp", "--rate", "-1"}, "rates are finite"},
-      {{"predict", "--model", "/nonexistent/model.safetensors"}, "/nonexistent/model.safetensors"},
-      {{"bench", "nonsense"}, "no benchmark has such a name"},
+      {{"bench", "nonsense"}, "no row's name begins with 'nonsense'"},
+      {{"bench", "tanh"}, "try record/tanh, backward/tanh or op/tanh"},
+      {{"train", "mlp", "--epochs", "x"}, "see wengert train --help"},
+      {{"train", "mlp", "--epoch", "3"}, "see wengert train --help"},
   };
   for (const auto& [words, part] : cases) {
     const Outcome outcome = run_wengert(words);
-    EXPECT_EQ(outcome.status, 1) << ::testing::PrintToString(words);
+    EXPECT_EQ(outcome.status, 2) << ::testing::PrintToString(words);
     EXPECT_EQ(outcome.err.rfind("wengert: ", 0), 0u) << outcome.err;
     EXPECT_TRUE(holds(outcome.err, part)) << outcome.err;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;

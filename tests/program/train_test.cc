@@ -227,7 +227,7 @@ TEST_F(Train, DamagedGzipIsFound) {
 TEST_F(Train, TooManyHeldOutIsFoundBeforeTraining) {
   const Outcome outcome =
       run_wengert({"train", "mlp", "--data", data(), "--out", out(), "--validation", "400"});
-  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.status, 2);
   EXPECT_TRUE(holds(outcome.err, "400 of 400 examples cannot be held out")) << outcome.err;
   EXPECT_FALSE(exists(out()));
 }

@@ -8,6 +8,7 @@
 #include "tools/wengert/commands.h"
 #include "tools/wengert/console.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/op.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/gemm.h"
@@ -58,9 +59,15 @@ void run(const BenchSelection& selection, int threads, bool json) {
   bench_gemm(selection, rows);
   bench_ops(selection, rows);
   clear_progress();
-  if (rows.empty()) {
-    throw Error(ErrorKind::kValue, "bench", "no benchmark has such a name",
-                "`wengert bench --help` lists the groups");
+  for (const std::string& name : selection.names) {
+    const bool ran = std::any_of(rows.begin(), rows.end(),
+                                 [&](const BenchRow& row) { return row.name.rfind(name, 0) == 0; });
+    if (ran) continue;
+    const std::string in_groups =
+        find_op(name) != nullptr ? "try record/" + name + ", backward/" + name + " or op/" + name
+                                 : "";
+    throw Error(ErrorKind::kValue, "bench", "no row's name begins with '" + name + "'",
+                in_groups.empty() ? "`wengert bench --help` lists the groups" : in_groups);
   }
   if (json) {
     print_json(rows);

@@ -56,7 +56,13 @@ void run(const Settings& settings) {
         "%-22s %5d checks  worst error %-9s %s\n", tests.op.c_str(), report.checks,
         format_number(report.worst_error, 3).c_str(),
         report.failures == 0 ? "ok" : (std::to_string(report.failures) + " FAILED").c_str());
-    for (const std::string& message : report.messages) std::printf("  %s\n", message.c_str());
+    constexpr std::size_t kShown = 5;  // the first ones tell; what else fails follows from them
+    for (std::size_t i = 0; i < report.messages.size() && i < kShown; ++i) {
+      std::printf("  %s\n", report.messages[i].c_str());
+    }
+    if (report.messages.size() > kShown) {
+      std::printf("  and %zu more, which --json lists\n", report.messages.size() - kShown);
+    }
   }
   clear_progress();
   if (checked == 0) {

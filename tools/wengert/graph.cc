@@ -64,8 +64,9 @@ void run(Settings settings) {
   const GraphDirection direction = settings.forward    ? GraphDirection::kForward
                                    : settings.backward ? GraphDirection::kBackward
                                                        : GraphDirection::kBoth;
-  const std::string picture = draw_step(model, parameters, random_batch(model, settings.seed),
-                                        direction, settings.format, std::string(model.name));
+  const std::string picture =
+      draw_step(model, parameters, random_batch(model, settings.seed), direction, settings.format,
+                std::string(model.name) + ", one step on random inputs");
   if (to_output) {
     std::fwrite(picture.data(), 1, picture.size(), stdout);
   } else {
@@ -79,11 +80,7 @@ void add_graph(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "graph", "Draw one training step of a model: forward values, backward gradients, or both");
   auto settings = std::make_shared<Settings>();
-  std::string known;
-  for (const nn::ModelDef& model : nn::models()) {
-    known += (known.empty() ? "" : ", ") + std::string(model.name);
-  }
-  command->add_option("MODEL", settings->model, "one of: " + known)->required();
+  command->add_option("MODEL", settings->model, "one of: " + model_names())->required();
   auto* forward = command->add_flag("--forward", settings->forward, "only the forward graph");
   command->add_flag("--backward", settings->backward, "only how gradients flow")->excludes(forward);
   auto* format = command->add_option("--format", settings->format,

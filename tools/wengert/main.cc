@@ -54,12 +54,16 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& e) {
-    return program.exit(e) == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return program.exit(e);  // help and version
+    const std::string command = argc > 1 && argv[1][0] != '-' ? std::string(argv[1]) + " " : "";
+    std::fprintf(stderr, "wengert: %s; see wengert %s--help\n", e.what(), command.c_str());
+    return 2;
   } catch (const CommandFailed&) {
     return 1;
   } catch (const wengert::Error& e) {
     clear_progress();
     std::fprintf(stderr, "wengert: %s\n", told(e).c_str());
+    if (e.kind() == wengert::ErrorKind::kValue) return 2;  // an argument outside its domain
   } catch (const std::bad_alloc&) {
     clear_progress();
     std::fprintf(stderr, "wengert: out of memory; try a smaller batch\n");

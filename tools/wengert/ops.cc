@@ -11,6 +11,21 @@
 namespace wengert::tools {
 namespace {
 
+/// How an op is called, as the table declares it.
+std::string call_of(std::string_view op) {
+#define UNARY(name) \
+  if (op == #name) return "Var " #name "(const Var& x)";
+#define BINARY(name) \
+  if (op == #name) return "Var " #name "(const Var& a, const Var& b)";
+#define OP(name, result, parameters) \
+  if (op == #name) return #result " " #name #parameters;
+#include "wengert/ops/ops.def"
+#undef UNARY
+#undef BINARY
+#undef OP
+  return {};  // made by the tape
+}
+
 /// Which arguments a gradient flows into, in words.
 std::string differentiable_inputs(const OpDef& op) {
   if (op.differentiable == 0) return "none";
@@ -38,6 +53,7 @@ nlohmann::ordered_json as_json(const OpDef& op, int orders) {
   }
   return {{"name", op.name},
           {"summary", op.doc.summary},
+          {"call", call_of(op.name)},
           {"formula", op.doc.formula},
           {"arguments", op.doc.arguments},
           {"inputs", {op.min_inputs, op.max_inputs}},
@@ -53,6 +69,11 @@ void print_page(const OpDef& op, int orders) {
   };
   std::printf("%.*s — %.*s\n", static_cast<int>(op.name.size()), op.name.data(),
               static_cast<int>(op.doc.summary.size()), op.doc.summary.data());
+  const std::string call = call_of(op.name);
+  if (!call.empty()) {
+    line("call", call);
+    line("", "in <wengert/wengert.h>; each call also takes a std::source_location");
+  }
   line("formula", op.doc.formula);
   line("arguments", op.doc.arguments);
   line("differentiable", differentiable_inputs(op));

@@ -44,4 +44,12 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
   return render(dot, format == "png" ? ImageFormat::kPng : ImageFormat::kSvg);
 }
 
+std::string model_names() {
+  std::string names;
+  for (const nn::ModelDef& model : nn::models()) {
+    names += (names.empty() ? "" : ", ") + std::string(model.name);
+  }
+  return names;
+}
+
 }  // namespace wengert::tools

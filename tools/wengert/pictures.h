@@ -23,4 +23,7 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const std::string& format, const std::string& title,
                       const StepPasses& passes = {});
 
+/// The models by name, for help texts: "mlp, sigmoid_mlp".
+std::string model_names();
+
 }  // namespace wengert::tools

@@ -223,7 +223,7 @@ void add_train(CLI::App& program) {
       "Train a network on Fashion-MNIST; leaves model.safetensors, metrics.jsonl, "
       "curves.svg and graph.svg");
   auto s = std::make_shared<Settings>();
-  command->add_option("MODEL", s->model, "mlp: 784-256-128-100-10")->required();
+  command->add_option("MODEL", s->model, "one of: " + model_names())->required();
   command->add_option("--data", s->data,
                       "folder of the IDX files, plain or gzipped; default: $WENGERT_DATA, then "
                       "/usr/share/datasets/fashion-mnist");
