@@ -159,17 +159,6 @@ void Engine::restrict_to(std::span<const std::uint32_t> xs) {
 }
 
 template <int kInputs>
-void Engine::release_quick(Node& node, Value* const (&in)[kInputs]) {
-  const std::uint8_t saved = node.saved;
-  node.saved = 0;
-#pragma GCC unroll 2
-  for (int i = 0; i < kInputs; ++i) {
-    if ((saved >> i & 1) != 0) detail::drop(in[i], Value::kData);
-  }
-  if ((saved & detail::kSavedOutputs) != 0) detail::drop(node.value, Value::kData);
-}
-
-template <int kInputs>
 bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
   const ElementwiseOp& op = *node.op->elementwise;
   if (!dense(g)) return false;
@@ -181,7 +170,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
     const std::uint32_t input = node.few_inputs[i];
     in[i] = tape_.node(input).value;
     if (!dense(in[i]) || !same_sizes(g, in[i])) return false;
-    wanted[i] = in[i]->has(Value::kRequiresGrad) && (!restricted_ || marks_[input] != 0);
+    wanted[i] = needs_input(*node.op, i, input, in[i]);
     if (wanted[i]) reads |= node.op->reads[i];
   }
   const std::int64_t count = g->count();
@@ -234,10 +223,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
     if (last && mine && handle_left) {
       handle_left = false;
     } else {
-      to = detail::take_header(g->dtype, g->rank, false);
-      for (int d = 0; d < g->rank; ++d) to->sizes()[d] = g->sizes()[d];
-      detail::attach_data(to, count);
-      to->counts = Value::kHandle;
+      to = detail::new_like(g);
     }
     kernel(g->data, data, y->data, to->data, count, node.attributes, false);
     if (slot == nullptr) {
@@ -247,7 +233,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
     }
   }
   if (handle_left) detail::drop(g);
-  if (node.saved != 0 && !options_.retain) release_quick<kInputs>(node, in);
+  if (node.saved != 0 && !options_.retain) give_back(node, in, kInputs);
   return true;
 }
 
@@ -269,8 +255,8 @@ void Engine::sweep_nodes(std::uint32_t last) {
     Value* g = table[id];
     if (g == nullptr && id != due) continue;
     Node& node = tape_.node(id);
-    if (quick && node.op->one_by_one != nullptr && g != nullptr) {
-      if (is_one(g, g->rank)) {
+    if (quick && g != nullptr) {
+      if (node.op->single_element != nullptr && is_one(g, g->rank)) {
         const std::uint32_t reached = sweep_one_elements(id, last);
         if (reached <= id) {
           id = reached;

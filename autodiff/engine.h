@@ -29,7 +29,6 @@ class Engine {
   void restrict_to(std::span<const std::uint32_t> xs);
   /// Propagates from the latest root down to node `last`.
   void sweep(std::uint32_t last);
-  void sweep_nodes(std::uint32_t last);
   /// The finished cotangent of a node, or an empty Var.
   Var take(std::uint32_t id);
   /// All leaves reached that require gradients.
@@ -39,12 +38,14 @@ class Engine {
   friend class RecordedRule;
   friend class FusedRule;
 
-  bool needs(std::uint32_t id) const {
-    return tape_.node(id).value->has(detail::Value::kRequiresGrad) &&
-           (!restricted_ || (id <= top_ && marks_[id] != 0));
+  void sweep_nodes(std::uint32_t last);
+  /// Whether input i of an op, node `id` with that value, gets a gradient; `id` lies before the op.
+  bool needs_input(const OpDef& op, int i, std::uint32_t id, const detail::Value* value) const {
+    return value->has(detail::Value::kRequiresGrad) && (!restricted_ || marks_[id] != 0) &&
+           op.is_differentiable(i);
   }
-  /// Propagates from node `id` down, but not below `last`, through one-element values of
-  /// elementwise ops, as far as they go. Gives the last node that it reached, or id + 1.
+  /// Propagates from node `id` down, but not below `last`, through single elements of ops that have
+  /// a way for them, as far as they go. Gives the last node that it reached, or id + 1.
   std::uint32_t sweep_one_elements(std::uint32_t id, std::uint32_t last);
   template <class T, bool kRestricted>
   std::uint32_t sweep_one_elements_of(std::uint32_t id, std::uint32_t last);
@@ -54,9 +55,6 @@ class Engine {
   /// anything is out of the ordinary.
   template <int kInputs>
   bool run_elementwise(std::uint32_t id, detail::Node& node, detail::Value* g);
-  /// Gives back what the node saved.
-  template <int kInputs>
-  void release_quick(detail::Node& node, detail::Value* const (&in)[kInputs]);
   /// Runs an op's backward and gives back what it no longer needs.
   void run_fused(std::uint32_t id, detail::Node& node);
   void run_recorded(std::uint32_t id, detail::Node& node);
@@ -93,6 +91,29 @@ class Engine {
     if (sizes[d] != 1) return false;
   }
   return true;
+}
+
+/// Gives back data that a node has saved. Inline elements, nearly always, need no more than this.
+[[gnu::always_inline]] inline void drop_saved(detail::Value* value) {
+  value->counts -= detail::Value::kData;
+  if (value->counts >= detail::Value::kData) return;
+  if (value->counts != 0 && value->has(detail::Value::kInline)) {
+    value->data = nullptr;
+    value->flags |= detail::Value::kReleased;
+    return;
+  }
+  detail::settle(value);
+}
+
+/// Gives back what a node with few inputs and one output has saved.
+[[gnu::always_inline]] inline void give_back(detail::Node& node, detail::Value* const* in,
+                                             int count) {
+  const std::uint8_t saved = node.saved;
+  node.saved = 0;
+  for (int i = 0; i < count; ++i) {
+    if ((saved >> i & 1) != 0 || (saved & detail::kSavedAllInputs) != 0) drop_saved(in[i]);
+  }
+  if ((saved & detail::kSavedOutputs) != 0) drop_saved(node.value);
 }
 
 /// Whether a saved value still is what it was when it was recorded.

@@ -82,9 +82,7 @@ class FusedRule final : public BackwardContext {
   for (int i = 0; i < few_count_; ++i) {
     Value* value = tape.node(ids_[i]).value;
     few_[i] = value;
-    const bool needed = value->has(Value::kRequiresGrad) &&
-                        (!engine.restricted_ || engine.needs(ids_[i])) && op_->is_differentiable(i);
-    if (needed) needed_ |= static_cast<std::uint8_t>(1u << i);
+    if (engine.needs_input(*op_, i, ids_[i], value)) needed_ |= static_cast<std::uint8_t>(1u << i);
     const bool kept = (saved >> i & 1) != 0 || (saved & detail::kSavedAllInputs) != 0;
     if (kept && is_unwritten(value)) readable_ |= static_cast<std::uint8_t>(1u << i);
   }
@@ -127,12 +125,17 @@ TensorView FusedRule::output(int k) const {
 
 TensorView FusedRule::further_cotangent(int k) const {
   if (k == 0) return {};  // none flows
+  if (further_ == nullptr || k < 0 || static_cast<std::size_t>(k) > further_->cotangents.size()) {
+    engine_.fail(ErrorKind::kInternal,
+                 "asks for the cotangent of an output that it does not have: " + std::to_string(k),
+                 "", std::string(op_->name));
+  }
   const Var& chosen = further_->cotangents[static_cast<std::size_t>(k) - 1];
   return chosen ? view_of(chosen.get()) : TensorView{};
 }
 
 bool FusedRule::further_needs(int i) const {
-  return op_->is_differentiable(i) && engine_.needs(ids_[i]);
+  return engine_.needs_input(*op_, i, ids_[i], engine_.tape_.node(ids_[i]).value);
 }
 
 Value* FusedRule::destination(int i, bool& accumulate) {
@@ -184,15 +187,7 @@ inline FusedRule::~FusedRule() {
   if (!engine_.restricted_ || (engine_.marks_[id_] & Engine::kTarget) == 0) {
     detail::drop(std::exchange(engine_.table_[id_], nullptr));
   }
-  const std::uint8_t saved = node_.saved;
-  if (saved == 0 || engine_.options_.retain) return true;
-  node_.saved = 0;
-  for (int i = 0; i < few_count_; ++i) {
-    if ((saved >> i & 1) != 0 || (saved & detail::kSavedAllInputs) != 0) {
-      detail::drop(few_[i], Value::kData);
-    }
-  }
-  if ((saved & detail::kSavedOutputs) != 0) detail::drop(node_.value, Value::kData);
+  if (node_.saved != 0 && !engine_.options_.retain) give_back(node_, few_, input_count_);
   return true;
 }
 

@@ -26,18 +26,6 @@ Value* new_one(DType dtype, int rank) {
   return value;
 }
 
-/// Gives back data that a node has saved. Inline elements, nearly always, need no more than this.
-[[gnu::always_inline]] inline void drop_saved(Value* value) {
-  value->counts -= Value::kData;
-  if (value->counts >= Value::kData) return;
-  if (value->counts != 0 && value->has(Value::kInline)) {
-    value->data = nullptr;
-    value->flags |= Value::kReleased;
-    return;
-  }
-  detail::settle(value);
-}
-
 template <class T>
 auto backward_one(const ElementwiseKernels& kernels) {
   if constexpr (std::is_same_v<T, float>) {
@@ -54,7 +42,9 @@ constexpr std::uint8_t kSavedBeyondTwo = 0x3c | detail::kSavedAllInputs;
 template <class T, bool kRestricted, int kInputs>
 [[gnu::always_inline]] inline bool Engine::run_one_element(std::uint32_t id, Node& node, Value* g) {
   const OpDef& def = *node.op;
-  const ElementwiseOp& op = *def.one_by_one;
+  const ElementwiseOp& op = *def.single_element;
+  const auto kernel = backward_one<T>(*op.kernels);
+  if (kernel == nullptr) return false;
   Value** const table = table_.data();
   const int rank = g->rank;
   Value* in[kInputs];
@@ -67,12 +57,11 @@ template <class T, bool kRestricted, int kInputs>
     // Operands of an elementwise op that gives one element have one.
     if (in[i]->rank != rank) return false;
     if (def.elementwise == nullptr && !is_one(in[i], rank)) return false;
-    const bool needed =
-        in[i]->has(Value::kRequiresGrad) && (!kRestricted || marks_[node.few_inputs[i]] != 0);
+    const bool needed = in[i]->has(Value::kRequiresGrad) && def.is_differentiable(i) &&
+                        (!kRestricted || marks_[node.few_inputs[i]] != 0);
     wanted |= (needed ? 1u : 0u) << i;
   }
-  // What was saved must not have been written since; what was not, or was given back, is nothing
-  // to read.
+  // All that wanted inputs read was saved, if anything was: it must not have been written since.
   const std::uint8_t saved = node.saved;
   if (saved == 0) {
     std::uint16_t reads = 0;
@@ -90,9 +79,11 @@ template <class T, bool kRestricted, int kInputs>
 
   const T cotangent = element<T>(g);
   PartialProducts<T> products{{cotangent, cotangent}};
-  if ((wanted & ~unsigned{op.passes}) != 0) {
-    products =
-        backward_one<T>(*op.kernels)(cotangent, data, node.value->data, wanted, node.attributes);
+  if (const unsigned computed = wanted & ~unsigned{op.passes}; computed != 0) {
+    products = kernel(cotangent, data, node.value->data, computed, node.attributes);
+    for (int i = 0; i < kInputs; ++i) {
+      if ((op.passes >> i & 1) != 0) products.of[i] = cotangent;
+    }
   }
   // g, when nobody else holds it, becomes the gradient of the first place that is empty.
   if (!kRestricted || (marks_[id] & kTarget) == 0) {
@@ -121,13 +112,7 @@ template <class T, bool kRestricted, int kInputs>
     }
   }
   if (g != nullptr) detail::drop(g);
-  if (saved == 0 || options_.retain) return true;
-  node.saved = 0;
-#pragma GCC unroll 2
-  for (int i = 0; i < kInputs; ++i) {
-    if ((saved >> i & 1) != 0) drop_saved(in[i]);
-  }
-  if ((saved & detail::kSavedOutputs) != 0) drop_saved(node.value);
+  if (saved != 0 && !options_.retain) give_back(node, in, kInputs);
   return true;
 }
 
@@ -136,12 +121,13 @@ std::uint32_t Engine::sweep_one_elements_of(std::uint32_t id, std::uint32_t last
   Value** const table = table_.data();
   for (++id; id > last;) {
     Value* const g = table[id - 1];
-    if (g == nullptr) {  // no output of several: those are left to the engine
+    if (g == nullptr) {  // nothing flows here; an op with several outputs, which may care, is above
       --id;
       continue;
     }
     Node& node = tape_.node(id - 1);
-    if (node.op->one_by_one == nullptr || g->dtype != dtype_of<T> || !is_one(g, g->rank)) return id;
+    if (node.op->single_element == nullptr || g->dtype != dtype_of<T> || !is_one(g, g->rank))
+      return id;
     if (node.input_count == 1) {
       if (!run_one_element<T, kRestricted, 1>(id - 1, node, g)) return id;
     } else {

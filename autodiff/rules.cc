@@ -24,7 +24,8 @@ Var RecordedRule::cotangent(int k) const {
 }
 
 bool RecordedRule::needs(int i) const {
-  return node_.op->is_differentiable(i) && engine_.needs(node_.inputs()[i]);
+  const std::uint32_t id = node_.inputs()[i];
+  return engine_.needs_input(*node_.op, i, id, engine_.tape_.node(id).value);
 }
 
 void RecordedRule::set(int i, Var gradient) { gradients_[i] = std::move(gradient); }

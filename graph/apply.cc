@@ -220,10 +220,10 @@ template <class Inputs>
   return value;
 }
 
-/// The same for an op that on [1,1] operands is an elementwise one.
+/// The same for an op that is an elementwise one on [1,1] operands.
 template <std::size_t kInputs>
-[[gnu::always_inline]] inline Value* compute_one_by_one(const ElementwiseOp& op,
-                                                        Value* const (&in)[kInputs]) {
+[[gnu::always_inline]] inline Value* compute_single(const ElementwiseOp& op,
+                                                    Value* const (&in)[kInputs]) {
   for (const Value* value : in) {
     if (value->rank != 2 || value->sizes()[0] != 1 || value->sizes()[1] != 1) return nullptr;
   }
@@ -380,9 +380,12 @@ struct QuickPath {
     if ((flags & Value::kWeak) != 0 || op.infer == nullptr) return nullptr;
     Value* value = nullptr;
     // Attributes are checked by infer, which this leaves out.
-    if (op.one_by_one != nullptr && attributes == nullptr) {
-      value = op.elementwise != nullptr ? compute_elementwise(*op.elementwise, in)
-                                        : compute_one_by_one(*op.one_by_one, in);
+    if (attributes == nullptr) {
+      if (op.elementwise != nullptr) {
+        value = compute_elementwise(*op.elementwise, in);
+      } else if (op.single_element != nullptr) {
+        value = compute_single(*op.single_element, in);
+      }
     }
     if (value == nullptr) value = compute_one(op, in, attributes, resolve(where));
     commit(*tape, op, in, attributes, flags, value, where);

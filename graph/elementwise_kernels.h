@@ -22,7 +22,8 @@ struct ElementwiseKernels {
                             std::int64_t n, const void* attrs, bool accumulate);
   /// g · ∂y/∂in[i] of one element, and exactly 0 where g is 0, for the inputs i whose bit is set in
   /// `wanted`; the others' products mean nothing. A program of scalars pays for a call at every
-  /// node, so there is one for all partials, and what it gives stays in registers.
+  /// node, so there is one for all partials, and what it gives stays in registers. Null: none, and
+  /// single elements go the way of all others.
   template <class T>
   using BackwardOne = PartialProducts<T> (*)(T g, const void* const* in, const void* y,
                                              unsigned wanted, const void* attrs);

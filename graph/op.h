@@ -223,7 +223,7 @@ class WENGERT_API VjpContext {
 
 /// Where an op computes its derivative fused and unrecorded. Same contract as VjpContext, on
 /// memory: gradient(i) gives a dense destination of the input's shape to overwrite, or to add to
-/// when `accumulate` says so. The first inputs' answers are ready when the op asks.
+/// when `accumulate` says so.
 class WENGERT_API BackwardContext {
  public:
   struct Destination {
@@ -317,8 +317,11 @@ struct OpDef {
   void (*backward)(BackwardContext&) = nullptr;  ///< optional fused form of vjp
   const AttributeType* attributes = nullptr;
   const ElementwiseOp* elementwise = nullptr;
-  /// The elementwise op that this one is where every operand is [1,1]: it then costs as little.
-  const ElementwiseOp* one_by_one = nullptr;
+  /// The elementwise op that this one is on operands of one element and one rank, of two at least:
+  /// they then take its quick ways (an elementwise op names itself, for any rank). `reads`,
+  /// `differentiable` and attributes are this record's; it has kernels for the dtypes that `infer`
+  /// accepts and no others, `backward_one` among them.
+  const ElementwiseOp* single_element = nullptr;
   Cost (*cost)(const OpCall&) = nullptr;  ///< null: one FLOP an output element
   Fans (*fans)(const OpCall&, int input) = nullptr;
   bool structural = false;  ///< leaves of a graph: constant, variable, …

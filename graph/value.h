@@ -58,10 +58,12 @@ struct Value {
 };
 static_assert(sizeof(Value) == 40);
 
-/// Whether one handle alone holds this unrecorded value and its memory: it may be written into.
+/// Whether one handle alone holds this unrecorded value and its memory, which is ours: it may be
+/// written into.
 inline bool is_sole_owner(const Value* value) {
   return value->counts == Value::kHandle && value->serial == 0 &&
-         (value->has(Value::kInline) || value->storage->refs.load(std::memory_order_acquire) == 1);
+         (value->has(Value::kInline) ||
+          (value->storage->refs.load(std::memory_order_acquire) == 1 && !value->storage->adopted));
 }
 
 /// Called when the data count or the handle count reached zero.

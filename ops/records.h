@@ -11,6 +11,4 @@ namespace wengert::ops {
 #undef UNARY
 #undef BINARY
 #undef OP
-
-extern ElementwiseOp mul_elementwise;  ///< what a product of [1,1] matrices is
 }  // namespace wengert::ops

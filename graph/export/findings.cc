@@ -104,6 +104,7 @@ class Search {
                                                std::vector<std::uint32_t>& users) const;
   std::vector<Layer> collect_layers(std::vector<double>& at_loss) const;
   void find_trend();
+  std::string dead_units() const;
   void report_trend(const std::vector<Layer>& layers, double reference, bool vanishing);
 
   const Tape& tape_;
@@ -317,6 +318,23 @@ void Search::find_trend() {
   }
 }
 
+/// "relu in fc2 gives 99 % zeros" of the op whose result is emptiest, if that is nearly all.
+std::string Search::dead_units() const {
+  constexpr double kNearlyAll = 0.9;
+  const ViewNode* emptiest = nullptr;
+  for (const ViewNode& node : view_.nodes) {
+    if (!node.elementwise || !node.requires_grad || !node.value) continue;
+    if (node.value->zero_share() < kNearlyAll) continue;
+    if (emptiest == nullptr || node.value->zero_share() > emptiest->value->zero_share()) {
+      emptiest = &node;
+    }
+  }
+  if (emptiest == nullptr) return {};
+  return emptiest->op + (emptiest->scope.empty() ? "" : " in " + emptiest->scope) + " gives " +
+         percent_text(emptiest->value->zero_share()) + " zeros" +
+         (emptiest->source.empty() ? "" : " (" + emptiest->source + ")");
+}
+
 void Search::report_trend(const std::vector<Layer>& layers, double reference, bool vanishing) {
   const double limit = reference * std::pow(10, vanishing ? -kVanishingDecades : kExplodingDecades);
   const auto beyond = [&](const Layer& layer) {
@@ -333,12 +351,16 @@ void Search::report_trend(const std::vector<Layer>& layers, double reference, bo
           scientific_text(limit) + " first at " + crossing->name;
   const std::string source = source_of(tape_, crossing->first);
   if (!source.empty() && what.find(source) == std::string::npos) what += " (" + source + ")";
+  const std::string dead = vanishing ? dead_units() : "";
+  if (!dead.empty()) what += "; " + dead;
   report(vanishing ? Finding::Kind::kVanishing : Finding::Kind::kExploding, crossing->first,
          std::move(what),
-         vanishing ? "try activations that do not saturate, an initializer that keeps the "
-                     "variance, normalization or skip connections"
-                   : "try gradient clipping, smaller initial weights, normalization or a lower "
-                     "rate");
+         !dead.empty() ? "units that give only zeros learn no more: lower the rate, or take "
+                         "leaky_relu"
+         : vanishing   ? "try activations that do not saturate, an initializer that keeps the "
+                         "variance, normalization or skip connections"
+                       : "try gradient clipping, smaller initial weights, normalization or a lower "
+                         "rate");
 }
 
 }  // namespace

@@ -149,8 +149,17 @@ void backward_over_output(BackwardContext& call, const ElementwiseKernels& kerne
   if (reads & kReadsOutputs) add(call.output(), 3);
   const auto bytes = static_cast<std::int64_t>(size_of(g.dtype));
   const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
+  const bool passes = (call.op().elementwise->passes >> argument & 1) != 0;
+  const auto sum = add_op.elementwise->kernels->forward[static_cast<int>(g.dtype)];
   walk(kernels::plan(g.shape(), operands), operands,
        [&](const void* const* pointers, std::int64_t position, std::int64_t n) {
+         if (passes) {  // as it is, zeros with their sign
+           std::byte* to = gx + position * bytes;
+           const void* terms[] = {to, pointers[0]};
+           if (accumulate) return sum(terms, to, n, nullptr);
+           std::memcpy(to, pointers[0], static_cast<std::size_t>(n * bytes));
+           return;
+         }
          const void* named[4] = {};
          for (int k = 0; k < count; ++k) named[slots[k]] = pointers[k];
          kernel(named[0], named + 1, named[3], gx + position * bytes, n, call.raw_attributes(),

@@ -125,8 +125,8 @@ inline Lanes<T> one_read(const void* from, bool read) {
   return read ? Lanes<T>::splat(*static_cast<const T*>(from)) : unread<T>();
 }
 
-// One element is computed by a small function of its own, which passes all else on: a loop's frame
-// would cost it as much again.
+// One element's value is computed by a small function of its own, which passes all else on: a
+// loop's frame would cost it as much again.
 
 template <class F, class T>
 [[gnu::noinline]] void unary_forward_run(const void* const* in, void* out, std::int64_t n,

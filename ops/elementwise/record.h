@@ -83,7 +83,7 @@ constexpr OpDef elementwise(std::string_view name, const ElementwiseOp& op, int 
   def.min_inputs = def.max_inputs = inputs;
   def.infer = infer_elementwise;
   def.evaluate = evaluate_elementwise;
-  def.elementwise = def.one_by_one = &op;
+  def.elementwise = def.single_element = &op;
   return def;
 }
 

@@ -174,6 +174,34 @@ void evaluate_matmul(EvalContext& call) {
   });
 }
 
+// A product of [1,1] matrices: that of two numbers, without mul's rule for cotangents of 0, which
+// GEMM does not have either.
+template <class T>
+T element(const void* at) {
+  return *static_cast<const T*>(at);
+}
+
+template <class T>
+void multiply_one(const void* const* in, void* out, std::int64_t, const void*) {
+  *static_cast<T*>(out) = element<T>(in[0]) * element<T>(in[1]);
+}
+
+template <class T>
+PartialProducts<T> backward_one(T g, const void* const* in, const void*, unsigned wanted,
+                                const void*) {
+  PartialProducts<T> products{};
+  if ((wanted & 1) != 0) products.of[0] = g * element<T>(in[1]);
+  if ((wanted & 2) != 0) products.of[1] = element<T>(in[0]) * g;
+  return products;
+}
+
+constexpr ElementwiseKernels kOneProduct = {
+    .forward = {multiply_one<float>, multiply_one<double>},
+    .backward_one_f32 = backward_one<float>,
+    .backward_one_f64 = backward_one<double>,
+};
+constexpr ElementwiseOp one_product = {.kernels = &kOneProduct};
+
 void matmul_vjp(VjpContext& c) {
   if (c.needs(0)) c.set(0, matmul(c.cotangent(), transpose(c.input(1))));
   if (c.needs(1)) c.set(1, matmul(transpose(c.input(0)), c.cotangent()));
@@ -261,7 +289,7 @@ constinit const OpDef matmul_op = {
     .evaluate = evaluate_matmul,
     .vjp = matmul_vjp,
     .backward = backward_matmul,
-    .one_by_one = &mul_elementwise,
+    .single_element = &one_product,
     .cost = matmul_cost,
     .fans = matmul_fans,
 };

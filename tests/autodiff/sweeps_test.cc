@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 
+#include "tests/graph/errors.h"
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
@@ -44,6 +47,9 @@ Var random_program(std::vector<Var> values, const Shape& shape, unsigned seed, i
   return total;
 }
 
+/// Zeros with their signs, NaN as itself.
+std::uint64_t bits(double x) { return std::bit_cast<std::uint64_t>(x); }
+
 template <class T>
 void compare(const Shape& shape, unsigned seed, bool intermediate) {
   SCOPED_TRACE(to_string(dtype_of<T>, shape) + ", seed " + std::to_string(seed));
@@ -51,7 +57,10 @@ void compare(const Shape& shape, unsigned seed, bool intermediate) {
   std::mt19937 random(seed + 1000);
   const auto operand = [&] {
     std::vector<T> data(count);
-    for (T& x : data) x = static_cast<T>(random() % 2001) / 1000 - 1;
+    for (T& x : data) {
+      const auto choice = random() % 12;  // zeros of both signs among them
+      x = choice == 0 ? T(0) : choice == 1 ? -T(0) : static_cast<T>(random() % 2001) / 1000 - 1;
+    }
     return Tensor::from(data, shape);
   };
   const Tensor x_value = operand(), z_value = operand(), constant = operand(),
@@ -70,6 +79,7 @@ void compare(const Shape& shape, unsigned seed, bool intermediate) {
     return result;
   };
   GradientObserver observer;
+  const Tensor held = seed_value.clone();
   const auto quick = gradients({});
   const auto observed = gradients({.observer = &observer});
   const auto recorded = gradients({.create_graph = true});
@@ -78,10 +88,14 @@ void compare(const Shape& shape, unsigned seed, bool intermediate) {
     for (std::size_t i = 0; i < count; ++i) {
       const double g = quick[k].at(static_cast<std::int64_t>(i));
       ASSERT_TRUE(std::isfinite(g));
-      ASSERT_EQ(g, observed[k].at(static_cast<std::int64_t>(i))) << "gradient " << k;
+      ASSERT_EQ(bits(g), bits(observed[k].at(static_cast<std::int64_t>(i)))) << "gradient " << k;
       const double tolerance = sizeof(T) == 4 ? 2e-4 : 1e-11;
       ASSERT_NEAR(g, recorded[k].at(static_cast<std::int64_t>(i)), tolerance * (1 + std::fabs(g)));
     }
+  }
+  for (std::size_t i = 0; i < count; ++i) {  // what the caller holds is not written into
+    const auto at = static_cast<std::int64_t>(i);
+    ASSERT_EQ(bits(seed_value.at(at)), bits(held.at(at)));
   }
 }
 
@@ -131,6 +145,110 @@ TEST(Sweeps, AProductOfSingleElementsIsStillAMatrixProduct) {
   EXPECT_EQ(gradients[row].value().at(1), 10);
   EXPECT_EQ(gradients[column].value().at(2), 6);
   EXPECT_EQ(tape.node(tape.id_of(y, "test")).op->name, "matmul");
+}
+
+TEST(Sweeps, AProductOfSingleElementsIsRefusedWhereOthersAre) {
+  Tape tape;
+  const Var whole = Var(Tensor::from({std::int32_t{3}}, {1, 1})) + 1;
+  EXPECT_ERROR(matmul(whole, whole), kDType, "needs float32 or float64, got i32[1,1]");
+  const Var scalar = variable(2.0);
+  EXPECT_ERROR(matmul(scalar * 1.0, scalar * 1.0), kShape,
+               "needs matrices: a is f64[], b is f64[]");
+}
+
+/// Infinities and zeros go through a product of [1,1] matrices as through any other.
+TEST(Sweeps, AProductOfSingleElementsHasNoRuleOfItsOwn) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  GradientObserver observer;
+  for (const double b_value : {infinity, -3.0}) {
+    std::vector<std::uint64_t> seen;
+    for (const BackwardOptions& options :
+         {BackwardOptions{}, BackwardOptions{.observer = &observer},
+          BackwardOptions{.create_graph = true}}) {
+      Tape tape;
+      const Var a = variable(Tensor::from({2.0}, {1, 1}));
+      const Var b = variable(Tensor::from({b_value}, {1, 1}));
+      const Var ys[] = {matmul(a, b)}, xs[] = {a}, zero[] = {Tensor::from({0.0}, {1, 1})};
+      seen.push_back(bits(grad(ys, xs, zero, options)[0].scalar_value()) << 1 >> 1);
+    }
+    EXPECT_EQ(seen[0], seen[1]) << b_value;
+    EXPECT_EQ(seen[0], seen[2]) << b_value;
+  }
+}
+
+TEST(Sweeps, ADifferenceOfSingleElementsKeepsTheSignOfZero) {
+  for (const std::int64_t count : {1, 3}) {
+    GradientObserver observer;
+    for (const BackwardOptions& options :
+         {BackwardOptions{}, BackwardOptions{.observer = &observer}}) {
+      Tape tape;
+      const Var a = variable(Tensor::full(DType::kFloat64, {count}, 2));
+      const Var b = variable(Tensor::full(DType::kFloat64, {count}, 1));
+      const Var ys[] = {a - b}, xs[] = {a, b};
+      const Var seeds[] = {Tensor::full(DType::kFloat64, {count}, -0.0)};
+      EXPECT_TRUE(std::signbit(grad(ys, xs, seeds, options)[0].value().at(0))) << count;
+    }
+  }
+}
+
+/// Gradients of x and y through an op of which one input may not be differentiated.
+std::vector<double> gradients_of_partial(const OpDef& op, std::int64_t count,
+                                         const BackwardOptions& options) {
+  Tape tape;
+  const Var x = variable(Tensor::full(DType::kFloat64, {count}, 3));
+  const Var y = variable(Tensor::full(DType::kFloat64, {count}, 5));
+  const Var z = apply(op, x * 1.0, y * 1.0, std::source_location::current());
+  const Gradients gradients = backward(sum(z), options);
+  return {gradients[x].value().at(0), gradients[y].value().at(0)};
+}
+
+TEST(Sweeps, GiveNoGradientToAnInputThatIsNotDifferentiated) {
+  GradientObserver observer;
+  for (const char* name : {"mul", "add"}) {
+    OpDef op = *find_op(name);
+    op.differentiable = 1;
+    const std::vector<double> wanted = {name[0] == 'm' ? 5.0 : 1.0, 0.0};
+    for (const std::int64_t count : {1, 3}) {
+      EXPECT_EQ(gradients_of_partial(op, count, {}), wanted) << name << count;
+      EXPECT_EQ(gradients_of_partial(op, count, {.observer = &observer}), wanted) << name << count;
+      EXPECT_EQ(gradients_of_partial(op, count, {.create_graph = true}), wanted) << name << count;
+    }
+  }
+}
+
+TEST(Sweeps, DoWithoutKernelsOfOneElement) {
+  ElementwiseKernels kernels = *find_op("mul")->elementwise->kernels;
+  kernels.backward_one_f32 = nullptr;
+  kernels.backward_one_f64 = nullptr;
+  const ElementwiseOp elementwise = {.kernels = &kernels};
+  OpDef op = *find_op("mul");
+  op.elementwise = op.single_element = &elementwise;
+  EXPECT_EQ(gradients_of_partial(op, 1, {}), (std::vector<double>{5, 3}));
+}
+
+/// A derivative may hand on memory of the program's: it is read, never written into.
+double constant_slope[] = {10};
+
+TEST(Sweeps, LeaveMemoryOfTheUsersAlone) {
+  static const double fixed[] = {10};
+  OpDef op;
+  op.name = "test_slope";
+  op.differentiable = 1;
+  op.infer = [](InferContext& call) { call.output(call.dtype(0), call.shape(0)); };
+  op.evaluate = [](EvalContext& call) {
+    *call.output().as<double>() = 10 * *call.input(0).as<double>();
+  };
+  for (const bool read_only : {false, true}) {
+    op.vjp = read_only ? +[](VjpContext& c) { c.set(0, Tensor::view_of(fixed, {1})); }
+                       : +[](VjpContext& c) { c.set(0, Tensor::view_of(constant_slope, {1})); };
+    for (int sweep = 0; sweep < 3; ++sweep) {
+      Tape tape;
+      const Var x = variable(Tensor::from({0.5}, {1})), twice = x * 2.0;
+      const Var y = twice * 3.0 + apply(op, twice, std::source_location::current()) + sin(twice);
+      EXPECT_NEAR(grad(sum(y), x).scalar_value(), 2 * (3 + 10 + std::cos(1.0)), 1e-12);
+      EXPECT_EQ(constant_slope[0], 10);
+    }
+  }
 }
 
 }  // namespace

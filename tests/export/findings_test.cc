@@ -131,6 +131,26 @@ TEST(Findings, GradientsThatDieOutCompletelyAreVanishing) {
       << view.findings[0].what;
 }
 
+TEST(Findings, UnitsThatGiveOnlyZerosAreNamed) {
+  ParameterSet parameters;
+  Tape tape;
+  Var h = Tensor::from<double>({0.5, 0.3, -0.2, 0.9}, {1, 4});
+  for (int i = 1; i <= 4; ++i) {
+    Scope scope("fc" + std::to_string(i));
+    // The bias of fc3 pushes all its units below zero.
+    h = relu(matmul(h, weight(parameters, "weight", hadamard(0.5))) + (i == 3 ? -100.0 : 1.0));
+  }
+  GradientFlow flow;
+  backward(sum(square(h - 0.5)), {.observer = &flow});
+  const GraphView view = graph_view(tape, {.gradients = &flow.record()});
+  ASSERT_FALSE(view.findings.empty());
+  EXPECT_EQ(view.findings[0].kind, Finding::Kind::kVanishing);
+  EXPECT_NE(view.findings[0].what.find("relu in fc3 gives 100 % zeros (findings_test.cc:"),
+            std::string::npos)
+      << view.findings[0].what;
+  EXPECT_NE(view.findings[0].fix.find("lower the rate"), std::string::npos);
+}
+
 TEST(Findings, WithoutScopesEachUseOfAParameterIsALayer) {
   ParameterSet parameters;
   Tape tape;
