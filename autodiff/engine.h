@@ -86,7 +86,7 @@ class Engine {
 [[gnu::always_inline]] inline bool is_one(const detail::Value* value, int rank) {
   if (rank == 0) return true;
   const std::int64_t* sizes = value->sizes();
-  if (rank == 2) return sizes[0] == 1 && sizes[1] == 1;
+  if (rank == 2) return ((sizes[0] ^ 1) | (sizes[1] ^ 1)) == 0;
   for (int d = 0; d < rank; ++d) {
     if (sizes[d] != 1) return false;
   }
@@ -109,9 +109,11 @@ class Engine {
 [[gnu::always_inline]] inline void give_back(detail::Node& node, detail::Value* const* in,
                                              int count) {
   const std::uint8_t saved = node.saved;
+  const unsigned inputs = (saved & detail::kSavedAllInputs) != 0 ? ~0u : saved;
   node.saved = 0;
+#pragma GCC unroll 2
   for (int i = 0; i < count; ++i) {
-    if ((saved >> i & 1) != 0 || (saved & detail::kSavedAllInputs) != 0) drop_saved(in[i]);
+    if ((inputs >> i & 1) != 0) drop_saved(in[i]);
   }
   if ((saved & detail::kSavedOutputs) != 0) drop_saved(node.value);
 }

@@ -57,10 +57,11 @@ template <class T, bool kRestricted, int kInputs>
     // Operands of an elementwise op that gives one element have one.
     if (in[i]->rank != rank) return false;
     if (def.elementwise == nullptr && !is_one(in[i], rank)) return false;
-    const bool needed = in[i]->has(Value::kRequiresGrad) && def.is_differentiable(i) &&
-                        (!kRestricted || marks_[node.few_inputs[i]] != 0);
+    const bool needed =
+        in[i]->has(Value::kRequiresGrad) && (!kRestricted || marks_[node.few_inputs[i]] != 0);
     wanted |= (needed ? 1u : 0u) << i;
   }
+  wanted &= def.differentiable;
   // All that wanted inputs read was saved, if anything was: it must not have been written since.
   const std::uint8_t saved = node.saved;
   if (saved == 0) {
@@ -81,8 +82,10 @@ template <class T, bool kRestricted, int kInputs>
   PartialProducts<T> products{{cotangent, cotangent}};
   if (const unsigned computed = wanted & ~unsigned{op.passes}; computed != 0) {
     products = kernel(cotangent, data, node.value->data, computed, node.attributes);
-    for (int i = 0; i < kInputs; ++i) {
-      if ((op.passes >> i & 1) != 0) products.of[i] = cotangent;
+    if (op.passes != 0) {
+      for (int i = 0; i < kInputs; ++i) {
+        if ((op.passes >> i & 1) != 0) products.of[i] = cotangent;
+      }
     }
   }
   // g, when nobody else holds it, becomes the gradient of the first place that is empty.
