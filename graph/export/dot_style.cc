@@ -271,6 +271,11 @@ std::string title_label(const GraphView& view) {
           "; of parameters: of the last layers' " + scientific_text(view.parameter_reference_rms);
     }
     line("<font point-size=\"9\">" + escape_markup(scale) + "</font>");
+    const bool both = view.direction == GraphDirection::kBoth;
+    line("<font point-size=\"9\">" +
+         escape_markup(std::string(both ? "dark lines: values, forward; " : "") +
+                       "|w|, |g|: norms of a parameter and of its gradient") +
+         "</font>");
     line("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"3\"><tr>" +
          legend_cells() + "</tr></table>");
   }
