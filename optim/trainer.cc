@@ -128,6 +128,10 @@ class Session {
         return value;
       }
     }
+    if (options_.non_finite) {
+      const detail::UserCode users;
+      options_.non_finite(batch);
+    }
     report_non_finite(model_, parameters_, batch, options_, epoch, where_);
   }
 

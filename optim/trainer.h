@@ -42,6 +42,8 @@ struct TrainOptions {
   std::function<void(const EpochRecord&)> after_epoch = {};
   /// Asked between steps; true ends training after the current step.
   std::function<bool()> stop = {};
+  /// Receives the batch whose loss was not finite, before train throws: to draw its step, say.
+  std::function<void(const Batch&)> non_finite = {};
   /// Receives what passes did, of the first step of each epoch.
   std::function<void(const std::string&)> explain = {};
 };

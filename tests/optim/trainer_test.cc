@@ -179,7 +179,15 @@ TEST(Train, ALossThatIsNotFiniteNamesTheOpAndItsLine) {
     before = bytes_of(p);
     return logits;
   };
-  const Error error = error_of([&] { train(model, parameters, sgd, examples, split, {}); });
+  int shown = 0;
+  TrainOptions options;
+  options.non_finite = [&](const Batch& batch) {
+    ++shown;
+    EXPECT_EQ(batch.inputs.size(0), batch.labels.size(0));
+    EXPECT_EQ(bytes_of(parameters), before);
+  };
+  const Error error = error_of([&] { train(model, parameters, sgd, examples, split, options); });
+  EXPECT_EQ(shown, 1);
   EXPECT_EQ(error.kind(), ErrorKind::kNonFinite);
   EXPECT_TRUE(holds(error.message(), "the loss of epoch 1 is not finite")) << error.what();
   EXPECT_TRUE(holds(error.message(), "log")) << error.what();

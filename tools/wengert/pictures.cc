@@ -17,6 +17,7 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const std::string& format, const std::string& title,
                       const StepPasses& passes) {
   Tape tape;
+  tape.detect_non_finite(true);  // so that the picture names the first bad op itself
   const Var inputs = batch.inputs;
   const Var logits = model.logits(parameters, inputs);
   Graph graph;

@@ -107,6 +107,11 @@ class Run {
       if (interrupted()) return;  // an epoch cut short is not recorded
       after_epoch(record);
     };
+    options.non_finite = [this](const optim::Batch& batch) {
+      clear_progress();
+      draw(batch, std::string(def_.name) + ", the step that failed");
+      std::fprintf(stderr, "wengert: that step is drawn in %s\n", path("graph.svg").c_str());
+    };
     options.explain = [this](const std::string& text) { say("passes:\n" + text); };
     return options;
   }
@@ -158,10 +163,12 @@ class Run {
     const auto& order = split.validation.empty() ? split.train : split.validation;
     const auto count =
         std::min<std::int64_t>(settings_.batch_size, static_cast<std::int64_t>(order.size()));
-    const optim::Batch batch = optim::gather_batch(examples, order, 0, count);
-    const std::string title = std::string(def_.name) + " after " +
-                              std::to_string(settings_.epochs) +
-                              (settings_.epochs == 1 ? " epoch" : " epochs");
+    draw(optim::gather_batch(examples, order, 0, count),
+         std::string(def_.name) + " after " + std::to_string(settings_.epochs) +
+             (settings_.epochs == 1 ? " epoch" : " epochs"));
+  }
+
+  void draw(const optim::Batch& batch, const std::string& title) {
     const auto drawn = [&](const char* format) {
       return draw_step(def_, parameters_, batch, GraphDirection::kBoth, format, title,
                        {&loss_passes_, &gradient_passes_});
