@@ -30,6 +30,7 @@ target_link_libraries(wengert PRIVATE absl::flat_hash_map absl::strings Threads:
                                       ${CMAKE_DL_LIBS} mvec m ZLIB::ZLIB
                                       nlohmann_json::nlohmann_json)
 
+wengert_precompile(wengert ${WENGERT_STANDARD_HEADERS})
 wengert_level_sources(wengert wengert_elementwise ${elementwise_sources})
 if(level_sources)
   wengert_level_sources(wengert wengert_level ${level_sources})
@@ -39,7 +40,7 @@ foreach(level IN LISTS WENGERT_LEVELS)
   file(GLOB own_sources CONFIGURE_DEPENDS ops/kernels/*_${level}.cc)
   foreach(source IN LISTS own_sources)
     target_sources(wengert PRIVATE ${source})
-    set_source_files_properties(${source} PROPERTIES
+    set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
       COMPILE_OPTIONS "$<IF:$<CONFIG:Debug>,-O1,-O3>;${WENGERT_LEVEL_FLAGS_${level}}")
   endforeach()
 endforeach()

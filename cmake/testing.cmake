@@ -14,3 +14,4 @@ set_target_properties(wengert_testing PROPERTIES EXPORT_NAME testing
                                                  POSITION_INDEPENDENT_CODE ON)
 target_compile_definitions(wengert_testing PRIVATE WENGERT_TESTS)
 target_link_libraries(wengert_testing PUBLIC wengert)
+wengert_precompile(wengert_testing ${WENGERT_STANDARD_HEADERS} <initializer_list> <sstream>)
