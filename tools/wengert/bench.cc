@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <memory>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -129,26 +130,21 @@ BenchRow compare(std::string name, std::string unit, double per, int repeats,
   return row;
 }
 
-void add_bench(CLI::App& program) {
-  CLI::App* command =
-      program.add_subcommand("bench", "Measure, beside hand-written floors in the same run");
+void add_bench(Program& program) {
+  Command command = program.command("bench", "Measure, beside hand-written floors in the same run");
   auto selection = std::make_shared<BenchSelection>();
   auto threads = std::make_shared<int>(1);
   auto json = std::make_shared<bool>(false);
   auto child = std::make_shared<bool>(false);
   auto seed = std::make_shared<std::uint64_t>(1);
-  command->add_option("NAME", selection->names,
-                      "rows or groups to run: record, backward, step, memory (the usual ones); "
-                      "gemm, derivatives, op (all ops) or op/tanh; any prefix of a row's name");
-  command->add_option("--threads", *threads, "threads of the library")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--seed", *seed, "accepted everywhere; the inputs here are fixed");
-  command->add_flag("--json", *json,
-                    "print a JSON list of {name, unit, median, p25, p75, floor_ratio}");
-  command->add_flag("--memory-child", *child, "")->group("");
-  command->footer("Example: wengert bench step gemm");
-  command->callback([=] {
+  command.option("NAME", selection->names,
+                 "rows or groups to run: record, backward, step, memory (the usual ones); "
+                 "gemm, derivatives, op (all ops) or op/tanh; any prefix of a row's name");
+  command.option("--threads", *threads, "threads of the library").between(1, 1024).shows_default();
+  command.option("--seed", *seed, "accepted everywhere; the inputs here are fixed");
+  command.flag("--json", *json, "print a JSON list of {name, unit, median, p25, p75, floor_ratio}");
+  command.flag("--memory-child", *child, "").hidden();
+  command.example("wengert bench step gemm").runs([=] {
     if (*child) {
       run_memory_child();
     } else {

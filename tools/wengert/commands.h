@@ -1,20 +1,20 @@
 #pragma once
 
-#include "CLI/CLI.hpp"
+#include "tools/wengert/arguments.h"
 
-// One function a command: it adds the command to the program with its options, help text and what
+// One function a command: it adds the command to the program with its arguments, help text and what
 // runs it. A command returns by itself on success and throws wengert::Error on failure.
 namespace wengert::tools {
 
 /// A failure that was already reported: the program exits with status 1.
 struct CommandFailed {};
 
-void add_train(CLI::App& program);
-void add_predict(CLI::App& program);
-void add_graph(CLI::App& program);
-void add_ops(CLI::App& program);
-void add_gradcheck(CLI::App& program);
-void add_bench(CLI::App& program);
-void add_version(CLI::App& program);
+void add_train(Program& program);
+void add_predict(Program& program);
+void add_graph(Program& program);
+void add_ops(Program& program);
+void add_gradcheck(Program& program);
+void add_bench(Program& program);
+void add_version(Program& program);
 
 }  // namespace wengert::tools

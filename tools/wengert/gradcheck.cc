@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <memory>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -81,19 +82,18 @@ void run(const Settings& settings) {
 
 }  // namespace
 
-void add_gradcheck(CLI::App& program) {
-  CLI::App* command = program.add_subcommand(
+void add_gradcheck(Program& program) {
+  Command command = program.command(
       "gradcheck", "Check every op's values and derivatives against references and differences");
   auto settings = std::make_shared<Settings>();
-  command->add_option("--op", settings->op, "only this op");
-  command->add_option("--sample", settings->sample, "only samples whose name contains this");
-  command->add_option("--order", settings->order, "highest derivative order checked")
-      ->check(CLI::Range(0, 3))
-      ->capture_default_str();
-  command->add_option("--seed", settings->seed, "accepted everywhere; the samples are fixed");
-  command->add_flag("--json", settings->json, "print a JSON list");
-  command->footer("Example: wengert gradcheck --op tanh --order 2");
-  command->callback([settings] { run(*settings); });
+  command.option("--op", settings->op, "only this op");
+  command.option("--sample", settings->sample, "only samples whose name contains this");
+  command.option("--order", settings->order, "highest derivative order checked")
+      .between(0, 3)
+      .shows_default();
+  command.option("--seed", settings->seed, "accepted everywhere; the samples are fixed");
+  command.flag("--json", settings->json, "print a JSON list");
+  command.example("wengert gradcheck --op tanh --order 2").runs([settings] { run(*settings); });
 }
 
 }  // namespace wengert::tools

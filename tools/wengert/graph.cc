@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
 
 #include "tools/wengert/commands.h"
 #include "tools/wengert/pictures.h"
@@ -76,25 +77,23 @@ void run(Settings settings) {
 
 }  // namespace
 
-void add_graph(CLI::App& program) {
-  CLI::App* command = program.add_subcommand(
+void add_graph(Program& program) {
+  Command command = program.command(
       "graph", "Draw one training step of a model: forward values, backward gradients, or both");
   auto settings = std::make_shared<Settings>();
-  command->add_option("MODEL", settings->model, "one of: " + model_names())->required();
-  auto* forward = command->add_flag("--forward", settings->forward, "only the forward graph");
-  command->add_flag("--backward", settings->backward, "only how gradients flow")->excludes(forward);
-  auto* format = command->add_option("--format", settings->format,
-                                     "dot, svg, png or json; default: by the output's ending");
+  command.option("MODEL", settings->model, "one of: " + model_names()).required();
+  const Argument forward = command.flag("--forward", settings->forward, "only the forward graph");
+  command.flag("--backward", settings->backward, "only how gradients flow").excludes(forward);
+  const Argument format = command.option("--format", settings->format,
+                                         "dot, svg, png or json; default: by the output's ending");
   command
-      ->add_flag_callback(
+      .flag(
           "--json", [settings] { settings->format = "json"; }, "the same as --format json")
-      ->excludes(format);
-  command->add_option("-o,--output", settings->output, "the file; standard output when left out");
-  command->add_option("--weights", settings->weights, "parameters from a checkpoint");
-  command->add_option("--seed", settings->seed, "of new parameters and inputs")
-      ->capture_default_str();
-  command->footer("Example: wengert graph sigmoid_mlp -o sigmoid.svg");
-  command->callback([settings] { run(*settings); });
+      .excludes(format);
+  command.option("-o,--output", settings->output, "the file; standard output when left out");
+  command.option("--weights", settings->weights, "parameters from a checkpoint");
+  command.option("--seed", settings->seed, "of new parameters and inputs").shows_default();
+  command.example("wengert graph sigmoid_mlp -o sigmoid.svg").runs([settings] { run(*settings); });
 }
 
 }  // namespace wengert::tools

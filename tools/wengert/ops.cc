@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <memory>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -125,14 +126,13 @@ void run(const std::string& name, bool json) {
 
 }  // namespace
 
-void add_ops(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("ops", "List the ops, or print the page of one");
+void add_ops(Program& program) {
+  Command command = program.command("ops", "List the ops, or print the page of one");
   auto name = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  command->add_option("NAME", *name, "an op's name; all when left out");
-  command->add_flag("--json", *json, "print JSON: a list, or one object");
-  command->footer("Example: wengert ops matmul");
-  command->callback([name, json] { run(*name, *json); });
+  command.option("NAME", *name, "an op's name; all when left out");
+  command.flag("--json", *json, "print JSON: a list, or one object");
+  command.example("wengert ops matmul").runs([name, json] { run(*name, *json); });
 }
 
 }  // namespace wengert::tools

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdio>
+#include <memory>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -121,23 +122,20 @@ void run(const Settings& settings) {
 
 }  // namespace
 
-void add_predict(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("predict", "Classify images with a trained network");
+void add_predict(Program& program) {
+  Command command = program.command("predict", "Classify images with a trained network");
   auto s = std::make_shared<Settings>();
-  command->add_option("--model", s->model, "a checkpoint (safetensors)")->required();
-  auto* images = command->add_option("--images", s->images, "an IDX file of images");
-  command->add_option("--data", s->data, "folder of Fashion-MNIST; its test images are the default")
-      ->excludes(images);
-  command->add_option("--first", s->first, "first image")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--count", s->count, "how many")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--seed", s->seed, "accepted everywhere; nothing is random here");
-  command->add_flag("--json", s->json, "print a JSON list");
-  command->footer("Example: wengert predict --model run1/model.safetensors --count 5");
-  command->callback([s] { run(*s); });
+  command.option("--model", s->model, "a checkpoint (safetensors)").required();
+  const Argument images = command.option("--images", s->images, "an IDX file of images");
+  command.option("--data", s->data, "folder of Fashion-MNIST; its test images are the default")
+      .excludes(images);
+  command.option("--first", s->first, "first image").not_negative().shows_default();
+  command.option("--count", s->count, "how many").between(1, 1000000).shows_default();
+  command.option("--seed", s->seed, "accepted everywhere; nothing is random here");
+  command.flag("--json", s->json, "print a JSON list");
+  command.example("wengert predict --model run1/model.safetensors --count 5").runs([s] {
+    run(*s);
+  });
 }
 
 }  // namespace wengert::tools

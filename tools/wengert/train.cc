@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdio>
+#include <memory>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -224,47 +225,38 @@ class Run {
 
 }  // namespace
 
-void add_train(CLI::App& program) {
-  CLI::App* command = program.add_subcommand(
-      "train",
-      "Train a network on Fashion-MNIST; leaves model.safetensors, metrics.jsonl, "
-      "curves.svg and graph.svg");
+void add_train(Program& program) {
+  Command command =
+      program.command("train",
+                      "Train a network on Fashion-MNIST; leaves model.safetensors, metrics.jsonl, "
+                      "curves.svg and graph.svg");
   auto s = std::make_shared<Settings>();
-  command->add_option("MODEL", s->model, "one of: " + model_names())->required();
-  command->add_option("--data", s->data,
-                      "folder of the IDX files, plain or gzipped; default: $WENGERT_DATA, then "
-                      "/usr/share/datasets/fashion-mnist");
-  command->add_option("--out", s->out, "folder for the results")->capture_default_str();
-  command->add_option("--epochs", s->epochs)->check(CLI::Range(1, 100000))->capture_default_str();
-  command->add_option("--batch", s->batch_size, "examples a step")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  command->add_option("--optimizer", s->optimizer, "sgd, momentum, nesterov or adam")
-      ->capture_default_str();
-  command->add_option("--rate", s->rate, "learning rate; 0: the optimizer's usual one");
+  command.option("MODEL", s->model, "one of: " + model_names()).required();
+  command.option("--data", s->data,
+                 "folder of the IDX files, plain or gzipped; default: $WENGERT_DATA, then "
+                 "/usr/share/datasets/fashion-mnist");
+  command.option("--out", s->out, "folder for the results").shows_default();
+  command.option("--epochs", s->epochs, "").between(1, 100000).shows_default();
+  command.option("--batch", s->batch_size, "examples a step").between(1, 1000000).shows_default();
+  command.option("--optimizer", s->optimizer, "sgd, momentum, nesterov or adam").shows_default();
+  command.option("--rate", s->rate, "learning rate; 0: the optimizer's usual one");
   command
-      ->add_option("--final-rate", s->final_rate_share,
-                   "the rate falls linearly to this share of itself")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--validation", s->validation, "training examples held out for validation")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str();
-  command->add_option("--seed", s->seed, "same seed, same bytes of weights and metrics")
-      ->capture_default_str();
-  command->add_option("--threads", s->threads, "0: as many as the machine has")
-      ->check(CLI::Range(0, 1024));
-  command->add_flag("--json", s->json,
-                    "print the last line of metrics as JSON; the log goes to "
-                    "standard error");
-  command->footer("Example: wengert train mlp --out run1 --seed 3");
-  command->callback([s] {
+      .option("--final-rate", s->final_rate_share,
+              "the rate falls linearly to this share of itself")
+      .between(0.0, 1.0)
+      .shows_default();
+  command.option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²").not_negative().shows_default();
+  command.option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
+      .not_negative()
+      .shows_default();
+  command.option("--validation", s->validation, "training examples held out for validation")
+      .between(0, 1000000)
+      .shows_default();
+  command.option("--seed", s->seed, "same seed, same bytes of weights and metrics").shows_default();
+  command.option("--threads", s->threads, "0: as many as the machine has").between(0, 1024);
+  command.flag("--json", s->json,
+               "print the last line of metrics as JSON; the log goes to standard error");
+  command.example("wengert train mlp --out run1 --seed 3").runs([s] {
     kernels::set_thread_count(s->threads);
     Run(*s).execute();
   });

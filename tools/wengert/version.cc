@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <memory>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -8,14 +9,12 @@
 
 namespace wengert::tools {
 
-void add_version(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("version",
-                                             "Print the version, the CPU level in use "
-                                             "and the number of threads");
+void add_version(Program& program) {
+  Command command = program.command(
+      "version", "Print the version, the CPU level in use and the number of threads");
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "print JSON");
-  command->footer("Example: wengert version --json");
-  command->callback([json] {
+  command.flag("--json", *json, "print JSON");
+  command.example("wengert version --json").runs([json] {
     const auto ops = static_cast<int>(registered_ops().size());
     const char* level = kernels::cpu_level_name(kernels::cpu_level());
     if (*json) {

@@ -1,0 +1,128 @@
+#include "tools/wengert/arguments.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "CLI/CLI.hpp"
+#include "wengert/graph/text.h"
+
+namespace wengert::tools {
+
+Argument& Argument::required() {
+  option_->required();
+  return *this;
+}
+
+Argument& Argument::shows_default() {
+  option_->capture_default_str();
+  return *this;
+}
+
+Argument& Argument::between(int low, int high) {
+  option_->check(CLI::Range(low, high));
+  return *this;
+}
+
+Argument& Argument::between(double low, double high) {
+  option_->check(CLI::Range(low, high));
+  return *this;
+}
+
+Argument& Argument::not_negative() {
+  option_->check(CLI::NonNegativeNumber);
+  return *this;
+}
+
+Argument& Argument::excludes(const Argument& other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+Argument& Argument::hidden() {
+  option_->group("");
+  return *this;
+}
+
+Argument Command::option(const std::string& name, std::string& to, const std::string& help) {
+  return Argument(*app_->add_option(name, to, help));
+}
+
+Argument Command::option(const std::string& name, std::vector<std::string>& to,
+                         const std::string& help) {
+  return Argument(*app_->add_option(name, to, help));
+}
+
+Argument Command::option(const std::string& name, int& to, const std::string& help) {
+  return Argument(*app_->add_option(name, to, help));
+}
+
+Argument Command::option(const std::string& name, std::int64_t& to, const std::string& help) {
+  return Argument(*app_->add_option(name, to, help));
+}
+
+Argument Command::option(const std::string& name, std::uint64_t& to, const std::string& help) {
+  return Argument(*app_->add_option(name, to, help));
+}
+
+Argument Command::option(const std::string& name, double& to, const std::string& help) {
+  return Argument(*app_->add_option(name, to, help));
+}
+
+Argument Command::flag(const std::string& name, bool& to, const std::string& help) {
+  return Argument(*app_->add_flag(name, to, help));
+}
+
+Argument Command::flag(const std::string& name, std::function<void()> given,
+                       const std::string& help) {
+  return Argument(*app_->add_flag_callback(name, std::move(given), help));
+}
+
+Command& Command::example(const std::string& line) {
+  app_->footer("Example: " + line);
+  return *this;
+}
+
+Command& Command::runs(std::function<void()> body) {
+  app_->callback(std::move(body));
+  return *this;
+}
+
+Program::Program(const std::string& description, const std::string& footer,
+                 const std::string& version)
+    : app_(new CLI::App(description)) {
+  app_->require_subcommand(1);
+  app_->footer(footer);
+  app_->set_version_flag("--version", version);
+}
+
+Program::~Program() { delete app_; }
+
+Command Program::command(const std::string& name, const std::string& help) {
+  return Command(*app_->add_subcommand(name, help));
+}
+
+int Program::run(int argc, const char* const* argv) {
+  const bool names_command = argc > 1 && argv[1][0] != '-';
+  // The parser alone would only say that some command is missing.
+  std::vector<std::string> names;
+  for (const CLI::App* command : app_->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  if (names_command && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+    const std::string close = closest(argv[1], names);
+    std::fprintf(stderr, "wengert: there is no command '%s'; %s\n", argv[1],
+                 close.empty() ? "see wengert --help" : ("did you mean '" + close + "'?").c_str());
+    return 2;
+  }
+  try {
+    app_->parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app_->exit(e);  // help and version
+    const std::string command = names_command ? std::string(argv[1]) + " " : "";
+    std::fprintf(stderr, "wengert: %s; see wengert %s--help\n", e.what(), command.c_str());
+    return 2;
+  }
+}
+
+}  // namespace wengert::tools
