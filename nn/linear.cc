@@ -3,6 +3,7 @@
 #include <string>
 
 #include "wengert/graph/tape.h"
+#include "wengert/ops/ops.h"
 
 namespace wengert {
 namespace {

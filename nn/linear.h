@@ -8,7 +8,6 @@
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/var.h"
 #include "wengert/nn/initializers.h"
-#include "wengert/ops/ops.h"
 
 namespace wengert {
 

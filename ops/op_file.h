@@ -11,6 +11,7 @@
 #include "wengert/ops/ops.h"
 #include "wengert/ops/records.h"
 #elif defined(WENGERT_TESTS)
+#include "wengert/ops/ops.h"
 #include "wengert/ops/testing.h"
 #else
 #error "compile this file through the build: it needs WENGERT_RECORDS or WENGERT_TESTS"

@@ -4,6 +4,7 @@
 #include <functional>
 #include <initializer_list>
 #include <limits>
+#include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +12,7 @@
 
 #include "wengert/graph/error.h"
 #include "wengert/graph/tensor.h"
-#include "wengert/ops/ops.h"
+#include "wengert/graph/var.h"
 
 // What an op's file says for the tests: a reference in textbook form, samples, values at special
 // points and rejected inputs. testing/check_op.h runs every sample through every property. This

@@ -4,6 +4,7 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
+#include "wengert/ops/ops.h"
 #include "wengert/testing/checker.h"
 
 namespace wengert::testing {

@@ -96,6 +96,8 @@ Var clip(const Var& x, double low, double high, std::source_location where) {
 #endif
 
 #ifdef WENGERT_TESTS
+#include "wengert/ops/ops.h"
+
 namespace {
 
 wengert::Var clip_to_two(const wengert::Var& x, std::source_location where) {

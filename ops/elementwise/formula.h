@@ -21,12 +21,20 @@
 #elif defined(WENGERT_RECORDS)
 #include "wengert/ops/elementwise/levels.h"
 #elif defined(WENGERT_TESTS)
+#include "wengert/graph/api.h"
 #include "wengert/ops/testing.h"
 #define WENGERT_FORMULAS namespace wengert::ops::formulas
-#define WENGERT_UNARY(name, Formula, dtypes)
-#define WENGERT_BINARY(name, Formula, dtypes)
-#define WENGERT_PREDICATE1(name, Formula, dtypes)
-#define WENGERT_PREDICATE2(name, Formula, dtypes)
+// The file's own ops are all that its tests call: without ops.h a new op elsewhere leaves them be.
+#define WENGERT_UNARY(name, Formula, dtypes)                \
+  namespace wengert {                                       \
+  WENGERT_API Var name(const Var& x, std::source_location); \
+  }
+#define WENGERT_BINARY(name, Formula, dtypes)                             \
+  namespace wengert {                                                     \
+  WENGERT_API Var name(const Var& a, const Var& b, std::source_location); \
+  }
+#define WENGERT_PREDICATE1(name, Formula, dtypes) WENGERT_UNARY(name, Formula, dtypes)
+#define WENGERT_PREDICATE2(name, Formula, dtypes) WENGERT_BINARY(name, Formula, dtypes)
 #else
 #error \
     "compile this file through the build: it needs WENGERT_LEVEL, WENGERT_RECORDS or WENGERT_TESTS"

@@ -75,6 +75,8 @@ constinit const OpDef logical_not_op =
 #endif
 
 #ifdef WENGERT_TESTS
+#include "wengert/ops/ops.h"
+
 namespace {
 
 using wengert::testing::OpTests;

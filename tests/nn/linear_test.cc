@@ -9,6 +9,7 @@
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/tape.h"
 #include "wengert/nn/models.h"
+#include "wengert/ops/ops.h"
 
 namespace wengert {
 namespace {

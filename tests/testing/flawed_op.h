@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wengert/ops/ops.h"
 #include "wengert/ops/testing.h"
 
 // An op of a program's own, y = x³, that can be broken in one way at a time.

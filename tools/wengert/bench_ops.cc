@@ -2,6 +2,7 @@
 #include "tools/wengert/bench.h"
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/tape.h"
+#include "wengert/ops/ops.h"
 #include "wengert/ops/testing.h"
 
 // One row an op: its largest sample, forward and, where it has one, backward.
