@@ -546,23 +546,4 @@ std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* co
   return {inferred.outputs().begin(), inferred.outputs().end()};
 }
 
-Fans fans_of(const OpDef& op, DType dtype, std::span<const Shape> shapes, int input,
-             const void* attributes, std::source_location where) {
-  const detail::CallSite site(where);
-  if (op.fans == nullptr) {
-    throw Error(ErrorKind::kValue, std::string(op.name), "this op states no fans for its inputs",
-                "use an initializer that needs none: normal, uniform, constant");
-  }
-  std::vector<Var> held;  // headers without data: only sizes are looked at
-  std::vector<Value*> values;
-  for (const Shape& shape : shapes) {
-    Value* value = detail::take_header(dtype, shape.size(), false);
-    value->counts = Value::kHandle;
-    for (int d = 0; d < shape.size(); ++d) value->sizes()[d] = shape[d];
-    held.push_back(Var::take(value));
-    values.push_back(value);
-  }
-  return op.fans(OpCall(op, values, attributes, where), input);
-}
-
 }  // namespace wengert

@@ -1,5 +1,8 @@
 #include "wengert/graph/op.h"
 
+#include <cstddef>
+
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
 
 namespace wengert {
@@ -65,6 +68,35 @@ Strides InferContext::strides(int i) const {
   return value->has(detail::Value::kStrided)
              ? Strides(std::span<const std::int64_t>(value->strides(), value->rank))
              : dense_strides(shape(i));
+}
+
+Fans fans_of(const OpDef& op, DType dtype, std::span<const Shape> shapes, int input,
+             const void* attributes, std::source_location where) {
+  const detail::CallSite site(where);
+  if (op.fans == nullptr) {
+    throw Error(ErrorKind::kValue, std::string(op.name), "this op states no fans for its inputs",
+                "use an initializer that needs none: normal, uniform, constant");
+  }
+  constexpr std::size_t kMost = 8;
+  if (shapes.size() > kMost) {
+    throw Error(ErrorKind::kValue, std::string(op.name),
+                "fans of " + std::to_string(shapes.size()) + " operands", "at most 8");
+  }
+  // Headers without data, on the stack: only sizes are looked at, and every layer asks.
+  struct Header {
+    detail::Value value;
+    std::int64_t sizes[kMaxRank];
+  } headers[kMost];
+  static_assert(offsetof(Header, sizes) == sizeof(detail::Value));
+  detail::Value* values[kMost];
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    headers[i].value = {};
+    headers[i].value.dtype = dtype;
+    headers[i].value.rank = static_cast<std::uint8_t>(shapes[i].size());
+    for (int d = 0; d < shapes[i].size(); ++d) headers[i].sizes[d] = shapes[i][d];
+    values[i] = &headers[i].value;
+  }
+  return op.fans(OpCall(op, {values, shapes.size()}, attributes, where), input);
 }
 
 }  // namespace wengert

@@ -1,31 +1,63 @@
 #include "wengert/graph/parameter.h"
 
-#include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <deque>
 #include <mutex>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "wengert/graph/call_site.h"
+#include "wengert/graph/scope_table.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/graph/thread_state.h"
 
 namespace wengert {
 
+using detail::ScopedName;
+
+namespace {
+
+struct NameHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view name) const {
+    return absl::Hash<std::uint64_t>()(detail::hash_text(detail::kEmptyTextHash, name));
+  }
+  std::size_t operator()(const Parameter* parameter) const { return (*this)(parameter->name()); }
+  std::size_t operator()(const ScopedName& name) const {
+    return absl::Hash<std::uint64_t>()(name.hash());
+  }
+};
+
+struct SameName {
+  using is_transparent = void;
+  bool operator()(const Parameter* a, const Parameter* b) const { return a->name() == b->name(); }
+  bool operator()(const Parameter* a, std::string_view b) const { return a->name() == b; }
+  bool operator()(const Parameter* a, const ScopedName& b) const { return b.is(a->name()); }
+};
+
+bool same_bits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+}  // namespace
+
 struct ParameterSet::Members {
   mutable std::mutex mutex;
   std::deque<Parameter> parameters;  // stable addresses
-  absl::flat_hash_map<std::string, Parameter*> by_name;
+  absl::flat_hash_set<Parameter*, NameHash, SameName> by_name;
 
-  Parameter* find(std::string_view name) const {
-    const auto it = by_name.find(absl::string_view(name.data(), name.size()));
-    return it == by_name.end() ? nullptr : it->second;
+  template <class Name>
+  Parameter* find(const Name& name) const {
+    const auto it = by_name.find(name);
+    return it == by_name.end() ? nullptr : *it;
   }
-  Parameter& insert(std::string name, Tensor value, std::string initializer) {
-    parameters.emplace_back(name, std::move(value), std::move(initializer));
-    by_name.emplace(std::move(name), &parameters.back());
-    return parameters.back();
+  template <class... Rest>
+  Parameter& insert(std::string name, Tensor value, const Rest&... rest) {
+    by_name.reserve(parameters.size() + 1);
+    Parameter& made = parameters.emplace_back(std::move(name), std::move(value), rest...);
+    by_name.insert(&made);
+    return made;
   }
   [[noreturn]] void fail_unknown(std::string_view name) const {
     std::vector<std::string> names;
@@ -50,35 +82,62 @@ ParameterSet::ParameterSet(std::uint64_t seed)
     : seed_(seed), members_(std::make_unique<Members>()) {}
 ParameterSet::~ParameterSet() = default;
 
+Parameter::Parameter(std::string name, Tensor value, const Initializer& initializer,
+                     const Fans& fans)
+    : name_(std::move(name)),
+      value_(std::move(value)),
+      initializer_name_(initializer.name),
+      numbers_{initializer.first, initializer.second},
+      fans_(fans),
+      loaded_(false) {}
+
+std::string Parameter::initializer() const {
+  return loaded_ ? "" : Initializer{initializer_name_, numbers_[0], numbers_[1]}.describe(fans_);
+}
+
+bool Parameter::fits(const Initializer& initializer, const Fans& fans) const {
+  return loaded_ ||
+         (initializer_name_ == initializer.name && same_bits(numbers_[0], initializer.first) &&
+          same_bits(numbers_[1], initializer.second) && fans_.fan_in == fans.fan_in &&
+          fans_.fan_out == fans.fan_out);
+}
+
+namespace {
+
+/// Says why a known parameter cannot be used like this, if so.
+void check_use(const Parameter& known, DType dtype, const Shape& shape,
+               const Initializer& initializer, const Fans& fans) {
+  const Tensor& value = known.value();
+  if (value.dtype() != dtype || !(value.shape() == shape)) [[unlikely]] {
+    throw Error(ErrorKind::kParameter, "ParameterSet",
+                "parameter '" + known.name() + "' is " + to_string(value.dtype(), value.shape()) +
+                    ", used here as " + to_string(dtype, shape),
+                "give it another name, or the same sizes to share it");
+  }
+  if (!known.fits(initializer, fans)) [[unlikely]] {
+    throw Error(ErrorKind::kParameter, "ParameterSet",
+                "parameter '" + known.name() + "' was initialized by " + known.initializer() +
+                    ", used here with " + initializer.describe(fans),
+                "share it under one initializer, or give it another name");
+  }
+}
+
+}  // namespace
+
 Parameter& ParameterSet::declare(std::string_view name, DType dtype, const Shape& shape,
                                  const Initializer& initializer, const Fans& fans,
                                  std::source_location where) {
   const detail::CallSite site(where);
-  std::string full = Scope::path();
-  if (!full.empty()) full += "/";
-  full += name;
-  const std::string description = initializer.describe(fans);
+  const ScopedName scoped(name);
   std::lock_guard lock(members_->mutex);
-  if (Parameter* known = members_->find(full)) {
-    const Tensor& value = known->value();
-    if (value.dtype() != dtype || !(value.shape() == shape)) {
-      throw Error(ErrorKind::kParameter, "ParameterSet",
-                  "parameter '" + full + "' is " + to_string(value.dtype(), value.shape()) +
-                      ", used here as " + to_string(dtype, shape),
-                  "give it another name, or the same sizes to share it");
-    }
-    // Loaded values carry no initializer and fit any.
-    if (!known->initializer().empty() && known->initializer() != description) {
-      throw Error(ErrorKind::kParameter, "ParameterSet",
-                  "parameter '" + full + "' was initialized by " + known->initializer() +
-                      ", used here with " + description,
-                  "share it under one initializer, or give it another name");
-    }
+  if (Parameter* known = members_->find(scoped)) {
+    check_use(*known, dtype, shape, initializer, fans);
     return *known;
   }
+  std::string full = scoped.str();
   Tensor value = Tensor::empty(dtype, shape);
   initializer.fill(initializer, seed_, full, fans, value);
-  return members_->insert(std::move(full), std::move(value), description);
+  return members_->insert(std::move(full), std::move(value), initializer, fans);
 }
 
 Parameter& ParameterSet::add(std::string name, Tensor value, std::source_location where) {
@@ -93,7 +152,7 @@ Parameter& ParameterSet::add(std::string name, Tensor value, std::source_locatio
   const detail::Storage* storage = value.storage();
   const bool own = storage != nullptr && !storage->adopted &&
                    storage->refs.load(std::memory_order_acquire) == 1 && value.is_dense();
-  return members_->insert(std::move(name), own ? std::move(value) : value.clone(), {});
+  return members_->insert(std::move(name), own ? std::move(value) : value.clone());
 }
 
 Parameter& ParameterSet::at(std::string_view name, std::source_location where) {

@@ -14,29 +14,6 @@
 
 namespace wengert {
 
-/// A trained tensor with a stable name such as `encoder/fc1/weight`.
-class WENGERT_API Parameter {
- public:
-  Parameter(std::string name, Tensor value, std::string initializer)
-      : name_(std::move(name)), value_(std::move(value)), initializer_(std::move(initializer)) {}
-  const std::string& name() const { return name_; }
-  /// Shares the memory that optimizers write into: keep a clone() to remember a value.
-  const Tensor& value() const { return value_; }
-  /// Access for optimizers and loaders; write through a WriteGuard.
-  Tensor& mutable_value() { return value_; }
-  /// How it was first filled: "he_normal(fan_in=784)".
-  const std::string& initializer() const { return initializer_; }
-  /// A frozen parameter enters graphs as a constant.
-  bool trainable() const { return trainable_; }
-  void set_trainable(bool on) { trainable_ = on; }
-
- private:
-  std::string name_;
-  Tensor value_;
-  std::string initializer_;
-  bool trainable_ = true;
-};
-
 /// How to fill a new parameter: a formula with up to two numbers. nn/initializers.h makes them.
 struct Initializer {
   std::string_view name;  ///< "he_normal", "constant", …
@@ -48,6 +25,35 @@ struct Initializer {
 
   /// "he_normal(0, 0; fan_in=784, fan_out=300)"
   WENGERT_API std::string describe(const Fans& fans) const;
+};
+
+/// A trained tensor with a stable name such as `encoder/fc1/weight`.
+class WENGERT_API Parameter {
+ public:
+  /// A loaded value: it carries no initializer.
+  Parameter(std::string name, Tensor value) : name_(std::move(name)), value_(std::move(value)) {}
+  Parameter(std::string name, Tensor value, const Initializer& initializer, const Fans& fans);
+  const std::string& name() const { return name_; }
+  /// Shares the memory that optimizers write into: keep a clone() to remember a value.
+  const Tensor& value() const { return value_; }
+  /// Access for optimizers and loaders; write through a WriteGuard.
+  Tensor& mutable_value() { return value_; }
+  /// How it was first filled: "he_normal(0, 0; fan_in=784, fan_out=300)"; empty if it was loaded.
+  std::string initializer() const;
+  /// Whether a use under this initializer means the same parameter: what was loaded fits any.
+  bool fits(const Initializer& initializer, const Fans& fans) const;
+  /// A frozen parameter enters graphs as a constant.
+  bool trainable() const { return trainable_; }
+  void set_trainable(bool on) { trainable_ = on; }
+
+ private:
+  std::string name_;
+  Tensor value_;
+  std::string initializer_name_;
+  double numbers_[2] = {0, 0};
+  Fans fans_;
+  bool loaded_ = true;
+  bool trainable_ = true;
 };
 
 /// Named parameters with one seed. Parameters are created on first use by name; using a name

@@ -1,38 +1,39 @@
 #include <cctype>
 #include <string>
-#include <vector>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/scope_table.h"
 #include "wengert/graph/tape.h"
-#include "wengert/graph/thread_state.h"
 
 namespace wengert {
 namespace detail {
+namespace {
 
-/// The scopes a thread ever opened, each once: entry 0 is the top. Nodes keep an index.
-struct ScopeTable {
-  struct Entry {
-    std::uint32_t parent;
-    std::string name;
-    std::vector<std::uint32_t> children;
-  };
-  std::vector<Entry> entries{{0, "", {}}};
-
-  std::uint32_t child(std::uint32_t parent, std::string_view name) {
-    for (std::uint32_t id : entries[parent].children) {
-      if (entries[id].name == name) return id;
+/// A scope that this thread opens for the first time.
+std::uint32_t add_scope(ScopeTable& table, std::uint32_t parent, std::string_view name,
+                        std::uint64_t hash) {
+  if (name.empty()) throw Error(ErrorKind::kValue, "Scope", "the name is empty");
+  for (const char c : name) {
+    if (std::iscntrl(static_cast<unsigned char>(c))) {
+      throw Error(ErrorKind::kValue, "Scope", "the name holds a control character");
     }
-    const auto id = static_cast<std::uint32_t>(entries.size());
-    if (id >= (1u << 24)) {
-      throw Error(ErrorKind::kValue, "Scope", "more than 16 million different scope names",
-                  "reuse names, do not number them by step");
-    }
-    entries.push_back({parent, std::string(name), {}});
-    entries[parent].children.push_back(id);
-    return id;
   }
-};
+  const auto id = static_cast<std::uint32_t>(table.entries.size());
+  if (id >= (1u << 24)) {
+    throw Error(ErrorKind::kValue, "Scope", "more than 16 million different scope names",
+                "reuse names, do not number them by step");
+  }
+  table.entries.push_back({parent, ScopeTable::kNone, hash, std::string(name)});
+  const auto [known, fresh] = table.by_hash.try_emplace(hash, id);
+  if (!fresh) {
+    table.entries.back().next_of_hash = known->second;
+    known->second = id;
+  }
+  return id;
+}
+
+}  // namespace
 
 void retire_scopes() noexcept {
   delete t_state.scopes;
@@ -46,22 +47,24 @@ std::string scope_path(std::uint32_t scope) {
   return outer.empty() ? entry.name : outer + "/" + entry.name;
 }
 
+std::string ScopedName::scope_path() { return detail::scope_path(t_state.scope); }
+
 }  // namespace detail
 
 Scope::Scope(std::string_view name, std::source_location where) : outer_(detail::t_state.scope) {
   const detail::CallSite site(where);
-  if (name.empty()) throw Error(ErrorKind::kValue, "Scope", "the name is empty");
-  for (unsigned char c : name) {
-    if (std::iscntrl(c)) {
-      throw Error(ErrorKind::kValue, "Scope", "the name holds a control character");
-    }
-  }
   detail::ThreadState& state = detail::t_state;
   if (state.scopes == nullptr) {
     detail::register_thread();
     state.scopes = new detail::ScopeTable;
   }
-  state.scope = state.scopes->child(state.scope, name);
+  const std::uint64_t hash =
+      detail::hash_text(detail::hash_text(state.scopes->entries[outer_].hash, name), "/");
+  std::uint32_t id = state.scopes->find(outer_, name, hash);
+  if (id == detail::ScopeTable::kNone) {
+    id = detail::add_scope(*state.scopes, outer_, name, hash);
+  }
+  state.scope = id;
 }
 
 Scope::~Scope() { detail::t_state.scope = outer_; }

@@ -252,14 +252,15 @@ Var Tape::use(Parameter& parameter, std::source_location where) {
   Value* outputs[] = {leaf.get()};
   const std::uint32_t id =
       append(detail::parameter_op, {}, nullptr, outputs, detail::kSavedOutputs, where);
+  node(id).attributes = &parameter;  // what the leaf stands for; its record has no attributes
   memory_->leaf_of[&parameter] = id;
-  memory_->parameter_of[id] = &parameter;
   return leaf;
 }
 
 const Parameter* Tape::parameter(std::uint32_t id) const {
-  const auto it = memory_->parameter_of.find(id);
-  return it == memory_->parameter_of.end() ? nullptr : it->second;
+  const Node& leaf = node(id);
+  return leaf.op == &detail::parameter_op ? static_cast<const Parameter*>(leaf.attributes)
+                                          : nullptr;
 }
 
 Var Tape::var(std::uint32_t id, std::source_location where) const {

@@ -66,7 +66,6 @@ void TapeMemory::clear() {
   used = 0;
   names.erase(names.begin(), names.end());
   leaf_of.erase(leaf_of.begin(), leaf_of.end());
-  parameter_of.erase(parameter_of.begin(), parameter_of.end());
   alias_of.erase(alias_of.begin(), alias_of.end());
 }
 

@@ -21,7 +21,6 @@ struct TapeMemory final : Arena {
   std::size_t used = 0;                  ///< bytes used in it
   absl::flat_hash_map<std::uint32_t, std::string> names;
   absl::flat_hash_map<const Parameter*, std::uint32_t> leaf_of;
-  absl::flat_hash_map<std::uint32_t, const Parameter*> parameter_of;
   /// Leaves that an enclosing tape holds too, by that tape's value.
   absl::flat_hash_map<const Value*, std::uint32_t> alias_of;
 

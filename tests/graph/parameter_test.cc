@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <thread>
 
 #include "tests/graph/errors.h"
@@ -51,6 +52,49 @@ TEST(ParameterSet, ConflictsAreErrors) {
   }
   EXPECT_ERROR(set.add("w", Tensor::scalar(1.0)), kParameter, "parameter 'w' exists already");
   EXPECT_ERROR(set.add("", Tensor::scalar(1.0)), kParameter, "a parameter needs a name");
+}
+
+TEST(ParameterSet, ANameIsItsTextHoweverScopesPutItTogether) {
+  ParameterSet set;
+  const auto declare = [&](std::string_view name) {
+    return &set.declare(name, DType::kFloat32, {1}, filled_with(1), {});
+  };
+  const Parameter* whole = declare("a/b/c");
+  {
+    const Scope a("a");
+    EXPECT_EQ(declare("b/c"), whole);
+    const Scope b("b");
+    EXPECT_EQ(declare("c"), whole);
+    EXPECT_NE(declare("a/b/c"), whole);
+  }
+  {
+    const Scope ab("a/b");
+    EXPECT_EQ(declare("c"), whole);
+    EXPECT_NE(declare("b/c"), whole);
+  }
+  const Scope other("xa");
+  const Scope b("b");
+  EXPECT_NE(declare("c"), whole);
+  EXPECT_EQ(set.size(), 4u);
+  EXPECT_EQ(set.find("a/b/c"), whole);
+  EXPECT_NE(set.find("a/b/a/b/c"), nullptr);
+  EXPECT_NE(set.find("a/b/b/c"), nullptr);
+  EXPECT_NE(set.find("xa/b/c"), nullptr);
+}
+
+TEST(ParameterSet, InitializersAreComparedToTheLastBit) {
+  ParameterSet set;
+  set.declare("w", DType::kFloat32, {1}, filled_with(0.1), {2, 3});
+  set.declare("w", DType::kFloat32, {1}, filled_with(0.1), {2, 3});
+  EXPECT_THROW(
+      set.declare("w", DType::kFloat32, {1}, filled_with(std::nextafter(0.1, 1.0)), {2, 3}), Error);
+  EXPECT_THROW(set.declare("w", DType::kFloat32, {1}, filled_with(0.1), {2, 4}), Error);
+  EXPECT_THROW(set.declare("w", DType::kFloat32, {1}, filled_with(0.1), {1, 3}), Error);
+  Initializer renamed = filled_with(0.1);
+  renamed.name = "other";
+  EXPECT_THROW(set.declare("w", DType::kFloat32, {1}, renamed, {2, 3}), Error);
+  set.add("loaded", Tensor::zeros(DType::kFloat32, {1}));
+  EXPECT_EQ(set.declare("loaded", DType::kFloat32, {1}, renamed, {2, 3}).initializer(), "");
 }
 
 TEST(ParameterSet, UnknownNamesSuggestTheClosest) {

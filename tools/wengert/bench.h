@@ -36,6 +36,7 @@ BenchRow compare(std::string name, std::string unit, double per, int repeats,
                  const std::function<void()>& subject, const std::function<void()>& floor = {});
 
 void bench_chains(const BenchSelection& selection, std::vector<BenchRow>& rows);
+void bench_layers(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_memory(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_gemm(const BenchSelection& selection, std::vector<BenchRow>& rows);
