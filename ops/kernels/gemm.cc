@@ -33,13 +33,13 @@ double flops(std::int64_t m, std::int64_t n, std::int64_t k) {
   return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 }
 
-// Below 4 MFLOP a second thread gains nothing; a piece has 2 MFLOP at least.
+// Below 3 MFLOP a second thread gains nothing; a piece has 1.5 MFLOP at least, 2 of larger work.
 Split choose_split(std::int64_t m, std::int64_t n, std::int64_t k) {
   // A matrix times a vector waits for memory: 1 MiB of matrix is worth 4 MFLOP of a product.
   const double work = flops(m, n, k) * (m == 1 ? 8 : 1);
-  if (work < 4e6) return {1, 1};
+  if (work < 3e6) return {1, 1};
   const auto wanted =
-      static_cast<std::int64_t>(std::min(work / 2e6, static_cast<double>(kMaxPieces)));
+      static_cast<std::int64_t>(std::clamp(work / 2e6, 2.0, static_cast<double>(kMaxPieces)));
   const std::int64_t rows = std::min(ceil_div(m, 252), wanted);
   // A few rows read B once, in long stretches. Large pieces repay what their neighbours read too.
   const std::int64_t least_columns = m <= 4      ? 32 * kColumnUnit

@@ -20,9 +20,9 @@ namespace wengert::kernels {
 /// |error| <= (k + 2)·eps·(|op(A)|·|op(B)| + |C|) with eps half a unit in the last place; the
 /// baseline level rounds each product too.
 ///
-/// Products above 4 MFLOP run on several threads (see parallel_for). Throws std::bad_alloc when
-/// there is no memory for packed copies: at most 1.5 MiB a thread, which it keeps, and for n <= 4
-/// one copy of B and C.
+/// Products of 3 MFLOP and more run on several threads (see parallel_for). Throws std::bad_alloc
+/// when there is no memory for packed copies: at most 1.5 MiB a thread, which it keeps, and for
+/// n <= 4 one copy of B and C.
 WENGERT_API void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n,
                       std::int64_t k, const float* a, std::int64_t lda, const float* b,
                       std::int64_t ldb, float beta, float* c, std::int64_t ldc);

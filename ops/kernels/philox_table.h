@@ -1,5 +1,7 @@
 #pragma once
 
+// Private to the library.
+
 #include <cstdint>
 
 // What one CPU level provides for random numbers. Included by code compiled for one level: no

@@ -2,14 +2,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
+
+#include "wengert/ops/kernels/pool_timing.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -21,19 +23,9 @@ namespace {
 using TaskBody = void (*)(void* context, std::int64_t task);
 
 constexpr int kMaxThreads = 1024;
-// Some 10-40 µs of pauses, then a thread parks: longer spinning steals the core from whoever has
-// work, shorter pays 20 µs of wake-up between the kernels of one training step.
-constexpr int kSpins = 1000;
+
 // A round's tasks are counted in the lower half of a 64-bit ticket.
 constexpr std::int64_t kMaxTasksPerRound = std::numeric_limits<std::int32_t>::max();
-
-void pause() {
-#if defined(__x86_64__)
-  _mm_pause();
-#else
-  std::this_thread::yield();
-#endif
-}
 
 // Rounding, FTZ, DAZ and exception masks; not the sticky status flags.
 unsigned float_control() {
@@ -67,6 +59,15 @@ std::atomic<int> wanted_threads{0};
 // True on a thread that runs tasks: a nested parallel_for must not wait for the pool.
 thread_local bool inside_task = false;
 
+// A pool thread. It parks by waiting until `parked` is no longer 1; who sets it to 0 owes the wake.
+struct alignas(64) Worker {
+  std::atomic<std::uint32_t> parked{0};
+  int patience = 0;  ///< how sure it is that long spins meet the next call: 0 to kMostPatience
+  long interruptions = 0;
+  std::thread thread;
+};
+constexpr int kMostPatience = 4;
+
 // One job at a time, dealt out through one atomic word.
 //
 // ticket = (round number << 32) | tasks not yet claimed. A thread claims the next task by
@@ -74,6 +75,8 @@ thread_local bool inside_task = false;
 // still the one whose fields were read before it, and the claimed task keeps the round open: the
 // caller starts no other before `unfinished` is zero. Hence a late thread needs no registration,
 // and the fields are atomics only because a late thread may read them while the next round is set.
+// The caller claims tasks too, so that what a parked or busy worker has not started waits for
+// nobody.
 class Pool {
  public:
   void run(std::int64_t tasks, TaskBody body, void* context);
@@ -83,17 +86,25 @@ class Pool {
  private:
   void resize(int workers);
   void stop_workers();
-  void work();
+  bool has_work() const { return (ticket_.load() & 0xffffffffu) != 0 || stopping_.load(); }
+  void work(Worker& worker);
+  void wait_for_work(Worker& worker);
+  bool spin_for_work(Worker& worker, Nanoseconds begin) const;
+  void park(Worker& worker);
+  void wake(std::int64_t count);
   void run_round(std::int64_t first, std::int64_t tasks, TaskBody body, void* context);
-  bool claim_and_run(bool adopt_float_control);
-  void wait_for_finish();
+  bool claim_and_run(Worker* worker);
+  void wait_for_finish(Nanoseconds longest);
+  void rest();
   void record_failure(std::int64_t task);
   static void run_inline(std::int64_t tasks, TaskBody body, void* context);
 
   static constexpr std::int64_t kNoFailure = std::numeric_limits<std::int64_t>::max();
 
-  std::mutex owner_;  // held by the one caller whose job the pool runs; guards the next two
-  std::vector<std::thread> workers_;
+  std::mutex owner_;  // held by the one caller whose job the pool runs; guards these
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Paces paces_;
+  Nanoseconds resting_until_ = 0, rest_ = kShortestRest;
   bool closed_ = false;
 
   alignas(64) std::atomic<std::uint64_t> ticket_{0};
@@ -105,11 +116,10 @@ class Pool {
   std::atomic<std::int64_t> failed_task_{kNoFailure};
 
   alignas(64) std::atomic<int> parked_workers_{0};
-  std::atomic<bool> caller_parked_{false};
+  std::atomic<std::uint32_t> caller_parked_{0};
+  std::atomic<bool> crowded_{false};
   std::atomic<bool> stopping_{false};
-  std::mutex park_;  // guards the conditions below and failure_
-  std::condition_variable work_ready_;
-  std::condition_variable job_done_;
+  std::mutex failing_;  // guards failure_
   std::exception_ptr failure_;
 };
 
@@ -118,7 +128,7 @@ void Pool::run_inline(std::int64_t tasks, TaskBody body, void* context) {
 }
 
 void Pool::record_failure(std::int64_t task) {
-  std::lock_guard lock(park_);
+  std::lock_guard lock(failing_);
   if (task < failed_task_.load(std::memory_order_relaxed)) {
     failed_task_.store(task, std::memory_order_relaxed);
     failure_ = std::current_exception();
@@ -126,7 +136,7 @@ void Pool::record_failure(std::int64_t task) {
 }
 
 // Runs one task if one is left; false otherwise.
-bool Pool::claim_and_run(bool adopt_float_control) {
+bool Pool::claim_and_run(Worker* worker) {
   std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
   TaskBody body;
   void* context;
@@ -137,7 +147,7 @@ bool Pool::claim_and_run(bool adopt_float_control) {
     body = body_.load(std::memory_order_relaxed);
     context = context_.load(std::memory_order_relaxed);
     task = end_.load(std::memory_order_relaxed) - left;
-    if (adopt_float_control) set_float_control(float_control_.load(std::memory_order_relaxed));
+    if (worker != nullptr) set_float_control(float_control_.load(std::memory_order_relaxed));
   } while (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
                                           std::memory_order_acquire));
   if (task < failed_task_.load(std::memory_order_relaxed)) {
@@ -149,42 +159,82 @@ bool Pool::claim_and_run(bool adopt_float_control) {
   }
   // Sequentially consistent with caller_parked_: either this thread sees the caller parked, or the
   // caller sees the zero before it sleeps.
-  if (unfinished_.fetch_sub(1) == 1 && caller_parked_.load()) {
-    std::lock_guard lock(park_);
-    job_done_.notify_one();
+  if (unfinished_.fetch_sub(1) == 1 && caller_parked_.load() != 0) {
+    if (worker != nullptr) {
+      const long count = interruptions();
+      if (count > worker->interruptions) crowded_.store(true);
+      worker->interruptions = count;
+    }
+    caller_parked_.store(0);
+    caller_parked_.notify_one();
   }
   return true;
 }
 
-void Pool::work() {
+void Pool::work(Worker& worker) {
   inside_task = true;
-  while (true) {
-    int spins = 0;
-    while (claim_and_run(/*adopt_float_control=*/true)) spins = 0;
-    for (; spins < kSpins; ++spins) {
-      if ((ticket_.load(std::memory_order_relaxed) & 0xffffffffu) != 0 ||
-          stopping_.load(std::memory_order_relaxed)) {
-        break;
-      }
+  worker.interruptions = interruptions();
+  while (!stopping_.load()) {
+    if (!claim_and_run(&worker)) wait_for_work(worker);
+  }
+}
+
+// Returns when there may be work, and learns whether looking for it longer would pay.
+void Pool::wait_for_work(Worker& worker) {
+  const Nanoseconds begin = now();
+  if (!spin_for_work(worker, begin)) park(worker);
+  const Nanoseconds idle = now() - begin;
+  if (idle <= kSpin) return;
+  worker.interruptions = interruptions();
+  worker.patience = std::clamp(worker.patience + (idle <= kLongSpin ? 1 : -1), 0, kMostPatience);
+}
+
+bool Pool::spin_for_work(Worker& worker, Nanoseconds begin) const {
+  const Nanoseconds limit = worker.patience > 0 ? kLongSpin : kSpin;
+  for (Nanoseconds last = begin;;) {
+    for (int i = 0; i < 32; ++i) {
+      if (has_work()) return true;
       pause();
     }
-    if (spins < kSpins && !stopping_.load()) continue;
-    std::unique_lock lock(park_);
-    parked_workers_.fetch_add(1);
-    work_ready_.wait(lock,
-                     [this] { return stopping_.load() || (ticket_.load() & 0xffffffffu) != 0; });
+    const Nanoseconds time = now();
+    if (time - last > kInterrupted) {
+      worker.patience = 0;
+      return false;
+    }
+    if (time - begin > limit) return false;
+    if (time - begin > kSpin) std::this_thread::yield();
+    last = time;
+  }
+}
+
+// Sequentially consistent with ticket_: either this thread sees the work, or who brought it sees
+// the thread parked.
+void Pool::park(Worker& worker) {
+  parked_workers_.fetch_add(1);  // first, so that nobody parked goes uncounted
+  worker.parked.store(1);
+  if (has_work()) {
+    if (worker.parked.exchange(0) == 1) parked_workers_.fetch_sub(1);
+    return;
+  }
+  while (worker.parked.load() == 1) worker.parked.wait(1);
+}
+
+// Wakes up to `count` parked workers; one that was woken counts as awake before it runs, so that
+// the next round does not wake it again.
+void Pool::wake(std::int64_t count) {
+  for (const auto& worker : workers_) {
+    if (count <= 0 || parked_workers_.load() == 0) return;
+    if (worker->parked.load() == 0 || worker->parked.exchange(0) == 0) continue;
     parked_workers_.fetch_sub(1);
-    if (stopping_.load()) return;
+    worker->parked.notify_one();
+    --count;
   }
 }
 
 void Pool::stop_workers() {
-  {
-    std::lock_guard lock(park_);
-    stopping_.store(true);
-    work_ready_.notify_all();
-  }
-  for (std::thread& worker : workers_) worker.join();
+  stopping_.store(true);
+  wake(static_cast<std::int64_t>(workers_.size()));
+  for (const auto& worker : workers_) worker->thread.join();
   workers_.clear();
   stopping_.store(false);
 }
@@ -193,7 +243,9 @@ void Pool::resize(int workers) {
   if (static_cast<int>(workers_.size()) > workers) stop_workers();
   while (static_cast<int>(workers_.size()) < workers) {
     try {
-      workers_.emplace_back([this] { work(); });
+      auto worker = std::make_unique<Worker>();
+      worker->thread = std::thread([this, &w = *worker] { work(w); });
+      workers_.push_back(std::move(worker));
     } catch (const std::system_error&) {
       return;  // The system has no thread to give: the ones at hand do the work.
     }
@@ -206,15 +258,32 @@ void Pool::close() {
   stop_workers();
 }
 
-void Pool::wait_for_finish() {
-  for (int spins = 0; spins < kSpins; ++spins) {
-    if (unfinished_.load(std::memory_order_acquire) == 0) return;
-    pause();
+// `longest` is what a started task should take at most.
+void Pool::wait_for_finish(Nanoseconds longest) {
+  const auto finished = [this] { return unfinished_.load() == 0; };
+  if (finished()) return;
+  const Nanoseconds begin = now();
+  for (Nanoseconds waited = 0; waited < kStall; waited = now() - begin) {
+    for (int i = 0; i < 32; ++i) {
+      if (finished()) return;
+      pause();
+    }
+    if (waited > kSpin) std::this_thread::yield();
   }
-  std::unique_lock lock(park_);
-  caller_parked_.store(true);
-  job_done_.wait(lock, [this] { return unfinished_.load() == 0; });
-  caller_parked_.store(false);
+  while (!finished()) {
+    caller_parked_.store(1);
+    if (!finished()) caller_parked_.wait(1);
+  }
+  caller_parked_.store(0);
+  if (crowded_.exchange(false) && now() - begin > longest) rest();
+}
+
+void Pool::rest() {
+  const Nanoseconds time = now();
+  // Undisturbed for long enough, the next disturbance counts as the first.
+  const bool first = time - resting_until_ > kLongestRest;
+  rest_ = first ? kShortestRest : std::min(2 * rest_, kLongestRest);
+  resting_until_ = time + rest_;
 }
 
 void Pool::run_round(std::int64_t first, std::int64_t tasks, TaskBody body, void* context) {
@@ -225,22 +294,34 @@ void Pool::run_round(std::int64_t first, std::int64_t tasks, TaskBody body, void
   unfinished_.store(tasks, std::memory_order_relaxed);
   const std::uint64_t round = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
   ticket_.store((round << 32) | static_cast<std::uint64_t>(tasks));
-  if (parked_workers_.load() > 0) {
-    std::lock_guard lock(park_);
-    if (tasks == 2) {
-      work_ready_.notify_one();
-    } else {
-      work_ready_.notify_all();
+  const Nanoseconds begin = now();
+  bool woken = parked_workers_.load() == 0;
+  if (!woken && paces_.of(body) >= kWorthWaking / tasks) {
+    wake(tasks - 1);
+    woken = true;
+  }
+  std::int64_t own = 0;
+  while (claim_and_run(nullptr)) {
+    ++own;
+    // The guess was too low.
+    if (!woken && (now() - begin) / own >= kWorthWaking / tasks) {
+      wake(tasks - own);
+      woken = true;
     }
   }
-  while (claim_and_run(/*adopt_float_control=*/false)) {
-  }
-  wait_for_finish();
+  if (own == 0) return wait_for_finish(std::numeric_limits<Nanoseconds>::max());
+  const Nanoseconds pace = (now() - begin) / own;
+  paces_.add(body, pace);
+  wait_for_finish(4 * pace);
 }
 
 void Pool::run(std::int64_t tasks, TaskBody body, void* context) {
   std::unique_lock owner(owner_, std::try_to_lock);
   if (!owner.owns_lock() || closed_) return run_inline(tasks, body, context);
+  if (resting_until_ != 0 && now() < resting_until_) {
+    owner.unlock();
+    return run_inline(tasks, body, context);
+  }
   resize(thread_count() - 1);
   if (workers_.empty()) {
     owner.unlock();
@@ -256,7 +337,7 @@ void Pool::run(std::int64_t tasks, TaskBody body, void* context) {
   if (failed_task_.load(std::memory_order_relaxed) == kNoFailure) return;
   std::exception_ptr failure;
   {
-    std::lock_guard lock(park_);
+    std::lock_guard lock(failing_);
     failure = std::move(failure_);
     failure_ = nullptr;
   }

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "wengert/ops/kernels/pool_timing.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -57,6 +59,91 @@ TEST_F(ThreadPoolTest, WorkersWakeAfterParking) {
     EXPECT_EQ(runs, 6);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+}
+
+/// Whether two tasks ran at once within five seconds: each waits for the other to start. Every
+/// number makes a body of its own, of which the pool knows nothing.
+template <int kNumber>
+bool two_meet() {
+  std::atomic<int> started{0};
+  bool met[2] = {};
+  parallel_for(2, [&](std::int64_t task) {
+    ++started;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (started < 2 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    met[task] = started == 2 && std::chrono::steady_clock::now() < end;
+  });
+  return met[0] && met[1];
+}
+
+TEST_F(ThreadPoolTest, ParkedWorkersAreWokenForTasksOfUnknownLength) {
+  bool (*const calls[])() = {two_meet<0>, two_meet<1>, two_meet<2>, two_meet<3>};
+  int threads = 2;
+  for (const auto call : calls) {
+    set_thread_count(threads++);
+    parallel_for(8, [](std::int64_t) {});
+    // Longer than any of them spins, and than the pool rests on a crowded machine.
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kLongestRest) +
+                                std::chrono::milliseconds(10));
+    EXPECT_TRUE(call());
+  }
+}
+
+TEST_F(ThreadPoolTest, ParkedWorkersAreWokenWhenTasksTurnOutLong) {
+  set_thread_count(2);
+  std::atomic<bool> slow{false}, others{false};
+  const auto caller = std::this_thread::get_id();
+  const auto run = [&](std::int64_t tasks) {
+    parallel_for(tasks, [&](std::int64_t) {
+      if (!slow) return;
+      if (std::this_thread::get_id() != caller) others = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+  };
+  run(1000);  // known as short now
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  slow = true;
+  for (int round = 0; round < 10 && !others; ++round) run(200);
+  EXPECT_TRUE(others);
+}
+
+TEST_F(ThreadPoolTest, ParkedWorkersEnd) {
+  for (int threads : {4, 2, 8, 3}) {
+    set_thread_count(threads);
+    std::atomic<int> runs{0};
+    parallel_for(20, [&](std::int64_t) { ++runs; });
+    EXPECT_EQ(runs, 20);
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+}
+
+TEST_F(ThreadPoolTest, PausesOfAnyLengthBetweenCalls) {
+  set_thread_count(3);
+  // Around every limit of the waiting: looking on, looking on for longer, parked.
+  for (int microseconds : {0, 5, 25, 30, 35, 100, 400, 950, 1000, 1050, 2500}) {
+    for (int round = 0; round < 30; ++round) {
+      std::atomic<int> runs{0};
+      parallel_for(5, [&](std::int64_t) { ++runs; });
+      ASSERT_EQ(runs, 5);
+      const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+      while (std::chrono::steady_clock::now() < end) {
+      }
+    }
+  }
+}
+
+TEST(Paces, RememberLongTasksForAWhile) {
+  const Paces::Body first = [](void*, std::int64_t) {}, second = [](void*, std::int64_t) {};
+  Paces paces;
+  EXPECT_EQ(paces.of(first), kWorthWaking);
+  paces.add(first, 7);
+  EXPECT_EQ(paces.of(first), 7);
+  paces.add(first, 80'000);
+  paces.add(first, 7);  // such as the small and the large matrices of one network, in turn
+  EXPECT_EQ(paces.of(first), 70'000);
+  for (int i = 0; i < 100; ++i) paces.add(first, 9);
+  EXPECT_EQ(paces.of(first), 9);
+  EXPECT_NE(paces.of(second), 9);
 }
 
 TEST_F(ThreadPoolTest, CallerParksUntilASlowWorkerIsDone) {

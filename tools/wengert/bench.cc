@@ -60,6 +60,7 @@ void run(const BenchSelection& selection, int threads, bool json) {
   bench_derivatives(selection, rows);
   bench_gemm(selection, rows);
   bench_random(selection, rows);
+  bench_threads(selection, rows);
   bench_ops(selection, rows);
   clear_progress();
   for (const std::string& name : selection.names) {
@@ -139,10 +140,11 @@ void add_bench(Program& program) {
   auto json = std::make_shared<bool>(false);
   auto child = std::make_shared<bool>(false);
   auto seed = std::make_shared<std::uint64_t>(1);
-  command.option("NAME", selection->names,
-                 "rows or groups to run: record, backward, step, memory (the usual ones); "
-                 "layer, gemm, derivatives, random, op (all ops) or op/tanh; any prefix of a "
-                 "row's name");
+  command.option(
+      "NAME", selection->names,
+      "rows or groups to run: record, backward, step, memory (the usual ones); "
+      "layer, gemm, derivatives, random, threads, op (all ops) or op/tanh; any prefix of a "
+      "row's name");
   command.option("--threads", *threads, "threads of the library").between(1, 1024).shows_default();
   command.option("--seed", *seed, "accepted everywhere; the inputs here are fixed");
   command.flag("--json", *json, "print a JSON list of {name, unit, median, p25, p75, floor_ratio}");

@@ -10,51 +10,12 @@
 
 #include "tools/wengert/bench.h"
 #include "tools/wengert/bench_floor.h"
-#include "wengert/nn/linear.h"
-#include "wengert/optim/optimizer.h"
+#include "tools/wengert/bench_mlp.h"
 #include "wengert/wengert.h"
 
 // The training step of 784-300-100-10 (tanh, SGD) beside its floor, and its peak memory.
 namespace wengert::tools {
 namespace {
-
-constexpr double kRate = 0.01;
-
-struct StepWork {
-  ParameterSet parameters{7};
-  optim::Sgd sgd{{.rate = kRate}};
-  Tensor inputs;
-  Tensor labels;
-
-  explicit StepWork(std::int64_t batch) {
-    inputs = Tensor::empty(DType::kFloat32, {batch, 784});
-    labels = Tensor::empty(DType::kInt64, {batch});
-    const WriteGuard x(inputs, "bench"), y(labels, "bench");
-    // Numbers like pixels, and labels that depend on them a little.
-    std::uint32_t state = 1;
-    for (float& value : x.span<float>()) {
-      state = state * 1664525u + 1013904223u;
-      value = static_cast<float>(state >> 8) * (1.0f / 16777216.0f);
-    }
-    for (std::size_t i = 0; i < y.span<std::int64_t>().size(); ++i) {
-      y.span<std::int64_t>()[i] = static_cast<std::int64_t>(x.span<float>()[i * 784] * 10);
-    }
-  }
-
-  Var logits() {
-    const LinearOptions layer{.weight = nn::xavier_uniform()};
-    Var h = tanh(linear(parameters, "fc1", inputs, 300, layer));
-    h = tanh(linear(parameters, "fc2", h, 100, layer));
-    return linear(parameters, "out", h, 10, layer);
-  }
-
-  double step() {
-    Tape tape;
-    const Var loss = softmax_cross_entropy(logits(), labels);
-    sgd.step(parameters, backward(loss));
-    return loss.scalar_value();
-  }
-};
 
 std::vector<std::vector<float>> copies(const ParameterSet& parameters) {
   std::vector<std::vector<float>> result;
@@ -68,7 +29,7 @@ std::vector<std::vector<float>> copies(const ParameterSet& parameters) {
 
 void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   if (!selection.wants("step/mlp")) return;
-  StepWork work(64);
+  MlpWork work(64);
   work.step();  // creates the parameters
   MlpFloor floor({784, 300, 100, 10}, 64, copies(work.parameters));
   const auto inputs = work.inputs.span<float>();
@@ -77,7 +38,7 @@ void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   double worst = 0;
   for (int i = 0; i < 10; ++i) {
     const double ours = work.step();
-    const double bare = floor.step(inputs.data(), labels.data(), kRate);
+    const double bare = floor.step(inputs.data(), labels.data(), MlpWork::kRate);
     worst = std::fmax(worst, std::fabs(ours - bare) / bare);
   }
   if (!(worst < 1e-4)) {
@@ -85,11 +46,11 @@ void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   }
   rows.push_back(compare(
       "step/mlp", "µs", 1000, 400, [&] { work.step(); },
-      [&] { floor.step(inputs.data(), labels.data(), kRate); }));
+      [&] { floor.step(inputs.data(), labels.data(), MlpWork::kRate); }));
 }
 
 void run_memory_child() {
-  StepWork work(8192);
+  MlpWork work(8192);
   double loss = 0;
   for (int i = 0; i < 5; ++i) loss = work.step();
   if (!std::isfinite(loss)) throw Error(ErrorKind::kNonFinite, "bench", "the loss is not finite");
