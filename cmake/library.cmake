@@ -8,11 +8,13 @@ list(FILTER elementwise_sources EXCLUDE REGEX "/driver\\.cc$")
 file(GLOB kernel_sources CONFIGURE_DEPENDS ops/kernels/*.cc)
 file(GLOB level_sources CONFIGURE_DEPENDS ops/kernels/*_level.cc)
 list(FILTER kernel_sources EXCLUDE REGEX "_(level|baseline|avx2|avx512)\\.cc$")
+file(GLOB update_sources CONFIGURE_DEPENDS optim/optimizers/*.cc)
 file(GLOB upper_sources CONFIGURE_DEPENDS ops/*.cc ops/passes/*.cc autodiff/*.cc nn/*.cc optim/*.cc
      optim/passes/*.cc)
+list(FILTER upper_sources EXCLUDE REGEX "/optim/testing\\.cc$")
 
 add_library(wengert SHARED ${graph_sources} ${io_sources} ${kernel_sources} ${op_sources}
-                           ${upper_sources})
+                           ${upper_sources} ${update_sources})
 add_library(wengert::wengert ALIAS wengert)
 wengert_settings(wengert)
 set_target_properties(wengert PROPERTIES
@@ -32,6 +34,7 @@ target_link_libraries(wengert PRIVATE absl::flat_hash_map absl::strings Threads:
 
 wengert_precompile(wengert ${WENGERT_STANDARD_HEADERS})
 wengert_level_sources(wengert wengert_elementwise ${elementwise_sources})
+wengert_level_sources(wengert wengert_update ${update_sources})
 if(level_sources)
   wengert_level_sources(wengert wengert_level ${level_sources})
 endif()

@@ -1,12 +1,12 @@
-# The testing library: the tests' part of every op file, and what runs it.
+# The testing library: the tests' part of every op's and optimizer's file, and what runs it.
 set(tested_sources)
-foreach(source IN LISTS op_sources)
+foreach(source IN LISTS op_sources update_sources)
   file(STRINGS ${source} marks REGEX "include.*(op_file|formula)\\.h" LIMIT_COUNT 1)
   if(marks)
     list(APPEND tested_sources ${source})
   endif()
 endforeach()
-file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cc)
+file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cc optim/testing.cc)
 add_library(wengert_testing STATIC ${tested_sources} ${testing_sources})
 add_library(wengert::testing ALIAS wengert_testing)
 wengert_settings(wengert_testing)

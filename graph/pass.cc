@@ -33,7 +33,4 @@ bool PassPipeline::run(Graph& graph, PassContext& context) const {
   return changed;
 }
 
-bool is_weight(const Parameter& parameter) { return parameter.value().rank() >= 2; }
-bool is_any_parameter(const Parameter&) { return true; }
-
 }  // namespace wengert

@@ -8,6 +8,7 @@
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/parameter_filter.h"
 #include "wengert/graph/var.h"
 
 namespace wengert {
@@ -81,11 +82,5 @@ class WENGERT_API PassPipeline {
  private:
   std::vector<std::unique_ptr<Pass>> passes_;
 };
-
-/// Which parameters a pass touches, by name.
-using ParameterFilter = bool (*)(const Parameter& parameter);
-/// Matrices and higher: weights, not biases or gains. The usual choice for penalties.
-WENGERT_API bool is_weight(const Parameter& parameter);
-WENGERT_API bool is_any_parameter(const Parameter& parameter);
 
 }  // namespace wengert

@@ -3,175 +3,332 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/container/flat_hash_map.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
-#include "wengert/ops/kernels/update.h"
+#include "wengert/ops/kernels/measure.h"
+#include "wengert/optim/optimizer_members.h"
 
 namespace wengert::optim {
 
-struct Optimizer::Members {
-  /// By name, so that a restored state finds its parameter again; `order` is that of first use.
-  absl::flat_hash_map<std::string, std::vector<Tensor>> slots;
-  std::vector<std::string> order;
-};
-
-Optimizer::Optimizer(double rate, std::source_location where)
-    : rate_(rate), members_(std::make_unique<Members>()) {
-  set_rate(rate, where);
+Optimizer::Optimizer(const MethodDef& method, OptionValues options, std::source_location where)
+    : method_(method), rate_(0), members_(std::make_unique<Members>()) {
+  const detail::CallSite site(where);
+  check_options(options);
+  const std::vector<OptionDef>& list = method.options();
+  while (list[members_->rate_index].name != "rate") ++members_->rate_index;
+  rate_ = options[members_->rate_index];
+  members_->groups.push_back({is_any_parameter, std::move(options)});
 }
 Optimizer::~Optimizer() = default;
 
+void Optimizer::check_options(const OptionValues& options) const {
+  const std::vector<OptionDef>& list = method_.options();
+  if (options.size() != list.size()) {
+    throw Error(
+        ErrorKind::kValue, std::string(name()),
+        std::to_string(options.size()) + " options where there are " + std::to_string(list.size()));
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) list[i].check(options[i], name());
+}
+
 void Optimizer::set_rate(double rate, std::source_location where) {
   const detail::CallSite site(where);
-  if (!std::isfinite(rate) || rate < 0) {
-    throw Error(ErrorKind::kValue, "optimizer", "rate " + format_number(rate),
-                "rates are finite and not negative");
-  }
+  method_.options()[members_->rate_index].check(rate, name());
   rate_ = rate;
 }
 
-std::vector<Tensor>& Optimizer::state_of(const Parameter& parameter) {
-  check_state(parameter, std::source_location::current());
-  const auto [it, fresh] = members_->slots.try_emplace(parameter.name());
-  if (fresh) {
-    members_->order.push_back(parameter.name());
-    for (std::size_t k = 0; k < slots().size(); ++k) {
-      it->second.push_back(Tensor::zeros(parameter.value().dtype(), parameter.value().shape()));
-    }
-  }
-  return it->second;
-}
-
-void Optimizer::check_state(const Parameter& parameter, std::source_location where) const {
-  const auto known = members_->slots.find(parameter.name());
-  if (known == members_->slots.end()) return;
-  const Tensor& value = parameter.value();
-  for (const Tensor& tensor : known->second) {
-    if (tensor.dtype() == value.dtype() && tensor.shape() == value.shape()) continue;
-    throw Error(ErrorKind::kParameter, std::string(name()),
-                "the state of '" + parameter.name() + "' is " +
-                    to_string(tensor.dtype(), tensor.shape()) + ", the parameter " +
-                    to_string(value.dtype(), value.shape()),
-                "restore the state that was saved with these parameters", where);
-  }
-}
-
-void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
-                     std::source_location where) {
+int Optimizer::add_group(ParameterFilter filter, OptionValues options, std::source_location where) {
   const detail::CallSite site(where);
-  std::vector<const Gradients::Entry*> own;  // of this set; another set's are left alone
-  std::size_t others = 0;
-  for (const Gradients::Entry& entry : gradients.entries()) {
-    if (entry.parameter == nullptr) continue;
-    if (parameters.find(entry.parameter->name()) == entry.parameter) {
-      own.push_back(&entry);
-    } else {
-      ++others;
+  check_options(options);
+  members_->groups.push_back({std::move(filter), std::move(options)});
+  return static_cast<int>(members_->groups.size()) - 1;
+}
+
+const OptionValues& Optimizer::option_values(int group) const {
+  return members_->groups.at(static_cast<std::size_t>(group)).options;
+}
+
+// ---------------------------------------------------------------------------- one step
+
+/// One step: checks everything, then updates. Nothing is written before all that can fail is done.
+class Optimizer::Step {
+ public:
+  Step(Optimizer& optimizer, ParameterSet& parameters, std::source_location where)
+      : optimizer_(optimizer), members_(*optimizer.members_), where_(where) {
+    read_options();
+    assign_groups(parameters);
+  }
+
+  /// A parameter that takes part. Throws where its gradient or its state does not fit.
+  void add(const Gradients::Entry& entry, bool looked_ahead) {
+    add(*entry.parameter, checked_gradient(entry), looked_ahead);
+  }
+  void add(Parameter& parameter, Tensor gradient = Tensor(), bool looked_ahead = false) {
+    const std::size_t group = group_of(parameter);
+    check_state(parameter, group);
+    steps_.push_back(
+        {parameter, std::move(gradient), {}, 0, options_[group], looked_ahead, where_});
+    groups_.push_back(group);
+  }
+  /// Makes what is kept of parameters that are new, now that nothing is wrong with any.
+  void make_states() {
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      ParameterState& state = state_of(steps_[i].parameter, groups_[i]);
+      steps_[i].slots = state.slots;
+      steps_[i].step = state.step + 1;
+      states_.push_back(&state);
     }
+  }
+  std::vector<ParameterStep>& parameters() { return steps_; }
+
+  void update() {
+    const MethodDef& method = optimizer_.method_;
+    if (method.update_all != nullptr) {
+      method.update_all(steps_);
+    } else {
+      for (ParameterStep& step : steps_) method.update(step);
+    }
+    for (ParameterState* state : states_) ++state->step;
+    ++optimizer_.steps_;
+  }
+
+ private:
+  /// The options of each group at the present rate, which scales the groups' own rates alike.
+  void read_options() {
+    const std::size_t k = members_.rate_index;
+    const double base = members_.groups[0].options[k];
+    for (const Members::Group& group : members_.groups) {
+      options_.push_back(group.options);
+      if (base > 0) options_.back()[k] = group.options[k] * (optimizer_.rate_ / base);
+    }
+    options_[0][k] = optimizer_.rate_;
+    for (const OptionValues& options : options_) {
+      slots_.emplace_back();
+      for (const SlotDef& slot : optimizer_.method_.slots) {
+        if (slot.used == nullptr || slot.used(options)) slots_.back().push_back(&slot);
+      }
+    }
+  }
+
+  void assign_groups(ParameterSet& parameters) {
+    if (members_.groups.size() == 1) return;
+    std::vector<bool> used(members_.groups.size());
+    for (const Parameter* parameter : parameters.all()) {
+      std::size_t found = 0;
+      for (std::size_t g = 1; g < members_.groups.size(); ++g) {
+        if (!accepts(g, *parameter)) continue;
+        if (found != 0) {
+          fail(ErrorKind::kParameter,
+               "'" + parameter->name() + "' belongs to the groups " + std::to_string(found) +
+                   " and " + std::to_string(g),
+               "let their filters exclude each other");
+        }
+        found = g;
+        used[g] = true;
+      }
+      group_.emplace(parameter, found);
+    }
+    for (std::size_t g = 1; g < used.size(); ++g) {
+      if (used[g]) continue;
+      fail(ErrorKind::kParameter,
+           "no parameter belongs to group " + std::to_string(g) + " of " +
+               std::to_string(used.size() - 1),
+           "its filter accepts none of the set's " + std::to_string(parameters.size()));
+    }
+  }
+  bool accepts(std::size_t group, const Parameter& parameter) const {
+    const detail::UserCode users;
+    return members_.groups[group].filter(parameter);
+  }
+  std::size_t group_of(const Parameter& parameter) const {
+    return group_.empty() ? 0 : group_.at(&parameter);
+  }
+
+  Tensor first_of(const SlotDef& slot, const Parameter& parameter, std::size_t group) const {
+    if (slot.first != nullptr) return slot.first(parameter, options_[group]);
+    return Tensor::zeros(parameter.value().dtype(), parameter.value().shape());
+  }
+
+  /// The state of a parameter, made on first use.
+  ParameterState& state_of(const Parameter& parameter, std::size_t group) {
+    const auto known = members_.states.find(parameter.name());
+    if (known != members_.states.end()) return *known->second;
+    auto fresh = std::make_unique<ParameterState>();
+    fresh->defs = slots_[group];
+    for (const SlotDef* slot : fresh->defs) {
+      fresh->slots.push_back(first_of(*slot, parameter, group));
+    }
+    members_.order.push_back(parameter.name());
+    return *members_.states.emplace(parameter.name(), std::move(fresh)).first->second;
+  }
+
+  static std::string names_of(const std::vector<const SlotDef*>& slots) {
+    std::string names;
+    for (const SlotDef* slot : slots)
+      names += (names.empty() ? "" : ", ") + std::string(slot->name);
+    return names.empty() ? "nothing" : names;
+  }
+
+  void check_state(const Parameter& parameter, std::size_t group) const {
+    const auto known = members_.states.find(parameter.name());
+    if (known == members_.states.end()) return;
+    const ParameterState& state = *known->second;
+    if (state.defs != slots_[group]) {
+      fail(ErrorKind::kParameter,
+           "the state of '" + parameter.name() + "' has " + names_of(state.defs) +
+               ", these options need " + names_of(slots_[group]),
+           "restore the state that was saved with these options");
+    }
+    const Tensor& value = parameter.value();
+    for (std::size_t k = 0; k < state.slots.size(); ++k) {
+      const Tensor& slot = state.slots[k];
+      bool fits = slot.dtype() == value.dtype() && slot.shape() == value.shape();
+      if (state.defs[k]->first != nullptr) {
+        const Tensor first = first_of(*state.defs[k], parameter, group);
+        fits = slot.dtype() == first.dtype() && slot.shape() == first.shape();
+      }
+      if (fits) continue;
+      fail(ErrorKind::kParameter,
+           "the state of '" + parameter.name() + "' is " + to_string(slot.dtype(), slot.shape()) +
+               ", the parameter " + to_string(value.dtype(), value.shape()),
+           "restore the state that was saved with these parameters");
+    }
+  }
+
+  Tensor checked_gradient(const Gradients::Entry& entry) const {
+    const std::string& parameter = entry.parameter->name();
     const Tensor& value = entry.parameter->value();
     const Var& gradient = entry.gradient;
     if (gradient.dtype() != value.dtype() || !(gradient.shape() == value.shape())) {
-      throw Error(ErrorKind::kShape, std::string(name()),
-                  "the gradient of '" + entry.parameter->name() + "' is " +
-                      to_string(gradient.dtype(), gradient.shape()) + ", the parameter " +
-                      to_string(value.dtype(), value.shape()),
-                  "", where);
+      fail(ErrorKind::kShape, "the gradient of '" + parameter + "' is " +
+                                  to_string(gradient.dtype(), gradient.shape()) +
+                                  ", the parameter " + to_string(value.dtype(), value.shape()));
     }
-    check_state(*entry.parameter, where);
-    const Tensor dense = gradient.value().contiguous();
+    Tensor dense = gradient.value().contiguous();
     if (!kernels::all_finite(dense.dtype(), dense.data(), dense.element_count())) {
-      throw Error(ErrorKind::kNonFinite, std::string(name()),
-                  "the gradient of '" + entry.parameter->name() + "' holds NaN or infinity",
-                  "lower the rate, clip gradients, or find the first bad op with "
-                  "Tape::detect_non_finite",
-                  where);
+      fail(ErrorKind::kNonFinite, "the gradient of '" + parameter + "' holds NaN or infinity",
+           "lower the rate, clip gradients, or find the first bad op with "
+           "Tape::detect_non_finite");
     }
+    return dense;
   }
-  if (own.empty() && others > 0) {
+
+  [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix = {}) const {
+    throw Error(kind, std::string(optimizer_.name()), std::move(message), std::move(fix), where_);
+  }
+
+  Optimizer& optimizer_;
+  Members& members_;
+  std::source_location where_;
+  std::vector<OptionValues> options_;               ///< by group
+  std::vector<std::vector<const SlotDef*>> slots_;  ///< by group
+  absl::flat_hash_map<const Parameter*, std::size_t> group_;
+  std::vector<ParameterStep> steps_;
+  std::vector<std::size_t> groups_;      ///< of the steps
+  std::vector<ParameterState*> states_;  ///< of the steps
+};
+
+void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
+                     std::source_location where) {
+  step_checked(parameters, gradients, false, where);
+}
+
+void Optimizer::step_checked(ParameterSet& parameters, const Gradients& gradients,
+                             bool looked_ahead, std::source_location where) {
+  const detail::CallSite site(where);
+  Step step(*this, parameters, where);
+  bool own = false;
+  std::size_t others = 0;
+  for (const Gradients::Entry& entry : gradients.entries()) {
+    if (entry.parameter == nullptr) continue;
+    if (parameters.find(entry.parameter->name()) != entry.parameter) {
+      ++others;
+      continue;
+    }
+    own = true;
+    if (entry.parameter->trainable()) step.add(entry, looked_ahead);
+  }
+  if (!own && others > 0) {
     throw Error(
         ErrorKind::kParameter, std::string(name()),
         "none of the " + std::to_string(others) + " gradients is of a parameter of this set",
         "give the set that the loss was computed with", where);
   }
-  ++steps_;
-  for (const Gradients::Entry* entry : own) {
-    if (!entry->parameter->trainable()) continue;
-    update(entry->parameter->mutable_value(), entry->gradient.value().contiguous(),
-           state_of(*entry->parameter), steps_, where);
-  }
+  step.make_states();
+  step.update();
 }
+
+// ---------------------------------------------------------------------------- with a closure
+
+class Optimizer::Closure : public ClosureStep {
+ public:
+  Closure(Optimizer& optimizer, ParameterSet& parameters, Gradients (*closure)(void*),
+          void* context, std::source_location where)
+      : optimizer_(optimizer),
+        set_(parameters),
+        closure_(closure),
+        context_(context),
+        where_(where),
+        step_(optimizer, parameters, where) {}
+
+  std::vector<ParameterStep> parameters() override {
+    if (step_.parameters().empty()) {
+      for (Parameter* parameter : trained()) step_.add(*parameter);
+      step_.make_states();
+    }
+    return step_.parameters();
+  }
+  Gradients evaluate() override {
+    const detail::UserCode users;
+    return closure_(context_);
+  }
+  Gradients evaluate_at(std::span<const Tensor> points) override {
+    const std::vector<Parameter*> moved = trained();
+    std::vector<Tensor> origin;
+    for (const Parameter* parameter : moved) origin.push_back(parameter->value());
+    const auto put = [&moved](std::span<const Tensor> values) {
+      for (std::size_t i = 0; i < moved.size(); ++i) moved[i]->mutable_value() = values[i];
+    };
+    try {
+      put(points);
+      Gradients gradients = evaluate();
+      put(origin);
+      return gradients;
+    } catch (...) {
+      put(origin);
+      throw;
+    }
+  }
+  void update(const Gradients& gradients, bool looked_ahead) override {
+    optimizer_.step_checked(set_, gradients, looked_ahead, where_);
+  }
+
+ private:
+  std::vector<Parameter*> trained() {
+    std::vector<Parameter*> result;
+    for (Parameter* parameter : set_.all()) {
+      if (parameter->trainable() && is_floating(parameter->value().dtype())) {
+        result.push_back(parameter);
+      }
+    }
+    return result;
+  }
+
+  Optimizer& optimizer_;
+  ParameterSet& set_;
+  Gradients (*closure_)(void*);
+  void* context_;
+  std::source_location where_;
+  Step step_;
+};
 
 void Optimizer::step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
                           std::source_location where) {
-  step(parameters, closure(context), where);
-}
-
-std::vector<Optimizer::StateTensor> Optimizer::state() const {
-  std::vector<StateTensor> result{{"steps", Tensor::scalar(steps_)},
-                                  {"rate", Tensor::scalar(rate_)}};
-  const std::vector<std::string> names = slots();
-  for (const std::string& parameter : members_->order) {
-    const std::vector<Tensor>& tensors = members_->slots.at(parameter);
-    for (std::size_t k = 0; k < names.size(); ++k) {
-      result.push_back({parameter + "/" + names[k], tensors[k].clone()});
-    }
-  }
-  return result;
-}
-
-void Optimizer::restore(const std::vector<StateTensor>& state, std::source_location where) {
+  if (method_.with_closure == nullptr) return step(parameters, closure(context), where);
   const detail::CallSite site(where);
-  const std::vector<std::string> names = slots();
-  const auto refuse = [this](const std::string& message) {
-    throw Error(ErrorKind::kParameter, std::string(name()), message,
-                "restore what state() of the same kind of optimizer gave");
-  };
-  Members restored;
-  absl::flat_hash_map<std::string, std::vector<bool>> seen;
-  std::int64_t steps = -1;
-  double rate = rate_;
-  for (const StateTensor& entry : state) {
-    const std::string type = to_string(entry.value.dtype(), entry.value.shape());
-    if (entry.name == "steps" || entry.name == "rate") {
-      const bool counts = entry.name == "steps";
-      if (entry.value.rank() != 0 ||
-          entry.value.dtype() != (counts ? DType::kInt64 : DType::kFloat64)) {
-        refuse("the state entry '" + entry.name + "' is " + type);
-      }
-      if (counts) steps = entry.value.item<std::int64_t>();
-      if (!counts) rate = entry.value.item<double>();
-      continue;
-    }
-    const auto slash = entry.name.rfind('/');
-    const std::string parameter = entry.name.substr(0, slash);
-    const std::string slot = slash == std::string::npos ? "" : entry.name.substr(slash + 1);
-    const auto k =
-        static_cast<std::size_t>(std::find(names.begin(), names.end(), slot) - names.begin());
-    if (k == names.size()) {
-      refuse("the state entry '" + entry.name + "' belongs to another optimizer");
-    }
-    const auto [it, fresh] = restored.slots.try_emplace(parameter);
-    std::vector<bool>& filled = seen[parameter];
-    if (fresh) {
-      restored.order.push_back(parameter);
-      it->second.resize(names.size());
-      filled.resize(names.size());
-    }
-    if (filled[k]) refuse("the state entry '" + entry.name + "' is there twice");
-    filled[k] = true;
-    it->second[k] = entry.value.clone();
-  }
-  for (const std::string& parameter : restored.order) {
-    for (std::size_t k = 0; k < names.size(); ++k) {
-      if (!seen[parameter][k]) refuse("the state has no '" + parameter + "/" + names[k] + "'");
-    }
-  }
-  if (steps < 0) refuse("the state has no step count");
-  set_rate(rate);
-  *members_ = std::move(restored);
-  steps_ = steps;
+  Closure step(*this, parameters, closure, context, where);
+  method_.with_closure(step);
 }
 
 }  // namespace wengert::optim

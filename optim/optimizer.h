@@ -10,35 +10,51 @@
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/api.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/parameter_filter.h"
 #include "wengert/graph/tensor.h"
+#include "wengert/optim/method.h"
 
 namespace wengert::optim {
 
-/// Updates parameters θ from gradients g at rate η. State is kept by parameter name and can be
-/// saved and restored bit for bit.
+/// Updates parameters θ from gradients g at rate η by one method. State is kept by parameter name
+/// and can be saved and restored bit for bit.
 class WENGERT_API Optimizer {
  public:
+  /// Throws Error(kValue) on options outside their ranges.
+  Optimizer(const MethodDef& method, OptionValues options,
+            std::source_location where = std::source_location::current());
   virtual ~Optimizer();
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  virtual std::string_view name() const = 0;
+  const MethodDef& method() const { return method_; }
+  std::string_view name() const { return method_.name; }
   /// η of the next step.
   double rate() const { return rate_; }
-  /// Throws Error(kValue) unless rate is finite and ≥ 0.
+  /// Throws Error(kValue) unless rate is finite and ≥ 0. The rates of groups keep their ratio to
+  /// the one that the optimizer was made with.
   void set_rate(double rate, std::source_location where = std::source_location::current());
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
 
+  /// Options of their own for the parameters that `filter` accepts; it is asked in every step.
+  /// Gives the group's number, from 1 (0 stands for the options that the optimizer was made with).
+  /// A step throws Error(kParameter) when a parameter belongs to two groups or a group is empty.
+  int add_group(ParameterFilter filter, OptionValues options,
+                std::source_location where = std::source_location::current());
+  /// As the group was made.
+  const OptionValues& option_values(int group = 0) const;
+
   /// One update of every trainable parameter of the set that has a gradient; parameters without
-  /// one stay as they are. Throws Error(kNonFinite) naming the parameter when a gradient holds NaN
-  /// or infinity, Error(kShape) when one does not fit, Error(kParameter) when restored state does
-  /// not or all gradients are of another set's parameters; nothing is changed then.
+  /// one stay as they are, gradients of other sets' parameters are left alone.
+  /// Throws Error(kNonFinite) naming the parameter when a gradient holds NaN or infinity,
+  /// Error(kShape) when one does not fit, Error(kParameter) when restored state does not, groups
+  /// are wrong, or all gradients are of another set's parameters; nothing is changed then.
   void step(ParameterSet& parameters, const Gradients& gradients,
             std::source_location where = std::source_location::current());
 
   /// For methods that choose where to evaluate the gradient (look-ahead, line search): `closure`
-  /// computes it at the parameters' present values. The default evaluates once and steps.
+  /// computes it at the parameters' present values. Others evaluate once and step.
   template <class Closure>
   requires std::is_invocable_r_v<Gradients, Closure&>
   void step(ParameterSet& parameters, Closure&& closure,
@@ -49,126 +65,60 @@ class WENGERT_API Optimizer {
         const_cast<void*>(static_cast<const void*>(&closure)), where);
   }
 
-  /// One entry of the state: "fc1/weight/momentum".
+  /// One entry of the state: "slots/fc1/weight/momentum", "steps/fc1/weight", "options/0/rate".
   struct StateTensor {
     std::string name;
     Tensor value;
   };
-  /// Everything that the next step depends on, step count included, in a fixed order.
+  /// Everything that the next step depends on, options and step counts included, in a fixed order.
   std::vector<StateTensor> state() const;
-  /// Puts a saved state back. Throws Error(kParameter) on entries that do not belong here, are
-  /// missing or repeated, Error(kValue) on a bad rate; nothing is changed then.
+  /// Puts a saved state back: rate, options of every group, counts and slots. Throws
+  /// Error(kParameter) on entries that do not belong here, are missing or repeated, Error(kValue)
+  /// on bad options; nothing is changed then.
   void restore(const std::vector<StateTensor>& state,
                std::source_location where = std::source_location::current());
 
- protected:
-  explicit Optimizer(double rate, std::source_location where = std::source_location::current());
-  /// Names of the tensors kept for each parameter, in order: {"momentum"}.
-  virtual std::vector<std::string> slots() const = 0;
-  /// θ ← update(θ, g) on dense memory; `state` holds slots() tensors of θ's shape and dtype,
-  /// zero at first. `step` counts from 1.
-  virtual void update(Tensor& value, const Tensor& gradient, std::vector<Tensor>& state,
-                      std::int64_t step, std::source_location where) = 0;
-  virtual void step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
-                         std::source_location where);
-  /// The state tensors of a parameter, made on first use.
-  std::vector<Tensor>& state_of(const Parameter& parameter);
-
  private:
   struct Members;
-  void check_state(const Parameter& parameter, std::source_location where) const;
+  class Step;
+  class Closure;
+  void step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
+                 std::source_location where);
+  void step_checked(ParameterSet& parameters, const Gradients& gradients, bool looked_ahead,
+                    std::source_location where);
+  void check_options(const OptionValues& options) const;
+
+  const MethodDef& method_;
   double rate_;
   std::int64_t steps_ = 0;
   std::unique_ptr<Members> members_;
 };
 
-/// θ ← θ − ηg.
-class WENGERT_API Sgd : public Optimizer {
- public:
-  struct Options {
-    double rate = 0.01;
+// The methods of the table: Adam({.rate = 1e-3}) and so on. `wengert optimizers NAME` prints what
+// each computes and what its options are.
+#define WENGERT_MEMBERS(...) __VA_ARGS__
+#define OPTIMIZER(name, Class, members)                                                            \
+  class WENGERT_API Class : public Optimizer {                                                     \
+   public:                                                                                         \
+    struct Options {                                                                               \
+      WENGERT_MEMBERS members                                                                      \
+    };                                                                                             \
+    explicit Class(Options options, std::source_location where = std::source_location::current()); \
+    int add_group(ParameterFilter filter, Options options,                                         \
+                  std::source_location where = std::source_location::current());                   \
+    Options options(int group = 0) const;                                                          \
   };
-  explicit Sgd(Options options, std::source_location where = std::source_location::current());
-  std::string_view name() const override { return "sgd"; }
+#include "wengert/optim/optimizers.def"
+#undef OPTIMIZER
 
- protected:
-  std::vector<std::string> slots() const override { return {}; }
-  void update(Tensor& value, const Tensor& gradient, std::vector<Tensor>& state, std::int64_t step,
-              std::source_location where) override;
-};
-
-/// m ← βm + ηg; θ ← θ − m. B. Polyak, Some methods of speeding up the convergence of iteration
-/// methods, 1964.
-class WENGERT_API Momentum : public Optimizer {
- public:
-  struct Options {
-    double rate = 0.01;
-    double momentum = 0.9;  ///< β in [0, 1)
-  };
-  explicit Momentum(Options options, std::source_location where = std::source_location::current());
-  std::string_view name() const override { return "momentum"; }
-
- protected:
-  std::vector<std::string> slots() const override { return {"momentum"}; }
-  void update(Tensor& value, const Tensor& gradient, std::vector<Tensor>& state, std::int64_t step,
-              std::source_location where) override;
-
- private:
-  double momentum_;
-};
-
-/// Nesterov's accelerated gradient. step(parameters, closure) is the look-ahead form: g at θ − βm,
-/// then m ← βm + ηg; θ ← θ − m. step(parameters, gradients) is the re-parameterised form on the
-/// shifted variable θ̃ = θ − βm: m ← βm + ηg; θ̃ ← θ̃ − βm − ηg; a test holds that both describe
-/// one trajectory. Y. Nesterov 1983; I. Sutskever et al., 2013.
-class WENGERT_API Nesterov : public Optimizer {
- public:
-  struct Options {
-    double rate = 0.01;
-    double momentum = 0.9;  ///< β in [0, 1)
-  };
-  explicit Nesterov(Options options, std::source_location where = std::source_location::current());
-  std::string_view name() const override { return "nesterov"; }
-
- protected:
-  std::vector<std::string> slots() const override { return {"momentum"}; }
-  void update(Tensor& value, const Tensor& gradient, std::vector<Tensor>& state, std::int64_t step,
-              std::source_location where) override;
-  void step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
-                 std::source_location where) override;
-
- private:
-  double momentum_;
-  bool looking_ahead_ = false;
-};
-
-/// m ← β₁m + (1−β₁)g; s ← β₂s + (1−β₂)g²; θ ← θ − η·m̂/(√ŝ + ε) with m̂ = m/(1−β₁ᵗ),
-/// ŝ = s/(1−β₂ᵗ), t from 1: ε stands outside the root, after the correction.
-/// D. Kingma, J. Ba, Adam, 2015, algorithm 1.
-class WENGERT_API Adam : public Optimizer {
- public:
-  struct Options {
-    double rate = 0.001;
-    double beta1 = 0.9;    ///< in [0, 1)
-    double beta2 = 0.999;  ///< in [0, 1)
-    double epsilon = 1e-8;
-  };
-  explicit Adam(Options options, std::source_location where = std::source_location::current());
-  std::string_view name() const override { return "adam"; }
-
- protected:
-  std::vector<std::string> slots() const override { return {"first_moment", "second_moment"}; }
-  void update(Tensor& value, const Tensor& gradient, std::vector<Tensor>& state, std::int64_t step,
-              std::source_location where) override;
-
- private:
-  Options options_;
-};
-
-/// By name: sgd, momentum, nesterov, adam, with their default options but the rate (0: default).
-/// Throws Error(kValue) on an unknown name.
+/// By name, with its default options but those set. Throws Error(kValue) on an unknown name or
+/// option, and on values outside an option's range.
 WENGERT_API std::unique_ptr<Optimizer> make_optimizer(
-    std::string_view name, double rate = 0,
+    std::string_view name, const std::vector<OptionSetting>& settings = {},
+    std::source_location where = std::source_location::current());
+/// The same at a rate; 0: the default.
+WENGERT_API std::unique_ptr<Optimizer> make_optimizer(
+    std::string_view name, double rate,
     std::source_location where = std::source_location::current());
 
 }  // namespace wengert::optim

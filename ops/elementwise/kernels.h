@@ -5,6 +5,7 @@
 #include "wengert/graph/elementwise_kernels.h"
 #include "wengert/ops/elementwise/reads.h"
 #include "wengert/ops/kernels/lanes.h"
+#include "wengert/ops/kernels/sweep.h"
 
 // Loops that make kernels of one CPU level from formulas.
 
@@ -48,31 +49,6 @@ inline auto call_partial(const void* attrs, T x, T y) {
     return F::partial(x, y);
   } else {
     return F::partial(x, y, *static_cast<const A*>(attrs));
-  }
-}
-
-/// Runs body(i, n) over [0, n) a vector at a time; n < Lanes::kCount only for the last.
-template <class T, class Body>
-inline void sweep(std::int64_t n, Body&& body) {
-  constexpr std::int64_t kWidth = Lanes<T>::kCount;
-  std::int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) body(i, kWidth);
-  if (i < n) body(i, n - i);
-}
-
-template <class T>
-inline Lanes<T> load(const void* from, std::int64_t i, std::int64_t n) {
-  const T* at = static_cast<const T*>(from) + i;
-  return n == Lanes<T>::kCount ? Lanes<T>::load(at) : Lanes<T>::load_some(at, n);
-}
-
-template <class T>
-inline void store(Lanes<T> lanes, void* to, std::int64_t i, std::int64_t n) {
-  T* at = static_cast<T*>(to) + i;
-  if (n == Lanes<T>::kCount) {
-    lanes.store(at);
-  } else {
-    lanes.store_some(at, n);
   }
 }
 

@@ -38,7 +38,7 @@ std::string room_of(const std::string& include) {
 /// Helpers of the tests' part of op files: they belong to the testing library.
 bool is_for_tests(const Source& source) {
   return source.room == "testing" || source.path == "ops/testing.h" ||
-         source.path.ends_with("_tests.h");
+         source.path == "optim/testing.h" || source.path.ends_with("_tests.h");
 }
 
 /// What is wrong with one include of one file, or nothing.

@@ -9,8 +9,6 @@
 namespace wengert::optim {
 namespace {
 
-constexpr const char* kMethods[] = {"sgd", "momentum", "nesterov", "adam"};
-
 void fill(ParameterSet& parameters) {
   parameters.add("a/weight", Tensor::from({0.5f, -1.25f, 2.0f, 0.1f}, {2, 2}));
   parameters.add("a/bias", Tensor::from({0.3, -0.7}, {2}));
@@ -24,46 +22,6 @@ Gradients gradients_of(ParameterSet& parameters) {
 
 using State = std::vector<Optimizer::StateTensor>;
 
-TEST(OptimizerState, ResumingGivesTheSameBits) {
-  for (const char* method : kMethods) {
-    ParameterSet straight, resumed;
-    fill(straight);
-    const auto optimizer = make_optimizer(method, 0.03);
-    for (int i = 0; i < 17; ++i) optimizer->step(straight, gradients_of(straight));
-    State saved = optimizer->state();
-    for (const Parameter* parameter : straight.all()) {
-      resumed.add(parameter->name(), parameter->value().clone());
-    }
-    optimizer->set_rate(0.02);
-    for (int i = 0; i < 17; ++i) optimizer->step(straight, gradients_of(straight));
-
-    const auto fresh = make_optimizer(method);
-    fresh->restore(saved);
-    EXPECT_EQ(fresh->steps(), 17);
-    EXPECT_EQ(fresh->rate(), 0.03);
-    // The restored optimizer keeps memory of its own.
-    for (auto& entry : saved) entry.value = Tensor();
-    fresh->set_rate(0.02);
-    for (int i = 0; i < 17; ++i) fresh->step(resumed, gradients_of(resumed));
-    EXPECT_EQ(bytes_of(resumed), bytes_of(straight)) << method;
-  }
-}
-
-TEST(OptimizerState, WithoutItTheBitsDiffer) {
-  for (const char* method : {"momentum", "nesterov", "adam"}) {
-    ParameterSet straight, resumed;
-    fill(straight);
-    const auto optimizer = make_optimizer(method, 0.03);
-    for (int i = 0; i < 5; ++i) optimizer->step(straight, gradients_of(straight));
-    for (const Parameter* parameter : straight.all()) {
-      resumed.add(parameter->name(), parameter->value().clone());
-    }
-    optimizer->step(straight, gradients_of(straight));
-    make_optimizer(method, 0.03)->step(resumed, gradients_of(resumed));
-    EXPECT_NE(bytes_of(resumed), bytes_of(straight)) << method;
-  }
-}
-
 TEST(OptimizerState, HasItsNames) {
   ParameterSet parameters;
   fill(parameters);
@@ -71,9 +29,11 @@ TEST(OptimizerState, HasItsNames) {
   adam->step(parameters, gradients_of(parameters));
   std::vector<std::string> names;
   for (const auto& entry : adam->state()) names.push_back(entry.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"steps", "rate", "a/weight/first_moment",
-                                             "a/weight/second_moment", "a/bias/first_moment",
-                                             "a/bias/second_moment"}));
+  EXPECT_EQ(names, (std::vector<std::string>{
+                       "steps", "rate", "options/0/rate", "options/0/beta1", "options/0/beta2",
+                       "options/0/epsilon", "steps/a/weight", "slots/a/weight/first_moment",
+                       "slots/a/weight/second_moment", "steps/a/bias", "slots/a/bias/first_moment",
+                       "slots/a/bias/second_moment"}));
 }
 
 /// A state that Adam refuses; what it had stays.
@@ -96,19 +56,61 @@ TEST(OptimizerState, RefusesWhatDoesNotBelong) {
     return Optimizer::StateTensor{"steps", Tensor::scalar(n)};
   };
   const Tensor w = Tensor::from({1.0f, 1.0f, 1.0f, 1.0f}, {2, 2});
+  const Optimizer::StateTensor rate = {"rate", Tensor::scalar(0.5)};
+  const auto number = [](const char* name, double value) {
+    return Optimizer::StateTensor{name, Tensor::scalar(value)};
+  };
   expect_refused({}, ErrorKind::kParameter, "no step count");
-  expect_refused({steps(-1)}, ErrorKind::kParameter, "no step count");
+  expect_refused({steps(1)}, ErrorKind::kParameter, "no rate");
+  expect_refused({steps(-1), rate}, ErrorKind::kParameter, "no step count");
   expect_refused({{"steps", Tensor::scalar(1.0f)}}, ErrorKind::kParameter, "'steps' is f32[]");
   expect_refused({steps(1), {"rate", w}}, ErrorKind::kParameter, "'rate' is f32[2,2]");
-  expect_refused({steps(1), {"rate", Tensor::scalar(-1.0)}}, ErrorKind::kValue, "rate -1");
-  expect_refused({steps(1), {"a/weight/momentum", w}}, ErrorKind::kParameter,
-                 "belongs to another optimizer");
-  expect_refused({steps(1), {"nonsense", w}}, ErrorKind::kParameter,
-                 "belongs to another optimizer");
-  expect_refused({steps(1), {"a/weight/first_moment", w}}, ErrorKind::kParameter,
+  expect_refused({steps(1), number("rate", -1)}, ErrorKind::kValue, "rate -1");
+  expect_refused({steps(1), rate, number("options/0/beta1", 2)}, ErrorKind::kValue, "beta1 2");
+  for (const char* foreign : {"options/0/beta3", "options/1/beta1", "options/beta1", "nonsense",
+                              "slots/a/weight/momentum", "slots/momentum"}) {
+    expect_refused({steps(1), rate, number(foreign, 0.5)}, ErrorKind::kParameter,
+                   "belongs to another optimizer");
+  }
+  const Optimizer::StateTensor first = {"slots/a/weight/first_moment", w};
+  const Optimizer::StateTensor count = {"steps/a/weight", Tensor::scalar(std::int64_t{1})};
+  expect_refused({steps(1), rate, count, first}, ErrorKind::kParameter,
                  "no 'a/weight/second_moment'");
-  expect_refused({steps(1), {"a/weight/first_moment", w}, {"a/weight/first_moment", w}},
-                 ErrorKind::kParameter, "twice");
+  expect_refused({steps(1), rate, first}, ErrorKind::kParameter, "no step count of 'a/weight'");
+  expect_refused({steps(1), rate, first, first}, ErrorKind::kParameter, "twice");
+}
+
+TEST(OptimizerState, HasTheOptionsOfEveryGroup) {
+  ParameterSet parameters;
+  fill(parameters);
+  AdamW adam({.rate = 0.5});
+  adam.add_group(named("*bias"), {.rate = 0.25, .weight_decay = 0});
+  adam.set_rate(0.125);
+  adam.step(parameters, gradients_of(parameters));
+  AdamW resumed({}), other({});
+  resumed.add_group(named("*bias"), {});
+  resumed.restore(adam.state());
+  EXPECT_EQ(resumed.rate(), 0.125);
+  EXPECT_EQ(resumed.options(0).rate, 0.5);
+  EXPECT_EQ(resumed.options(1).rate, 0.25);
+  EXPECT_EQ(resumed.options(1).weight_decay, 0);
+  EXPECT_EQ(error_of([&] { other.restore(adam.state()); }).kind(), ErrorKind::kParameter);
+}
+
+TEST(OptimizerState, OfOtherOptionsIsFoundBeforeAnythingIsWritten) {
+  ParameterSet parameters;
+  fill(parameters);
+  RmsProp plain({});
+  plain.step(parameters, gradients_of(parameters));
+  auto state = plain.state();
+  for (auto& entry : state) {
+    if (entry.name == "options/0/centered") entry.value = Tensor::scalar(1.0);
+  }
+  RmsProp centered({});
+  centered.restore(state);
+  const Error error = error_of([&] { centered.step(parameters, gradients_of(parameters)); });
+  EXPECT_EQ(error.message(),
+            "the state of 'a/weight' has squares, these options need squares, mean");
 }
 
 TEST(OptimizerState, OfOtherSizesIsFoundBeforeAnythingIsWritten) {
@@ -117,7 +119,11 @@ TEST(OptimizerState, OfOtherSizesIsFoundBeforeAnythingIsWritten) {
     fill(parameters);
     const std::string before = bytes_of(parameters);
     const auto momentum = make_optimizer("momentum");
-    momentum->restore({{"steps", Tensor::scalar(std::int64_t{3})}, {"a/weight/momentum", wrong}});
+    const State state = {{"steps", Tensor::scalar(std::int64_t{3})},
+                         {"rate", Tensor::scalar(0.01)},
+                         {"steps/a/weight", Tensor::scalar(std::int64_t{3})},
+                         {"slots/a/weight/momentum", wrong}};
+    momentum->restore(state);
     const Error error = error_of([&] { momentum->step(parameters, gradients_of(parameters)); });
     EXPECT_EQ(error.kind(), ErrorKind::kParameter) << error.what();
     EXPECT_TRUE(holds(error.what(), "the state of 'a/weight' is " +
@@ -128,7 +134,7 @@ TEST(OptimizerState, OfOtherSizesIsFoundBeforeAnythingIsWritten) {
     EXPECT_EQ(momentum->steps(), 3);
     // The look-ahead form reads the state before the first step.
     const auto nesterov = std::make_unique<Nesterov>(Nesterov::Options{});
-    nesterov->restore({{"steps", Tensor::scalar(std::int64_t{3})}, {"a/weight/momentum", wrong}});
+    nesterov->restore(state);
     EXPECT_EQ(error_of([&] {
                 nesterov->step(parameters, [&] { return gradients_of(parameters); });
               }).kind(),

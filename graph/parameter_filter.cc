@@ -1,0 +1,41 @@
+#include "wengert/graph/parameter_filter.h"
+
+#include <string_view>
+
+namespace wengert {
+namespace {
+
+/// Whether `text` fits `pattern`, in which `*` stands for any characters, none included.
+bool fits(std::string_view text, std::string_view pattern) {
+  // Where the last star stands and how much of the text it has taken: on a mismatch it takes one
+  // more. Earlier stars need no second try.
+  std::size_t t = 0, p = 0, star = std::string_view::npos, taken = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p, ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+}  // namespace
+
+bool is_weight(const Parameter& parameter) { return parameter.value().rank() >= 2; }
+bool is_any_parameter(const Parameter&) { return true; }
+
+ParameterFilter named(std::string pattern) {
+  return [pattern = std::move(pattern)](const Parameter& parameter) {
+    return fits(parameter.name(), pattern);
+  };
+}
+
+}  // namespace wengert

@@ -1,0 +1,33 @@
+#pragma once
+
+// Private to the library.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "wengert/optim/optimizer.h"
+
+namespace wengert::optim {
+
+/// What an optimizer knows of one parameter.
+struct ParameterState {
+  std::vector<const SlotDef*> defs;  ///< of the slots, which the options need
+  std::vector<Tensor> slots;
+  std::int64_t step = 0;
+};
+
+struct Optimizer::Members {
+  struct Group {
+    ParameterFilter filter;
+    OptionValues options;
+  };
+  /// By name, so that a restored state finds its parameter again; `order` is that of first use.
+  absl::flat_hash_map<std::string, std::unique_ptr<ParameterState>> states;
+  std::vector<std::string> order;
+  std::vector<Group> groups;   ///< the first is everybody else's
+  std::size_t rate_index = 0;  ///< of the option `rate`
+};
+
+}  // namespace wengert::optim

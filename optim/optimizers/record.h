@@ -1,0 +1,98 @@
+#pragma once
+
+// Private to the library.
+
+#include <cmath>
+#include <memory>
+
+#include "wengert/graph/parameter_filter.h"
+#include "wengert/ops/kernels/cpu.h"
+#include "wengert/optim/methods.h"
+#include "wengert/optim/optimizer.h"
+#include "wengert/optim/optimizers/update_kernels.h"
+#include "wengert/optim/option_visitors.h"
+
+// What the record of an optimizer is made with.
+namespace wengert::optim {
+
+/// The kernels of a formula by CPU level.
+using UpdateLevels = const kernels::UpdateKernels* [3];
+
+/// θ and the first slots of a parameter, dense, and the kernel of this CPU's level over them, cut
+/// by size into tasks for the pool.
+class RunUpdate {
+ public:
+  RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer);
+  /// Sums over the whole tensor, each piece's in float64, the pieces in order.
+  std::vector<double> measure(const void* numbers) const;
+  void update(const void* numbers) const;
+
+ private:
+  const kernels::UpdateKernels& kernels_;
+  int dtype_;
+  std::int64_t count_, bytes_;
+  std::byte* value_;
+  std::vector<std::byte*> slots_;
+  const std::byte* gradient_;
+};
+
+/// Runs a formula; `writer` names it where a saved value is found overwritten.
+template <class Numbers>
+void run_update(const UpdateLevels& levels, ParameterStep& step, const char* writer,
+                const Numbers& numbers) {
+  RunUpdate(levels, step, writer).update(&numbers);
+}
+/// The same for a formula with sums: complete(numbers, sums) puts them into the numbers.
+template <class Numbers, class Complete>
+void run_update(const UpdateLevels& levels, ParameterStep& step, const char* writer,
+                Numbers numbers, Complete&& complete) {
+  const RunUpdate run(levels, step, writer);
+  complete(numbers, run.measure(&numbers));
+  run.update(&numbers);
+}
+
+/// 1/(1 − βᵗ): what a running average that started at 0 is multiplied with.
+inline double bias_correction(double beta, std::int64_t step) {
+  return 1 / (1 - std::pow(beta, static_cast<double>(step)));
+}
+
+}  // namespace wengert::optim
+
+#define WENGERT_UPDATES namespace wengert::optim::updates
+
+#if defined(__x86_64__)
+#define WENGERT_UPDATE_X86(kernels) &kernels
+#else
+#define WENGERT_UPDATE_X86(kernels) nullptr
+#endif
+
+/// Declares the kernels of a formula as `name_levels`.
+#define WENGERT_UPDATE(name, ...)                                                          \
+  namespace wengert::kernels {                                                             \
+  namespace baseline {                                                                     \
+  extern const UpdateKernels name##_update;                                                \
+  }                                                                                        \
+  namespace avx2 {                                                                         \
+  extern const UpdateKernels name##_update;                                                \
+  }                                                                                        \
+  namespace avx512 {                                                                       \
+  extern const UpdateKernels name##_update;                                                \
+  }                                                                                        \
+  }                                                                                        \
+  namespace wengert::optim {                                                               \
+  static constexpr UpdateLevels name##_levels = {                                          \
+      &kernels::baseline::name##_update, WENGERT_UPDATE_X86(kernels::avx2::name##_update), \
+      WENGERT_UPDATE_X86(kernels::avx512::name##_update)};                                 \
+  }
+
+/// Defines the members of a class of the table and opens its record.
+#define WENGERT_METHOD(method, Class)                                                         \
+  Class::Class(Options options, std::source_location where)                                   \
+      : Optimizer(method##_method, values_of<Class>(options), where) {}                       \
+  int Class::add_group(ParameterFilter filter, Options options, std::source_location where) { \
+    return Optimizer::add_group(std::move(filter), values_of<Class>(options), where);         \
+  }                                                                                           \
+  Class::Options Class::options(int group) const {                                            \
+    return options_as<Class>(option_values(group));                                           \
+  }                                                                                           \
+  constinit const MethodDef method##_method

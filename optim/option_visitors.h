@@ -1,0 +1,120 @@
+#pragma once
+
+// Private to the library.
+
+#include <initializer_list>
+#include <utility>
+
+#include "wengert/optim/options.h"
+
+// How a file states the options of its optimizer or pass once:
+//
+//     WENGERT_OPTIONS(Adam) {
+//       option("rate", o.rate, kNotNegative, "η, the step size");
+//       option("amsgrad", o.amsgrad, "whether …");
+//       option("epsilon_place", o.epsilon_place, kEpsilonPlaces, "where ε stands");
+//     }
+//
+// in the order of `Adam::Options`, every member of it. From this follow the list with defaults,
+// range checks, and reading and writing by name.
+namespace wengert::optim {
+
+using Words = std::span<const std::string_view>;
+inline constexpr std::string_view kFlagWords[] = {"false", "true"};
+inline constexpr std::string_view kEpsilonPlaces[] = {"outside", "inside"};
+inline constexpr std::string_view kRatePlaces[] = {"inside", "outside"};
+inline constexpr std::string_view kDecays[] = {"weights", "all"};
+
+/// Specialized by WENGERT_OPTIONS.
+template <class Class>
+struct OptionsOf;
+
+#define WENGERT_OPTIONS(Class)                                        \
+  template <>                                                         \
+  struct OptionsOf<Class> {                                           \
+    template <class Options, class Visitor>                           \
+    static constexpr void visit(Options& o, Visitor&& option);        \
+  };                                                                  \
+  template <class Options, class Visitor>                             \
+  constexpr void OptionsOf<Class>::visit([[maybe_unused]] Options& o, \
+                                         [[maybe_unused]] Visitor&& option)
+
+namespace detail {
+
+/// Converts to anything, so that aggregates tell how many members they have.
+struct Anything {
+  template <class T>
+  operator T() const;
+};
+template <class T, std::size_t... I>
+constexpr bool takes(std::index_sequence<I...>) {
+  return requires { T{(static_cast<void>(I), Anything{})...}; };
+}
+template <class T, std::size_t kCount = 0>
+constexpr std::size_t member_count() {
+  if constexpr (takes<T>(std::make_index_sequence<kCount + 1>())) {
+    return member_count<T, kCount + 1>();
+  } else {
+    return kCount;
+  }
+}
+
+template <class Class>
+constexpr std::size_t stated_count() {
+  typename Class::Options options{};
+  std::size_t count = 0;
+  OptionsOf<Class>::visit(options, [&count](auto&&...) { ++count; });
+  return count;
+}
+
+struct Lister {
+  std::vector<OptionDef>& list;
+  void operator()(const char* name, double value, Range range, const char* doc) const {
+    list.push_back({name, doc, value, range});
+  }
+  void operator()(const char* name, bool value, const char* doc) const {
+    list.push_back({name, doc, value ? 1.0 : 0.0, {0, 1, false, false}, kFlagWords});
+  }
+  template <class E>
+  requires std::is_enum_v<E>
+  void operator()(const char* name, E value, Words words, const char* doc) const {
+    list.push_back({name, doc, static_cast<double>(value), {0, 1, false, false}, words});
+  }
+};
+
+}  // namespace detail
+
+/// The options of a class with their defaults.
+template <class Class>
+const std::vector<OptionDef>& list_options() {
+  static_assert(detail::stated_count<Class>() == detail::member_count<typename Class::Options>(),
+                "WENGERT_OPTIONS states every member of Options once");
+  static const std::vector<OptionDef> list = [] {
+    std::vector<OptionDef> result;
+    const typename Class::Options defaults{};
+    OptionsOf<Class>::visit(defaults, detail::Lister{result});
+    return result;
+  }();
+  return list;
+}
+
+template <class Class>
+OptionValues values_of(const typename Class::Options& options) {
+  OptionValues values;
+  OptionsOf<Class>::visit(options, [&values](const char*, const auto& member, auto&&...) {
+    values.push_back(static_cast<double>(member));
+  });
+  return values;
+}
+
+template <class Class>
+typename Class::Options options_as(const OptionValues& values) {
+  typename Class::Options options{};
+  std::size_t k = 0;
+  OptionsOf<Class>::visit(options, [&values, &k]<class T>(const char*, T& member, auto&&...) {
+    member = static_cast<T>(values[k++]);
+  });
+  return options;
+}
+
+}  // namespace wengert::optim

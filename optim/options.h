@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <source_location>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "wengert/graph/api.h"
+
+// Options of optimizers and passes by name: for programs, command lines, JSON, checkpoints and
+// messages alike.
+namespace wengert::optim {
+
+/// The numbers that an option takes: an interval, whose open ends do not belong to it.
+struct Range {
+  double low, high;
+  bool low_open = false, high_open = true;
+  bool holds(double value) const {  // never NaN
+    return (low_open ? value > low : value >= low) && (high_open ? value < high : value <= high);
+  }
+  /// "[0, 1)"
+  WENGERT_API std::string str() const;
+};
+inline constexpr Range kNotNegative = {0, std::numeric_limits<double>::infinity()};
+inline constexpr Range kPositive = {0, std::numeric_limits<double>::infinity(), true};
+inline constexpr Range kBelowOne = {0, 1};  ///< [0, 1): what a running average keeps
+
+/// Where ε of a root stands: √s + ε, or √(s + ε).
+enum class EpsilonPlace { kOutside, kInside };
+/// Where the rate η of a method with momentum stands: m ← βm + ηg, θ ← θ − m, or m ← βm + g,
+/// θ ← θ − ηm. They differ once η changes.
+enum class RatePlace { kInside, kOutside };
+/// What decays: weights (is_weight), or biases and gains as well.
+enum class Decays { kWeights, kAll };
+
+/// What people read about an option, and what it takes.
+struct OptionDef {
+  std::string_view name;
+  std::string_view doc;
+  double initial;                                ///< the default; of a choice its index
+  Range range = {0, 1, false, false};            ///< of numbers; flags are 0 or 1
+  std::span<const std::string_view> words = {};  ///< of a choice or a flag, in order
+  /// "0.001", "outside", "true"
+  WENGERT_API std::string text(double value) const;
+  /// What text stands for. Throws Error(kValue) naming `owner` and what the option takes.
+  WENGERT_API double parse(std::string_view text, std::string_view owner) const;
+  /// Throws Error(kValue) unless the value belongs to the range.
+  WENGERT_API void check(double value, std::string_view owner) const;
+  /// "[0, 1)", "outside or inside"
+  WENGERT_API std::string values() const;
+};
+
+/// The values of a list of options, in its order: numbers as they are, flags as 0 or 1, choices as
+/// their index.
+using OptionValues = std::vector<double>;
+
+/// An option by name, as text: {"beta1", "0.8"}.
+struct OptionSetting {
+  std::string name;
+  std::string value;
+};
+/// The defaults with some options set. Throws Error(kValue) on an unknown name, naming the closest,
+/// and on values outside an option's range.
+WENGERT_API OptionValues option_values(std::span<const OptionDef> options,
+                                       std::span<const OptionSetting> settings,
+                                       std::string_view owner);
+/// "rate = 0.001, beta1 = 0.9"
+WENGERT_API std::string to_string(std::span<const OptionDef> options, const OptionValues& values);
+
+}  // namespace wengert::optim
