@@ -11,8 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kCommands = {"train",     "predict", "graph",  "ops",
-                                            "gradcheck", "bench",   "version"};
+const std::vector<std::string> kCommands = {"train",      "predict",   "graph", "ops",
+                                            "optimizers", "gradcheck", "bench", "version"};
 
 TEST(Program, HelpOfEveryCommand) {
   const Outcome all = run_wengert({"--help"});
@@ -66,6 +66,10 @@ TEST(Program, WrongArgumentsAreStatus2AndOneLine) {
       {{"graph", "mlp", "--format", "bmp"}, "choose dot, svg, png or json"},
       {{"train", "mlp2"}, "mlp"},
       {{"train", "mlp", "--optimizer", "adma"}, "did you mean 'adam'?"},
+      {{"train", "mlp", "--option", "beta3=1"}, "did you mean 'beta1'?"},
+      {{"train", "mlp", "--option", "beta1=2"}, "beta1 2 is outside [0, 1)"},
+      {{"train", "mlp", "--option", "beta1"}, "write --option NAME=VALUE"},
+      {{"optimizers", "adma"}, "did you mean 'adam'?"},
       {{"train", "mlp", "--rate", "nan"}, "is outside [0, ∞)"},
       {{"train", "mlp", "--rate", "-1"}, "is outside [0, ∞)"},
       {{"bench", "nonsense"}, "no row's name begins with 'nonsense'"},
@@ -139,6 +143,29 @@ TEST(Ops, ThePageOfOne) {
   EXPECT_EQ(op.at("name"), "tanh");
   EXPECT_EQ(op.at("differentiable"), json::array({0}));
   EXPECT_TRUE(holds(run_wengert({"ops"}).out, "`wengert ops NAME` prints the page of one."));
+}
+
+TEST(Optimizers, PagesAndJson) {
+  const json list = json::parse(run_wengert({"optimizers", "--json"}).out);
+  ASSERT_GE(list.size(), 8u);
+  const std::string help = run_wengert({"train", "--help"}).out;
+  for (const json& method : list) {
+    const std::string name = method.at("name").get<std::string>();
+    EXPECT_TRUE(holds(help, name)) << name;
+    const Outcome page = run_wengert({"optimizers", name});
+    ASSERT_EQ(page.status, 0) << page.err;
+    for (const char* key : {"summary", "formula", "notes", "source"}) {
+      EXPECT_TRUE(holds(page.out, method.at(key).get<std::string>())) << name << " " << key;
+    }
+    ASSERT_FALSE(method.at("options").empty());
+    for (const json& option : method.at("options")) {
+      EXPECT_TRUE(holds(page.out, option.at("name").get<std::string>() + " = ")) << page.out;
+      EXPECT_TRUE(holds(page.out, option.at("meaning").get<std::string>())) << page.out;
+    }
+    EXPECT_EQ(json::parse(run_wengert({"optimizers", name, "--json"}).out), method);
+  }
+  EXPECT_TRUE(
+      holds(run_wengert({"optimizers"}).out, "`wengert optimizers NAME` prints the page of one."));
 }
 
 TEST(GraphCommand, WritesEveryFormat) {

@@ -61,6 +61,7 @@ void run(const BenchSelection& selection, int threads, bool json) {
   bench_gemm(selection, rows);
   bench_random(selection, rows);
   bench_threads(selection, rows);
+  bench_update(selection, rows);
   bench_ops(selection, rows);
   clear_progress();
   for (const std::string& name : selection.names) {

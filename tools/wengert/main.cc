@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   add_predict(program);
   add_graph(program);
   add_ops(program);
+  add_optimizers(program);
   add_gradcheck(program);
   add_bench(program);
   add_version(program);

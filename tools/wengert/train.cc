@@ -25,7 +25,8 @@ struct Settings {
   std::string data;
   std::string out = "run";
   std::string optimizer = "adam";
-  double rate = 0;
+  std::vector<std::string> options;  ///< of the optimizer, "beta1=0.8"
+  std::string rate;
   double final_rate_share = 0.02;
   double l2 = 0;
   double clip = 0;
@@ -49,6 +50,28 @@ nlohmann::ordered_json as_json(const optim::EpochRecord& record) {
   return line;
 }
 
+std::vector<optim::OptionSetting> optimizer_options(const Settings& settings) {
+  std::vector<optim::OptionSetting> result;
+  for (const std::string& text : settings.options) {
+    const std::size_t sign = text.find('=');
+    if (sign == std::string::npos) {
+      throw Error(ErrorKind::kValue, "train", "'" + text + "' sets no option",
+                  "write --option NAME=VALUE, as in --option beta1=0.8");
+    }
+    result.push_back({text.substr(0, sign), text.substr(sign + 1)});
+  }
+  if (!settings.rate.empty()) result.push_back({"rate", settings.rate});
+  return result;
+}
+
+std::string optimizer_names() {
+  std::string names;
+  for (const optim::MethodDef* method : optim::registered_methods()) {
+    names += (names.empty() ? "" : ", ") + std::string(method->name);
+  }
+  return names;
+}
+
 /// One training run and the files that it leaves.
 class Run {
  public:
@@ -56,7 +79,7 @@ class Run {
       : settings_(settings), def_(nn::find_model(settings.model)), parameters_(settings.seed) {}
 
   void execute() {
-    const auto optimizer = optim::make_optimizer(settings_.optimizer, settings_.rate);
+    const auto optimizer = optim::make_optimizer(settings_.optimizer, optimizer_options(settings_));
     const io::ImageSet data = io::load_fashion_mnist(settings_.data);
     const optim::Examples train_set{data.train_images, data.train_labels};
     const optim::Split split =
@@ -238,8 +261,10 @@ void add_train(Program& program) {
   command.option("--out", s->out, "folder for the results").shows_default();
   command.option("--epochs", s->epochs, "").between(1, 100000).shows_default();
   command.option("--batch", s->batch_size, "examples a step").between(1, 1000000).shows_default();
-  command.option("--optimizer", s->optimizer, "sgd, momentum, nesterov or adam").shows_default();
-  command.option("--rate", s->rate, "learning rate; 0: the optimizer's usual one");
+  command.option("--optimizer", s->optimizer, "one of: " + optimizer_names()).shows_default();
+  command.option("--option", s->options,
+                 "NAME=VALUE, an option of the optimizer; `wengert optimizers NAME` lists them");
+  command.option("--rate", s->rate, "learning rate; default: the optimizer's usual one");
   command
       .option("--final-rate", s->final_rate_share,
               "the rate falls linearly to this share of itself")
