@@ -6,60 +6,10 @@
 #include "wengert/graph/storage.h"
 #include "wengert/ops/elementwise/levels.h"
 #include "wengert/ops/kernels/cpu.h"
-#include "wengert/ops/kernels/strided.h"
-#include "wengert/ops/kernels/thread_pool.h"
+#include "wengert/ops/kernels/walk.h"
 
 namespace wengert::ops {
 namespace {
-
-constexpr std::int64_t kTile = 1024;    // elements; four operands of doubles fit the L1 cache
-constexpr std::int64_t kGrain = 32768;  // elements a task: a few microseconds of work
-constexpr std::int64_t kTileBytes = kTile * 8;
-
-/// Calls run(pointers, position, n) for dense runs that cover the nest, at most a tile each when
-/// any operand must be gathered or repeated. `position` counts output elements.
-template <class Run>
-void walk(const kernels::LoopNest& nest, std::span<const TensorView> views, Run&& run) {
-  const std::int64_t inner = nest.inner(), outer = nest.outer();
-  if (inner == 0 || outer == 0) return;
-  bool direct = true;
-  for (int k = 0; k < nest.operands; ++k) direct &= nest.inner_stride(k) == 1;
-  // Tasks are cut by size alone, so that the work of each is the same at any thread count.
-  const std::int64_t rows = std::max<std::int64_t>(1, kGrain / inner);
-  const std::int64_t row_tasks = (outer + rows - 1) / rows;
-  const std::int64_t columns = inner > kGrain ? kGrain : inner;
-  const std::int64_t column_tasks = (inner + columns - 1) / columns;
-  const auto task = [&](std::int64_t index) {
-    alignas(64) std::byte tiles[kernels::kMaxOperands][kTileBytes];
-    const std::int64_t row = index / column_tasks * rows;
-    const std::int64_t row_end = std::min(outer, row + rows);
-    const std::int64_t column = index % column_tasks * columns;
-    const std::int64_t column_end = std::min(inner, column + columns);
-    for (std::int64_t o = row; o < row_end; ++o) {
-      std::int64_t offsets[kernels::kMaxOperands];
-      kernels::offsets_at(nest, o, offsets);
-      const std::int64_t step = direct ? column_end - column : kTile;
-      for (std::int64_t begin = column; begin < column_end; begin += step) {
-        const std::int64_t n = std::min(step, column_end - begin);
-        const void* pointers[kernels::kMaxOperands];
-        for (int k = 0; k < nest.operands; ++k) {
-          const std::int64_t stride = nest.inner_stride(k);
-          const auto bytes = static_cast<std::int64_t>(size_of(views[k].dtype));
-          std::byte* at = views[k].data + (offsets[k] + begin * stride) * bytes;
-          if (stride == 1) {
-            pointers[k] = at;
-            continue;
-          }
-          const std::int64_t count[] = {n}, strides[] = {stride};
-          kernels::copy_to_dense({views[k].dtype, 1, count, strides, at}, tiles[k]);
-          pointers[k] = tiles[k];
-        }
-        run(pointers, o * inner + begin, n);
-      }
-    }
-  };
-  kernels::parallel_for(row_tasks * column_tasks, task);
-}
 
 bool same_layout(const TensorView& a, const TensorView& b) {
   return a.rank == b.rank && std::equal(a.sizes, a.sizes + a.rank, b.sizes) && b.is_dense();
@@ -122,10 +72,10 @@ void evaluate_elementwise(EvalContext& call) {
   for (int i = 0; i < count; ++i) views[i] = call.input(i);
   const auto result_bytes = static_cast<std::int64_t>(size_of(out.dtype));
   const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
-  walk(kernels::plan(out.shape(), operands), operands,
-       [&](const void* const* in, std::int64_t position, std::int64_t n) {
-         kernel(in, out.data + position * result_bytes, n, call.raw_attributes());
-       });
+  kernels::walk(out.shape(), operands,
+                [&](const void* const* in, std::int64_t position, std::int64_t n) {
+                  kernel(in, out.data + position * result_bytes, n, call.raw_attributes());
+                });
 }
 
 namespace {
@@ -151,20 +101,20 @@ void backward_over_output(BackwardContext& call, const ElementwiseKernels& kerne
   const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
   const bool passes = (call.op().elementwise->passes >> argument & 1) != 0;
   const auto sum = add_op.elementwise->kernels->forward[static_cast<int>(g.dtype)];
-  walk(kernels::plan(g.shape(), operands), operands,
-       [&](const void* const* pointers, std::int64_t position, std::int64_t n) {
-         if (passes) {  // as it is, zeros with their sign
-           std::byte* to = gx + position * bytes;
-           const void* terms[] = {to, pointers[0]};
-           if (accumulate) return sum(terms, to, n, nullptr);
-           std::memcpy(to, pointers[0], static_cast<std::size_t>(n * bytes));
-           return;
-         }
-         const void* named[4] = {};
-         for (int k = 0; k < count; ++k) named[slots[k]] = pointers[k];
-         kernel(named[0], named + 1, named[3], gx + position * bytes, n, call.raw_attributes(),
-                accumulate);
-       });
+  kernels::walk(g.shape(), operands,
+                [&](const void* const* pointers, std::int64_t position, std::int64_t n) {
+                  if (passes) {  // as it is, zeros with their sign
+                    std::byte* to = gx + position * bytes;
+                    const void* terms[] = {to, pointers[0]};
+                    if (accumulate) return sum(terms, to, n, nullptr);
+                    std::memcpy(to, pointers[0], static_cast<std::size_t>(n * bytes));
+                    return;
+                  }
+                  const void* named[4] = {};
+                  for (int k = 0; k < count; ++k) named[slots[k]] = pointers[k];
+                  kernel(named[0], named + 1, named[3], gx + position * bytes, n,
+                         call.raw_attributes(), accumulate);
+                });
 }
 
 }  // namespace

@@ -46,10 +46,7 @@ void sum_each_row(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool
   }
   in_parts(rows, std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(inner, 1)),
            [&](std::int64_t begin, std::int64_t end) {
-             for (std::int64_t i = begin; i < end; ++i) {
-               const T total = row_kernels<T>().sum(x + i * inner, inner);
-               to[i] = accumulate ? to[i] + total : total;
-             }
+             row_kernels<T>().sums(x + begin * inner, end - begin, inner, to + begin, accumulate);
            });
 }
 

@@ -11,9 +11,11 @@ template <class T>
 struct RowKernels {
   /// Σ x[i], pairwise over blocks; 0 for n = 0.
   T (*sum)(const T* x, std::int64_t n);
-  /// The largest or smallest element, n ≥ 1; NaN if there is one.
-  T (*max)(const T* x, std::int64_t n);
-  T (*min)(const T* x, std::int64_t n);
+  /// to[r] (+)= the sum of row r.
+  void (*sums)(const T* x, std::int64_t rows, std::int64_t n, T* to, bool accumulate);
+  /// The largest or smallest element of each row, n ≥ 1; NaN if there is one.
+  void (*maxima)(const T* x, std::int64_t rows, std::int64_t n, T* to);
+  void (*minima)(const T* x, std::int64_t rows, std::int64_t n, T* to);
   /// Σ (x[i] − center)², pairwise over blocks.
   T (*squares)(const T* x, std::int64_t n, T center);
   /// to[j] (+)= Σ_i x[i·stride + j] for j < columns.

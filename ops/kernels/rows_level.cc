@@ -21,13 +21,18 @@ inline Lanes<T> smaller(Lanes<T> a, Lanes<T> b) {
   return where(b < a || is_nan(b), b, a);
 }
 
+inline float larger(float a, float b) { return b > a || b != b ? b : a; }
+inline double larger(double a, double b) { return b > a || b != b ? b : a; }
+inline float smaller(float a, float b) { return b < a || b != b ? b : a; }
+inline double smaller(double a, double b) { return b < a || b != b ? b : a; }
+
 /// The lanes combined in a tree of fixed shape.
 template <class T, class Combine>
 inline T across(Lanes<T> lanes, Combine combine) {
   for (int width = Lanes<T>::kCount / 2; width > 0; width /= 2) {
-    Lanes<T> upper = lanes;
-    for (int i = 0; i < width; ++i) upper.v[i] = lanes.v[i + width];
-    lanes = combine(lanes, upper);
+    typename Mask<T>::Vector order = {};  // the other half of the lanes comes to lie below
+    for (int i = 0; i < Lanes<T>::kCount; ++i) order[i] = i < width ? i + width : i;
+    lanes = combine(lanes, Lanes<T>{__builtin_shuffle(lanes.v, order)});
   }
   return lanes.v[0];
 }
@@ -41,14 +46,18 @@ inline Lanes<T> plus(Lanes<T> a, Lanes<T> b) {
 template <class T, class F>
 T sum_block(const T* x, std::int64_t n, F f) {
   constexpr std::int64_t kCount = Lanes<T>::kCount;
+  T tail = 0;
+  std::int64_t i = 0;
+  if (n < kCount) {  // the sums of lanes would all be 0
+    for (; i < n; ++i) tail += f(Lanes<T>::splat(x[i])).v[0];
+    return tail;
+  }
   Lanes<T> totals[4];
   for (auto& total : totals) total = Lanes<T>::splat(T(0));
-  std::int64_t i = 0;
   for (; i + 4 * kCount <= n; i += 4 * kCount) {
     for (int k = 0; k < 4; ++k) totals[k] = totals[k] + f(Lanes<T>::load(x + i + k * kCount));
   }
   for (; i + kCount <= n; i += kCount) totals[0] = totals[0] + f(Lanes<T>::load(x + i));
-  T tail = 0;
   for (; i < n; ++i) tail += f(Lanes<T>::splat(x[i])).v[0];
   return across((totals[0] + totals[1]) + (totals[2] + totals[3]), plus<T>) + tail;
 }
@@ -74,9 +83,23 @@ T squares(const T* x, std::int64_t n, T center) {
   });
 }
 
+template <class T>
+void sums(const T* x, std::int64_t rows, std::int64_t n, T* to, bool accumulate) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T total = sum(x + r * n, n);
+    to[r] = accumulate ? to[r] + total : total;
+  }
+}
+
+/// With `choose` that keeps the first of two equal ones, and NaN.
 template <class T, class Choose>
-T extreme(const T* x, std::int64_t n, Choose choose) {
+inline T extreme(const T* x, std::int64_t n, Choose choose) {
   constexpr std::int64_t kCount = Lanes<T>::kCount;
+  if (n < 2 * kCount) {
+    T best = x[0];
+    for (std::int64_t i = 1; i < n; ++i) best = choose(best, x[i]);
+    return best;
+  }
   Lanes<T> best = Lanes<T>::splat(x[0]), second = best;
   std::int64_t i = 0;
   for (; i + 2 * kCount <= n; i += 2 * kCount) {
@@ -88,13 +111,28 @@ T extreme(const T* x, std::int64_t n, Choose choose) {
   return across(best, choose);
 }
 
+/// larger() and smaller() of lanes and of numbers.
+struct Larger {
+  template <class V>
+  V operator()(V a, V b) const {
+    return larger(a, b);
+  }
+};
+struct Smaller {
+  template <class V>
+  V operator()(V a, V b) const {
+    return smaller(a, b);
+  }
+};
+
 template <class T>
 T max(const T* x, std::int64_t n) {
-  return extreme(x, n, larger<T>);
+  return extreme(x, n, Larger{});
 }
-template <class T>
-T min(const T* x, std::int64_t n) {
-  return extreme(x, n, smaller<T>);
+
+template <class T, class Choose>
+void extremes(const T* x, std::int64_t rows, std::int64_t n, T* to) {
+  for (std::int64_t r = 0; r < rows; ++r) to[r] = extreme(x + r * n, n, Choose{});
 }
 
 /// Strips of columns stay in registers while rows go by; rows are paired in blocks of 128.
@@ -394,8 +432,9 @@ void cross_entropy_backward(const T* g, const T* x, const std::int64_t* target, 
 template <class T>
 constexpr RowKernels<T> kernels_of() {
   return {sum<T>,
-          max<T>,
-          min<T>,
+          sums<T>,
+          extremes<T, Larger>,
+          extremes<T, Smaller>,
           squares<T>,
           sum_columns<T>,
           logsumexp<T>,

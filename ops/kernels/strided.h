@@ -23,6 +23,12 @@ struct LoopNest {
   std::int64_t inner_stride(int operand) const {
     return rank == 0 ? 1 : strides[operand][rank - 1];
   }
+  /// From one position of the last dimension but one to the next; 0 if there is none.
+  std::int64_t row_stride(int operand) const { return rank < 2 ? 0 : strides[operand][rank - 2]; }
+  /// How many outer positions from `outer` on follow each other in the last dimension but one.
+  std::int64_t rows_left(std::int64_t outer) const {
+    return rank < 2 ? 1 : sizes[rank - 2] - outer % sizes[rank - 2];
+  }
   std::int64_t outer() const {
     std::int64_t n = 1;
     for (int d = 0; d + 1 < rank; ++d) n *= sizes[d];
@@ -35,6 +41,12 @@ LoopNest plan(std::span<const std::int64_t> shape, std::span<const TensorView> v
 
 /// Where each operand stands at outer position `outer`, in elements.
 void offsets_at(const LoopNest& nest, std::int64_t outer, std::int64_t* offsets);
+
+/// to[r·to_stride + j] = from[r·row_stride + j·stride] for r < rows, j < n; elements of `bytes`
+/// size, strides in elements.
+void gather_rows(const std::byte* from, std::int64_t row_stride, std::int64_t stride,
+                 std::int64_t rows, std::int64_t n, std::size_t bytes, std::byte* to,
+                 std::int64_t to_stride);
 
 /// Copies a strided view to dense memory of the same dtype.
 void copy_to_dense(const TensorView& from, std::byte* to);

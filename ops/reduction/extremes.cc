@@ -1,7 +1,10 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <algorithm>
+
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
@@ -11,23 +14,32 @@ namespace {
 template <bool kLargest>
 struct Extreme {
   template <class T>
-  T operator()(const T* x, std::int64_t n) const {
+  void operator()(const T* x, std::int64_t rows, std::int64_t n, T* to) const {
     if constexpr (std::is_floating_point_v<T>) {
       const auto& kernels = kernels::row_kernels<T>();
-      return kLargest ? kernels.max(x, n) : kernels.min(x, n);
+      (kLargest ? kernels.maxima : kernels.minima)(x, rows, n, to);
     } else {
-      T best = x[0];
-      for (std::int64_t i = 1; i < n; ++i) {
-        if (kLargest ? x[i] > best : x[i] < best) best = x[i];
+      for (std::int64_t r = 0; r < rows; ++r, x += n) {
+        to[r] = kLargest ? *std::max_element(x, x + n) : *std::min_element(x, x + n);
       }
-      return best;
     }
   }
 };
 
 template <bool kLargest>
 void evaluate_extreme(EvalContext& call) {
-  evaluate_rows(call, call.attributes<ReductionAttributes>().axes, Extreme<kLargest>{});
+  bool reduced[kMaxRank];
+  mark_axes(call, call.attributes<ReductionAttributes>().axes, reduced);
+  const Rows rows(call.input(0), reduced);
+  const TensorView out = call.output();
+  constexpr std::int64_t kPart = 32768;  // elements a task: some microseconds of work
+  const std::int64_t part = std::max<std::int64_t>(1, kPart / rows.length());
+  dispatch(out.dtype, [&]<class T>(T) {
+    kernels::parallel_for((rows.count() + part - 1) / part, [&](std::int64_t task) {
+      const std::int64_t first = task * part, count = std::min(part, rows.count() - first);
+      Extreme<kLargest>{}(rows.row<T>(first), count, rows.length(), out.as<T>() + first);
+    });
+  });
 }
 
 /// The cotangent shared evenly by the elements that equal the result.

@@ -2,7 +2,8 @@
 
 #ifdef WENGERT_RECORDS
 #include "wengert/ops/elementwise/driver.h"
-#include "wengert/ops/kernels/strided.h"
+#include "wengert/ops/kernels/select.h"
+#include "wengert/ops/kernels/walk.h"
 
 namespace wengert {
 namespace ops {
@@ -20,32 +21,12 @@ void infer_where(InferContext& call) {
 void evaluate_where(EvalContext& call) {
   const TensorView out = call.output();
   const TensorView views[] = {call.input(0), call.input(1), call.input(2)};
-  const kernels::LoopNest nest = kernels::plan(out.shape(), views);
-  const std::int64_t inner = nest.inner(), outer = nest.outer();
-  if (inner == 0 || outer == 0) return;
-  const auto run = [&]<class U>(U) {
-    for (std::int64_t o = 0; o < outer; ++o) {
-      std::int64_t at[3];
-      kernels::offsets_at(nest, o, at);
-      const auto* condition = views[0].as<std::uint8_t>() + at[0];
-      const U* a = views[1].as<U>() + at[1];
-      const U* b = views[2].as<U>() + at[2];
-      U* to = out.as<U>() + o * inner;
-      const std::int64_t sc = nest.inner_stride(0), sa = nest.inner_stride(1),
-                         sb = nest.inner_stride(2);
-      for (std::int64_t i = 0; i < inner; ++i) to[i] = condition[i * sc] ? a[i * sa] : b[i * sb];
-    }
-  };
-  switch (size_of(out.dtype)) {  // only the width of an element matters here
-    case 8:
-      run(std::uint64_t{});
-      break;
-    case 4:
-      run(std::uint32_t{});
-      break;
-    default:
-      run(std::uint8_t{});
-  }
+  const std::size_t bytes = size_of(out.dtype);  // only the width of an element matters here
+  kernels::walk(out.shape(), views,
+                [&](const void* const* in, std::int64_t position, std::int64_t n) {
+                  kernels::select(static_cast<const std::uint8_t*>(in[0]), in[1], in[2],
+                                  out.data + position * static_cast<std::int64_t>(bytes), n, bytes);
+                });
 }
 
 void where_vjp(VjpContext& c) {

@@ -62,6 +62,7 @@ void run(const BenchSelection& selection, int threads, bool json) {
   bench_random(selection, rows);
   bench_threads(selection, rows);
   bench_update(selection, rows);
+  bench_layouts(selection, rows);
   bench_ops(selection, rows);
   clear_progress();
   for (const std::string& name : selection.names) {
@@ -144,7 +145,7 @@ void add_bench(Program& program) {
   command.option(
       "NAME", selection->names,
       "rows or groups to run: record, backward, step, memory (the usual ones); "
-      "layer, gemm, derivatives, random, threads, op (all ops) or op/tanh; any prefix of a "
+      "layer, gemm, derivatives, random, threads, layout, op (all ops) or op/tanh; any prefix of a "
       "row's name");
   command.option("--threads", *threads, "threads of the library").between(1, 1024).shows_default();
   command.option("--seed", *seed, "accepted everywhere; the inputs here are fixed");
