@@ -11,6 +11,7 @@
 #include <immintrin.h>
 #endif
 #if defined(__linux__)
+#include <sched.h>
 #include <sys/resource.h>
 #endif
 
@@ -34,6 +35,9 @@ inline constexpr Nanoseconds kInterrupted = 100'000;
 // time, so that what is lost stays a small part.
 inline constexpr Nanoseconds kStall = 200'000;
 inline constexpr Nanoseconds kShortestRest = 5'000'000, kLongestRest = 320'000'000;
+// After a wake-up that brought no help, such as on a machine whose cores are all busy, nobody is
+// woken for a while, twice as long each time.
+inline constexpr Nanoseconds kShortestQuiet = 1'000'000, kLongestQuiet = 256'000'000;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -47,6 +51,15 @@ inline Nanoseconds now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+// The core that this thread runs on; below 0 where that cannot be told.
+inline int current_core() {
+#if defined(__linux__)
+  return ::sched_getcpu();
+#else
+  return -1;
+#endif
 }
 
 // How often another thread was given this thread's core while it could have gone on.

@@ -96,6 +96,7 @@ class Pool {
   bool claim_and_run(Worker* worker);
   void wait_for_finish(Nanoseconds longest);
   void rest();
+  void learn_from_wake(bool helped, Nanoseconds time);
   void record_failure(std::int64_t task);
   static void run_inline(std::int64_t tasks, TaskBody body, void* context);
 
@@ -105,6 +106,7 @@ class Pool {
   std::vector<std::unique_ptr<Worker>> workers_;
   Paces paces_;
   Nanoseconds resting_until_ = 0, rest_ = kShortestRest;
+  Nanoseconds quiet_until_ = 0, quiet_ = 0;
   bool closed_ = false;
 
   alignas(64) std::atomic<std::uint64_t> ticket_{0};
@@ -113,11 +115,13 @@ class Pool {
   std::atomic<void*> context_{nullptr};
   std::atomic<std::int64_t> end_{0};
   std::atomic<unsigned> float_control_{0};
+  std::atomic<int> callers_core_{-1};
   std::atomic<std::int64_t> failed_task_{kNoFailure};
 
   alignas(64) std::atomic<int> parked_workers_{0};
   std::atomic<std::uint32_t> caller_parked_{0};
   std::atomic<bool> crowded_{false};
+  std::atomic<bool> shares_core_{false};  // a worker was woken on the caller's own core
   std::atomic<bool> stopping_{false};
   std::mutex failing_;  // guards failure_
   std::exception_ptr failure_;
@@ -182,7 +186,11 @@ void Pool::work(Worker& worker) {
 // Returns when there may be work, and learns whether looking for it longer would pay.
 void Pool::wait_for_work(Worker& worker) {
   const Nanoseconds begin = now();
-  if (!spin_for_work(worker, begin)) park(worker);
+  if (!spin_for_work(worker, begin)) {
+    park(worker);
+    const int core = callers_core_.load(std::memory_order_relaxed);
+    if (core >= 0 && core == current_core() && has_work()) shares_core_.store(true);
+  }
   const Nanoseconds idle = now() - begin;
   if (idle <= kSpin) return;
   worker.interruptions = interruptions();
@@ -291,28 +299,36 @@ void Pool::run_round(std::int64_t first, std::int64_t tasks, TaskBody body, void
   context_.store(context, std::memory_order_relaxed);
   end_.store(first + tasks, std::memory_order_relaxed);
   float_control_.store(float_control(), std::memory_order_relaxed);
+  callers_core_.store(current_core(), std::memory_order_relaxed);
   unfinished_.store(tasks, std::memory_order_relaxed);
   const std::uint64_t round = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
   ticket_.store((round << 32) | static_cast<std::uint64_t>(tasks));
   const Nanoseconds begin = now();
-  bool woken = parked_workers_.load() == 0;
-  if (!woken && paces_.of(body) >= kWorthWaking / tasks) {
+  // Nobody to wake, or none that would come in time.
+  bool decided = parked_workers_.load() == 0 || begin < quiet_until_, woken = false;
+  if (!decided && paces_.of(body) >= kWorthWaking / tasks) {
     wake(tasks - 1);
-    woken = true;
+    decided = woken = true;
   }
   std::int64_t own = 0;
   while (claim_and_run(nullptr)) {
     ++own;
     // The guess was too low.
-    if (!woken && (now() - begin) / own >= kWorthWaking / tasks) {
+    if (!decided && (now() - begin) / own >= kWorthWaking / tasks) {
       wake(tasks - own);
-      woken = true;
+      decided = woken = true;
     }
   }
   if (own == 0) return wait_for_finish(std::numeric_limits<Nanoseconds>::max());
-  const Nanoseconds pace = (now() - begin) / own;
+  const Nanoseconds end = now(), pace = (end - begin) / own;
   paces_.add(body, pace);
   wait_for_finish(4 * pace);
+  if (woken) learn_from_wake(own < tasks && !shares_core_.exchange(false), end);
+}
+
+void Pool::learn_from_wake(bool helped, Nanoseconds time) {
+  quiet_ = helped ? 0 : std::clamp(2 * quiet_, kShortestQuiet, kLongestQuiet);
+  quiet_until_ = time + quiet_;
 }
 
 void Pool::run(std::int64_t tasks, TaskBody body, void* context) {
