@@ -2,6 +2,7 @@
 
 // Private to the library.
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -71,6 +72,15 @@ inline long interruptions() {
   return 0;
 #endif
 }
+
+// A pool thread. It parks by waiting until `parked` is no longer 1; who sets it to 0 owes the wake.
+struct alignas(64) Worker {
+  std::atomic<std::uint32_t> parked{0};
+  int patience = 0;  ///< how sure it is that long spins meet the next call: 0 to kMostPatience
+  long interruptions = 0;
+  std::thread thread;
+};
+inline constexpr int kMostPatience = 4;
 
 // How long the tasks of a body take: the longest lately seen, since waking nobody for long ones is
 // the larger mistake.

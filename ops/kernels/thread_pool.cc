@@ -24,8 +24,8 @@ using TaskBody = void (*)(void* context, std::int64_t task);
 
 constexpr int kMaxThreads = 1024;
 
-// A round's tasks are counted in the lower half of a 64-bit ticket.
-constexpr std::int64_t kMaxTasksPerRound = std::numeric_limits<std::int32_t>::max();
+// A round's tasks are counted in 16 bits of a ticket.
+constexpr std::int64_t kMaxTasksPerRound = std::numeric_limits<std::uint16_t>::max();
 
 // Rounding, FTZ, DAZ and exception masks; not the sticky status flags.
 unsigned float_control() {
@@ -59,24 +59,15 @@ std::atomic<int> wanted_threads{0};
 // True on a thread that runs tasks: a nested parallel_for must not wait for the pool.
 thread_local bool inside_task = false;
 
-// A pool thread. It parks by waiting until `parked` is no longer 1; who sets it to 0 owes the wake.
-struct alignas(64) Worker {
-  std::atomic<std::uint32_t> parked{0};
-  int patience = 0;  ///< how sure it is that long spins meet the next call: 0 to kMostPatience
-  long interruptions = 0;
-  std::thread thread;
-};
-constexpr int kMostPatience = 4;
-
 // One job at a time, dealt out through one atomic word.
 //
-// ticket = (round number << 32) | tasks not yet claimed. A thread claims the next task by
-// decrementing the ticket with compare-and-swap. A swap that succeeds proves that the round is
-// still the one whose fields were read before it, and the claimed task keeps the round open: the
-// caller starts no other before `unfinished` is zero. Hence a late thread needs no registration,
-// and the fields are atomics only because a late thread may read them while the next round is set.
-// The caller claims tasks too, so that what a parked or busy worker has not started waits for
-// nobody.
+// ticket = (round number << 32) | (tasks not yet claimed << 16) | tasks that the caller claimed.
+// The caller claims the first task left, a worker the last, by compare-and-swap: so each finds in
+// its cache what it made in the round before. A swap that succeeds proves that the round is still
+// the one whose fields were read before it, and the claimed task keeps the round open: the caller
+// starts no other before `unfinished` is zero. Hence a late thread needs no registration, and the
+// fields are atomics only because a late thread may read them while the next round is set. The
+// caller claims tasks too, so that what a parked or busy worker has not started waits for nobody.
 class Pool {
  public:
   void run(std::int64_t tasks, TaskBody body, void* context);
@@ -86,7 +77,7 @@ class Pool {
  private:
   void resize(int workers);
   void stop_workers();
-  bool has_work() const { return (ticket_.load() & 0xffffffffu) != 0 || stopping_.load(); }
+  bool has_work() const { return (ticket_.load() >> 16 & 0xffffu) != 0 || stopping_.load(); }
   void work(Worker& worker);
   void wait_for_work(Worker& worker);
   bool spin_for_work(Worker& worker, Nanoseconds begin) const;
@@ -113,7 +104,7 @@ class Pool {
   alignas(64) std::atomic<std::int64_t> unfinished_{0};
   alignas(64) std::atomic<TaskBody> body_{nullptr};
   std::atomic<void*> context_{nullptr};
-  std::atomic<std::int64_t> end_{0};
+  std::atomic<std::int64_t> first_{0};
   std::atomic<unsigned> float_control_{0};
   std::atomic<int> callers_core_{-1};
   std::atomic<std::int64_t> failed_task_{kNoFailure};
@@ -145,14 +136,21 @@ bool Pool::claim_and_run(Worker* worker) {
   TaskBody body;
   void* context;
   std::int64_t task;
+  std::uint64_t next;
   do {
-    const auto left = static_cast<std::int64_t>(ticket & 0xffffffffu);
+    const auto left = static_cast<std::int64_t>(ticket >> 16 & 0xffffu);
+    const auto claimed = static_cast<std::int64_t>(ticket & 0xffffu);
     if (left == 0) return false;
     body = body_.load(std::memory_order_relaxed);
     context = context_.load(std::memory_order_relaxed);
-    task = end_.load(std::memory_order_relaxed) - left;
+    task = first_.load(std::memory_order_relaxed) + claimed;
+    next = ticket - (1u << 16) + 1;
+    if (worker != nullptr) {
+      task += left - 1;
+      next = ticket - (1u << 16);
+    }
     if (worker != nullptr) set_float_control(float_control_.load(std::memory_order_relaxed));
-  } while (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
+  } while (!ticket_.compare_exchange_weak(ticket, next, std::memory_order_acq_rel,
                                           std::memory_order_acquire));
   if (task < failed_task_.load(std::memory_order_relaxed)) {
     try {
@@ -297,12 +295,12 @@ void Pool::rest() {
 void Pool::run_round(std::int64_t first, std::int64_t tasks, TaskBody body, void* context) {
   body_.store(body, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
-  end_.store(first + tasks, std::memory_order_relaxed);
+  first_.store(first, std::memory_order_relaxed);
   float_control_.store(float_control(), std::memory_order_relaxed);
   callers_core_.store(current_core(), std::memory_order_relaxed);
   unfinished_.store(tasks, std::memory_order_relaxed);
   const std::uint64_t round = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
-  ticket_.store((round << 32) | static_cast<std::uint64_t>(tasks));
+  ticket_.store((round << 32) | static_cast<std::uint64_t>(tasks) << 16);
   const Nanoseconds begin = now();
   // Nobody to wake, or none that would come in time.
   bool decided = parked_workers_.load() == 0 || begin < quiet_until_, woken = false;

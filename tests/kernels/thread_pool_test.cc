@@ -36,6 +36,15 @@ TEST_F(ThreadPoolTest, RunsEveryTaskOnce) {
   }
 }
 
+TEST_F(ThreadPoolTest, MoreTasksThanOneRoundCounts) {
+  set_thread_count(3);
+  for (std::int64_t tasks : {65535, 65536, 200000}) {
+    std::vector<std::atomic<int>> runs(static_cast<std::size_t>(tasks));
+    parallel_for(tasks, [&](std::int64_t i) { ++runs[static_cast<std::size_t>(i)]; });
+    for (const auto& count : runs) ASSERT_EQ(count, 1) << tasks;
+  }
+}
+
 TEST_F(ThreadPoolTest, NegativeTaskCountDoesNothing) {
   parallel_for(-1, [](std::int64_t) { FAIL(); });
 }
