@@ -84,7 +84,8 @@ void Engine::fail(ErrorKind kind, std::string message, std::string fix, std::str
                .scope = Scope::path(),
                .file = where_.file_name(),
                .line = where_.line(),
-               .fix = std::move(fix)});
+               .fix = std::move(fix),
+               .users_line = true});
 }
 
 void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool constants) {
@@ -165,7 +166,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
   Value* in[kInputs];
   Value* const y = node.value;
   bool wanted[kInputs];
-  std::uint16_t reads = 0;
+  std::uint32_t reads = 0;
   for (int i = 0; i < kInputs; ++i) {
     const std::uint32_t input = node.few_inputs[i];
     in[i] = tape_.node(input).value;
@@ -177,7 +178,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
   if (count > kQuickElements) return false;
   // Everything that is read must have been kept and not been written since.
   std::uint8_t read_bits = reads & 3;
-  if ((reads & kReadsOutputs) != 0) read_bits |= detail::kSavedOutputs;
+  if ((reads & kReadsOutputs) != 0) read_bits |= detail::kSavedOutput;
   if ((node.saved & read_bits) != read_bits) return false;
   const void* data[2] = {};
   for (int i = 0; i < kInputs; ++i) {
@@ -308,28 +309,52 @@ void Engine::fail_overwritten(std::uint32_t consumer, std::uint32_t id) const {
        .scope = detail::scope_path(reader.scope),
        .file = reader.where.file_name(),
        .line = reader.where.line(),
-       .fix = "differentiate before writing, or give the op a clone()"});
+       .fix = "differentiate before writing, or give the op a clone()",
+       .users_line = true});
 }
 
 Value* Engine::saved_value(std::uint32_t consumer, std::uint32_t id, int input) const {
-  Value* value = tape_.node(id).value;
-  const std::uint8_t held = tape_.node(consumer).saved;
-  const bool saved =
-      input < 0 ? (held & detail::kSavedOutputs) != 0
-                : (held & detail::kSavedAllInputs) != 0 || (input < 6 && (held >> input & 1) != 0);
-  if (!saved) [[unlikely]]
+  if (!detail::in_set(tape_.node(consumer).saved_inputs(), input)) [[unlikely]]
     fail_unsaved(consumer, input);
+  Value* value = tape_.node(id).value;
   if (!is_unwritten(value)) [[unlikely]]
     fail_overwritten(consumer, id);
   return value;
 }
 
+Value* Engine::saved_output(std::uint32_t id, int k) const {
+  const std::uint32_t output = id + static_cast<std::uint32_t>(k);
+  if (k < 0 || output >= tape_.size() || tape_.node(output).output != k) [[unlikely]] {
+    fail(ErrorKind::kInternal,
+         "the derivative reads output " + std::to_string(k) + ", which the op does not have", "",
+         std::string(tape_.node(id).op->name));
+  }
+  const Node& node = tape_.node(output);
+  if ((node.saved & detail::kSavedOutput) == 0) [[unlikely]]
+    fail_unsaved(id, -1 - k);
+  if (!is_unwritten(node.value)) [[unlikely]]
+    fail_overwritten(id, output);
+  return node.value;
+}
+
 void Engine::fail_unsaved(std::uint32_t consumer, int input) const {
   const Node& node = tape_.node(consumer);
-  if (node.saved != 0 || node.op->reads[0] == 0) {
+  // What the record names was kept, and then given back; what it does not name never was.
+  std::uint32_t reads = 0;
+  for (int i = 0; i < node.input_count; ++i) {
+    const Value* value = tape_.node(node.inputs()[i]).value;
+    if (value->has(Value::kRequiresGrad) && node.op->is_differentiable(i)) {
+      reads |= node.op->reads_for(i);
+    }
+  }
+  const detail::Saves saves = detail::saves_of(reads);
+  const bool named =
+      input >= 0 ? detail::in_set(saves.inputs, input) : detail::in_set(saves.outputs, -1 - input);
+  if (!named) {
     fail(ErrorKind::kInternal,
-         "the derivative reads " + std::string(input < 0 ? "an output" : "input ") +
-             (input < 0 ? "" : std::to_string(input)) + " that its record does not name in reads",
+         "the derivative reads " + std::string(input < 0 ? "output " : "input ") +
+             std::to_string(input < 0 ? -1 - input : input) +
+             " that its record does not name in reads",
          "", std::string(node.op->name));
   }
   throw Error({.kind = ErrorKind::kGraph,
@@ -343,7 +368,8 @@ void Engine::fail_unsaved(std::uint32_t consumer, int input) const {
                .line = node.where.line(),
                .fix = tape_.has_broken_backward()
                           ? "record the step again after the error"
-                          : "pass {.retain = true} to the earlier backward or grad"});
+                          : "pass {.retain = true} to the earlier backward or grad",
+               .users_line = true});
 }
 
 void Engine::run_recorded(std::uint32_t id, Node& node) {
@@ -354,13 +380,21 @@ void Engine::run_recorded(std::uint32_t id, Node& node) {
     std::source_location location;
     bool overrode;
     bool recorded;
+    Tape& tape;
+    std::size_t derivative;
     ~Restore() {
+      if (recorded) tape.end_derivative(derivative);
       t_state.scope = scope;
       t_state.location = location;
       t_state.overrides_location = overrode;
       if (!recorded) --t_state.recording_off;
     }
-  } restore{scope, t_state.location, t_state.overrides_location, options_.create_graph};
+  } restore{scope,
+            t_state.location,
+            t_state.overrides_location,
+            options_.create_graph,
+            tape_,
+            options_.create_graph ? tape_.begin_derivative(id) : 0};
   t_state.location = node.where;
   t_state.overrides_location = true;
   if (!options_.create_graph) ++t_state.recording_off;
@@ -438,6 +472,17 @@ void Engine::observe_node(std::uint32_t id) {
     options_.observer->on_node(tape_, id, cotangent.value());
   }
   run_hooks(tape_, id, cotangent);
+}
+
+void Engine::begin_with(std::uint32_t leaf, Var gradient) {
+  if (!gradient) return;
+  top_ = std::max(top_, leaf);
+  accumulate(leaf, gradient.release());
+}
+
+Var Engine::extract(std::uint32_t leaf) {
+  if (leaf > top_) return {};
+  return Var::take(std::exchange(table_[leaf], nullptr));
 }
 
 Var Engine::take(std::uint32_t id) {

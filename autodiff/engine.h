@@ -29,6 +29,10 @@ class Engine {
   void restrict_to(std::span<const std::uint32_t> xs);
   /// Propagates from the latest root down to node `last`.
   void sweep(std::uint32_t last);
+  /// Puts what a leaf's gradient begins with on the table; nothing where it is empty.
+  void begin_with(std::uint32_t leaf, Var gradient);
+  /// Takes a leaf's gradient off the table; an empty Var where none came.
+  Var extract(std::uint32_t leaf);
   /// The finished cotangent of a node, or an empty Var.
   Var take(std::uint32_t id);
   /// All leaves reached that require gradients.
@@ -64,6 +68,7 @@ class Engine {
   /// Sums a contribution of a broadcast shape down to node id's shape.
   Var fit(std::uint32_t id, Var contribution);
   detail::Value* saved_value(std::uint32_t consumer, std::uint32_t id, int input) const;
+  detail::Value* saved_output(std::uint32_t id, int k) const;
   [[noreturn]] void fail_unsaved(std::uint32_t consumer, int input) const;
   [[noreturn]] void fail_overwritten(std::uint32_t consumer, std::uint32_t id) const;
   [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix,
@@ -105,17 +110,16 @@ class Engine {
   detail::settle(value);
 }
 
-/// Gives back what a node with few inputs and one output has saved.
+/// Gives back what a node with at most four inputs and one output has saved.
 [[gnu::always_inline]] inline void give_back(detail::Node& node, detail::Value* const* in,
                                              int count) {
   const std::uint8_t saved = node.saved;
-  const unsigned inputs = (saved & detail::kSavedAllInputs) != 0 ? ~0u : saved;
   node.saved = 0;
 #pragma GCC unroll 2
   for (int i = 0; i < count; ++i) {
-    if ((inputs >> i & 1) != 0) drop_saved(in[i]);
+    if ((saved >> i & 1) != 0) drop_saved(in[i]);
   }
-  if ((saved & detail::kSavedOutputs) != 0) drop_saved(node.value);
+  if ((saved & detail::kSavedOutput) != 0) drop_saved(node.value);
 }
 
 /// Whether a saved value still is what it was when it was recorded.

@@ -77,13 +77,13 @@ class FusedRule final : public BackwardContext {
       node_(node),
       ids_(node.inputs()) {
   const Tape& tape = engine.tape_;
-  const std::uint8_t saved = node.saved;
+  const std::uint32_t saved = node.saved_inputs();
   few_count_ = std::min(input_count_, kFew);
   for (int i = 0; i < few_count_; ++i) {
     Value* value = tape.node(ids_[i]).value;
     few_[i] = value;
     if (engine.needs_input(*op_, i, ids_[i], value)) needed_ |= static_cast<std::uint8_t>(1u << i);
-    const bool kept = (saved >> i & 1) != 0 || (saved & detail::kSavedAllInputs) != 0;
+    const bool kept = (saved >> i & 1) != 0;
     if (kept && is_unwritten(value)) readable_ |= static_cast<std::uint8_t>(1u << i);
   }
   if (input_count_ > kFew) [[unlikely]]
@@ -119,9 +119,7 @@ TensorView FusedRule::further_input(int i) const {
   return view_of(engine_.saved_value(id_, ids_[i], i));
 }
 
-TensorView FusedRule::output(int k) const {
-  return view_of(engine_.saved_value(id_, id_ + static_cast<std::uint32_t>(k), -1));
-}
+TensorView FusedRule::output(int k) const { return view_of(engine_.saved_output(id_, k)); }
 
 TensorView FusedRule::further_cotangent(int k) const {
   if (k == 0) return {};  // none flows

@@ -76,7 +76,8 @@ void GradientFlow::on_node(const Tape& tape, std::uint32_t node, const Tensor& c
                                .gradient = statistics_of(cotangent),
                                .value = {},
                                .cancellation = {},
-                               .saved = static_cast<std::uint8_t>(tape.node(node).saved)};
+                               .saved_inputs = tape.node(node).saved_inputs(),
+                               .saved_output = (tape.node(node).saved & detail::kSavedOutput) != 0};
   if (is_floating(tape.dtype(node)) && tape.has_value(node)) {
     reached.value = statistics_of(tape.var(node).value());
   }

@@ -35,7 +35,7 @@ auto backward_one(const ElementwiseKernels& kernels) {
   }
 }
 
-constexpr std::uint8_t kSavedBeyondTwo = 0x3c | detail::kSavedAllInputs;
+constexpr std::uint8_t kSavedBeyondTwo = 0x0c | detail::kSavedManyInputs;
 
 }  // namespace
 
@@ -65,7 +65,7 @@ template <class T, bool kRestricted, int kInputs>
   // All that wanted inputs read was saved, if anything was: it must not have been written since.
   const std::uint8_t saved = node.saved;
   if (saved == 0) {
-    std::uint16_t reads = 0;
+    std::uint32_t reads = 0;
 #pragma GCC unroll 2
     for (int i = 0; i < kInputs; ++i) reads |= def.reads[i];
     if (reads != 0) return false;
@@ -75,7 +75,7 @@ template <class T, bool kRestricted, int kInputs>
     for (int i = 0; i < kInputs; ++i) {
       if ((saved >> i & 1) != 0 && !is_unwritten(in[i])) return false;
     }
-    if ((saved & detail::kSavedOutputs) != 0 && !is_unwritten(node.value)) return false;
+    if ((saved & detail::kSavedOutput) != 0 && !is_unwritten(node.value)) return false;
   }
 
   const T cotangent = element<T>(g);

@@ -14,9 +14,7 @@ Var RecordedRule::input(int i) const {
   return Var::share(engine_.saved_value(id_, node_.inputs()[i], i));
 }
 
-Var RecordedRule::output(int k) const {
-  return Var::share(engine_.saved_value(id_, id_ + static_cast<std::uint32_t>(k), -1));
-}
+Var RecordedRule::output(int k) const { return Var::share(engine_.saved_output(id_, k)); }
 
 Var RecordedRule::cotangent(int k) const {
   Value* value = engine_.table_[id_ + static_cast<std::uint32_t>(k)];
@@ -29,6 +27,10 @@ bool RecordedRule::needs(int i) const {
 }
 
 void RecordedRule::set(int i, Var gradient) { gradients_[i] = std::move(gradient); }
+
+Var RecordedRule::take_pending(int i) {
+  return Var::take(std::exchange(engine_.table_[node_.inputs()[i]], nullptr));
+}
 
 Shape RecordedRule::shape(int i) const { return engine_.tape_.shape(node_.inputs()[i]); }
 

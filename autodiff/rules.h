@@ -18,6 +18,7 @@ class RecordedRule final : public VjpContext {
   Var cotangent(int k) const override;
   bool needs(int i) const override;
   void set(int i, Var gradient) override;
+  Var take_pending(int i) override;
   Shape shape(int i) const override;
   Shape output_shape(int k) const override;
   DType dtype(int i) const override;

@@ -1,13 +1,13 @@
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "wengert/graph/call_site.h"
+#include "wengert/graph/numbers.h"
 #include "wengert/graph/op.h"
 #include "wengert/graph/tape.h"
-#include "wengert/graph/text.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
 
@@ -59,84 +59,36 @@ std::source_location resolve(std::source_location where) {
                .scope = Scope::path(),
                .file = where.file_name(),
                .line = where.line(),
-               .fix = std::move(fix)});
+               .fix = std::move(fix),
+               .users_line = true});
 }
 
-/// A number as a scalar of `dtype`; fails where the dtype cannot hold it.
-Var number_as(const Value& number, DType dtype, const OpDef& op, std::source_location where) {
-  double real;
-  std::int64_t integer = 0;
-  if (number.dtype == DType::kInt64) {
-    std::memcpy(&integer, number.scalar, sizeof integer);
-    real = static_cast<double>(integer);
-  } else {
-    std::memcpy(&real, number.scalar, sizeof real);
-  }
-  Value* value = detail::take_header(dtype, 0, false);
-  Var result = Var::take(value);
-  value->counts = Value::kHandle;
-  value->flags |= Value::kInline | Value::kLeaf;
-  value->data = value->scalar;
-  const auto fail = [&](const char* why) {
-    fail_call(op, ErrorKind::kDType,
-              "the number " + format_number(real, 15) + " " + why + " " +
-                  std::string(name_of(dtype)) + " tensor",
-              "cast the tensor first: cast(x, DType::kFloat32)", where);
-  };
-  dispatch(dtype, [&]<class T>(T) {
-    T stored;
-    if constexpr (std::is_floating_point_v<T>) {
-      stored = number.dtype == DType::kInt64 ? static_cast<T>(integer) : static_cast<T>(real);
-    } else {
-      if (number.dtype != DType::kInt64) {
-        if (std::trunc(real) != real || std::fabs(real) > 9e15) fail("does not fit into an");
-        integer = static_cast<std::int64_t>(real);
-      }
-      if constexpr (std::is_same_v<T, bool>) {
-        if (integer != 0 && integer != 1) fail("does not fit into a");
-      } else if (integer < static_cast<std::int64_t>(std::numeric_limits<T>::min()) ||
-                 integer > static_cast<std::int64_t>(std::numeric_limits<T>::max())) {
-        fail("does not fit into an");
-      }
-      stored = static_cast<T>(integer);
-    }
-    std::memcpy(value->scalar, &stored, sizeof stored);
-  });
-  return result;
-}
-
-/// Gives numbers the dtype of the first tensor beside them (a bool one only if there is no other).
-void settle_numbers(Operands& operands, const OpDef& op, std::source_location where) {
-  const Value* partner = nullptr;
-  bool fractional = false;
-  for (const Value* value : operands.values) {
-    if (value->has(Value::kWeak)) {
-      fractional |= value->dtype != DType::kInt64;
-    } else if (partner == nullptr || partner->dtype == DType::kBool) {
-      partner = value;
-    }
-  }
-  DType dtype = fractional ? DType::kFloat32 : DType::kInt64;
-  if (partner != nullptr && (partner->dtype != DType::kBool || op.max_inputs <= 2)) {
-    dtype = partner->dtype;
-  }
+/// Gives numbers the dtype of the first tensor beside them; on a tape as its constants.
+void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {
+  const DType dtype = detail::dtype_of_numbers(operands.values, op);
   for (std::size_t i = 0; i < operands.values.size(); ++i) {
-    if (operands.values[i]->has(Value::kWeak)) {
-      operands.own(i, number_as(*operands.values[i], dtype, op, where));
+    Value* value = operands.values[i];
+    if (!value->has(Value::kWeak)) continue;
+    if (tape != nullptr) {
+      operands.values[i] = tape->number(value, dtype, op, resolve(where));
+    } else {
+      operands.own(i, detail::number_as(*value, dtype, op, resolve(where)));
     }
   }
 }
 
-void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs,
-            const void* attributes, Tape* tape, std::source_location where) {
-  // A composite's calls are those of the ops that it is made of; an op with attributes is called
-  // through its function, which makes them.
-  if (op.infer == nullptr || (op.attributes == nullptr) != (attributes == nullptr)) [[unlikely]] {
-    fail_call(op, ErrorKind::kInternal,
-              op.infer == nullptr        ? "a composite is not applied itself"
-              : op.attributes == nullptr ? "attributes given to an op that has none"
-                                         : "applied without its attributes",
-              "call the op's function", where);
+/// Checks what every call must have and lists its operands; gives their flags together.
+std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs,
+                    const void* attributes, std::source_location where) {
+  if (op.infer == nullptr && op.expand == nullptr) [[unlikely]] {
+    fail_call(op, ErrorKind::kInternal, "its record has no infer", "", where);
+  }
+  if ((op.attributes == nullptr) != (attributes == nullptr)) [[unlikely]] {
+    fail_call(op, op.attributes == nullptr ? ErrorKind::kInternal : ErrorKind::kValue,
+              op.attributes == nullptr ? "attributes given to an op that has none"
+                                       : "applied without its attributes",
+              op.attributes == nullptr ? "" : "set them by name: Attributes a(op); a.set(…)",
+              where);
   }
   if (inputs.size() > std::numeric_limits<std::uint16_t>::max()) [[unlikely]] {
     fail_call(op, ErrorKind::kValue, std::to_string(inputs.size()) + " inputs",
@@ -144,50 +96,81 @@ void gather(Operands& operands, const OpDef& op, std::span<const Var* const> inp
   }
   const int count = static_cast<int>(inputs.size());
   if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
-    fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs", "", where);
+    fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs",
+              count == 0 ? "give at least " + std::to_string(op.min_inputs) : std::string(), where);
   }
   std::uint8_t flags = 0;
   for (int i = 0; i < count; ++i) {
     Value* value = inputs[i]->get();
     if (value == nullptr) [[unlikely]] {
-      fail_call(op, ErrorKind::kGraph, "input " + std::to_string(i) + " is an empty Var",
-                "assign the result of an op to it first", where);
+      throw Error({.kind = ErrorKind::kGraph,
+                   .op = std::string(op.name),
+                   .message = "input " + std::to_string(i) + " is an empty Var",
+                   .scope = Scope::path(),
+                   .file = resolve(where).file_name(),
+                   .line = resolve(where).line(),
+                   .fix = "assign the result of an op to it first",
+                   .cause = Error::Cause::kEmptyVar,
+                   .users_line = true});
     }
     operands.values[i] = value;
     flags |= value->flags;
   }
-  if (flags & Value::kWeak) [[unlikely]]
-    settle_numbers(operands, op, where);
-  if (tape == nullptr) return;
-  for (int i = 0; i < count; ++i) {
+  return flags;
+}
+
+/// Checks that a tape may take the operands, and whether gradients will flow through the call.
+void meet_tape(Operands& operands, const OpDef& op, const Tape& tape, std::source_location where) {
+  for (std::size_t i = 0; i < operands.values.size(); ++i) {
     const Value* value = operands.values[i];
-    if (value->serial != tape->serial()) [[unlikely]] {
-      tape->check_adoptable(value, op, resolve(where));
+    if (value->serial != tape.serial()) [[unlikely]] {
+      tape.check_adoptable(value, op, resolve(where));
     }
-    operands.requires_grad |= (value->flags & Value::kRequiresGrad) != 0 && op.is_differentiable(i);
+    operands.requires_grad |=
+        value->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i));
   }
 }
 
-/// Which values the derivative will want, as bits of Node::saved.
-std::uint8_t saved_mask(const OpDef& op, const Operands& operands) {
-  std::uint16_t reads = 0;
-  for (std::size_t i = 0; i < operands.values.size(); ++i) {
-    if (operands.values[i]->has(Value::kRequiresGrad) &&
-        op.is_differentiable(static_cast<int>(i))) {
+/// What the derivatives of the inputs that want one read.
+std::uint32_t reads_of(const OpDef& op, std::span<Value* const> inputs) {
+  std::uint32_t reads = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i]->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i))) {
       reads |= op.reads_for(static_cast<int>(i));
     }
   }
-  std::uint8_t mask = reads & 0x3f;
-  if (reads & kReadsAllInputs) mask = detail::kSavedAllInputs;
-  if (reads & kReadsOutputs) mask |= detail::kSavedOutputs;
-  return mask;
+  return reads;
 }
+
+/// Whether the value lies as a kernel takes it.
+bool fits(Layout layout, const Value* value) {
+  if (layout == Layout::kAny || !value->has(Value::kStrided)) return true;
+  if (layout == Layout::kDense || value->rank < 2) return false;
+  const std::int64_t *sizes = value->sizes(), *strides = value->strides();
+  const int row = value->rank - 2, column = value->rank - 1;
+  const std::int64_t rows = sizes[row], columns = sizes[column];
+  return rows == 0 || columns == 0 ||
+         (strides[column] == 1 && (strides[row] >= columns || rows == 1)) ||
+         (strides[row] == 1 && (strides[column] >= rows || columns == 1));
+}
+
+/// The inputs that must be copied before the op can take them.
+std::uint32_t misplaced(const OpDef& op, std::span<Value* const> inputs) {
+  std::uint32_t set = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const int k = static_cast<int>(i);
+    if (!fits(op.layout_for(k), inputs[i])) set |= 1u << (k < 31 ? k : 31);
+  }
+  return set;
+}
+
+constexpr bool takes_any_layout(const OpDef& op) { return op.layouts == std::array<Layout, 4>{}; }
 
 /// Elementwise on few elements of dense operands of one dtype and shape: straight to the kernel.
 /// Null for others. Inputs is an array or a span.
 template <class Inputs>
-[[gnu::always_inline]] inline Value* compute_elementwise(const ElementwiseOp& op,
-                                                         const Inputs& in) {
+[[gnu::always_inline]] inline Value* compute_elementwise(const ElementwiseOp& op, const Inputs& in,
+                                                         const void* attributes) {
   const std::size_t inputs = std::size(in);
   const Value* first = in[0];
   if (first->has(Value::kStrided)) return nullptr;
@@ -216,7 +199,7 @@ template <class Inputs>
   value->counts = Value::kHandle;
   const void* data[4];
   for (std::size_t i = 0; i < inputs; ++i) data[i] = in[i]->data;
-  kernel(data, value->data, count, nullptr);
+  kernel(data, value->data, count, attributes);
   return value;
 }
 
@@ -227,7 +210,7 @@ template <std::size_t kInputs>
   for (const Value* value : in) {
     if (value->rank != 2 || value->sizes()[0] != 1 || value->sizes()[1] != 1) return nullptr;
   }
-  return compute_elementwise(op, in);
+  return compute_elementwise(op, in, nullptr);
 }
 
 /// A header that shares `viewed`'s memory (a copy of it, when that lies inside the header).
@@ -267,8 +250,7 @@ Value* make_output(std::span<Value* const> inputs, const InferContext::Output& s
   try {
     throw;
   } catch (const Error& error) {
-    // Of an op that this one calls, or of what a kernel asks the library for.
-    if (!error.file().empty() && find_op(error.op()) != nullptr) throw;
+    if (error.is_located()) throw;
     fail_call(op, error.kind(), error.message(), error.fix(), where);
   } catch (const std::bad_alloc&) {
     std::string inputs;
@@ -289,16 +271,19 @@ inline void check_outputs(const InferContext& call, bool computed) {
   }
 }
 
-/// An op with one output. Kept out of the quick path, whose frame would grow by the contexts'.
+/// An op with one output, visible. Kept out of the quick path, whose frame would grow by the
+/// contexts'. Null where inputs must be copied first.
 [[gnu::noinline]] Value* compute_one(const OpDef& op, std::span<Value* const> inputs,
                                      const void* attributes, std::source_location where) {
   InferContext inferred(op, inputs, attributes, where);
   op.infer(inferred);
-  check_outputs(inferred, inferred.outputs().size() == 1 && inferred.outputs()[0].viewed_input < 0);
-  if (inferred.outputs().size() > 1) {
-    inferred.fail(ErrorKind::kInternal, "has several outputs", "call it with apply_multiple");
-  }
-  const InferContext::Output& spec = inferred.outputs()[0];
+  if (inferred.wants_dense() != 0 || inferred.wants_expansion()) [[unlikely]]
+    return nullptr;
+  const auto outputs = inferred.outputs();
+  check_outputs(inferred, outputs.size() == 1 && outputs[0].viewed_input < 0);
+  if (outputs.size() > 1) [[unlikely]]
+    return nullptr;
+  const InferContext::Output& spec = outputs[0];
   Var result = Var::take(make_output(inputs, spec));
   if (spec.viewed_input < 0) {
     Value* raw[] = {result.get()};
@@ -308,21 +293,75 @@ inline void check_outputs(const InferContext& call, bool computed) {
   return result.release();
 }
 
-void compute(const OpDef& op, const Operands& operands, const void* attributes,
-             std::source_location where, std::vector<Var>& outputs) {
-  InferContext inferred(op, operands.values, attributes, where);
+/// The outputs of one call; usual ones stay off the heap.
+class Results {
+ public:
+  std::size_t size() const { return count_; }
+  /// How many of them the caller does not see; what a composite gives are its parts' results.
+  std::size_t hidden(const OpDef& op) const { return op.is_composite() ? 0 : op.hidden_outputs; }
+  Var& operator[](std::size_t k) { return many_.empty() ? few_[k] : many_[k]; }
+  std::span<Value* const> raw() const {
+    return {many_.empty() ? few_raw_ : many_raw_.data(), count_};
+  }
+  /// Makes what `inferred` states.
+  void make(const InferContext& inferred, std::span<Value* const> inputs) {
+    const auto specs = inferred.outputs();
+    if (specs.size() > kFew) {
+      many_.resize(specs.size());
+      many_raw_.resize(specs.size());
+    }
+    for (const InferContext::Output& spec : specs) {
+      Value* value = make_output(inputs, spec);
+      (many_.empty() ? few_raw_[count_] : many_raw_[count_]) = value;
+      (*this)[count_] = Var::take(value);
+      ++count_;
+    }
+  }
+  void take(Var result) {
+    few_raw_[0] = result.get();
+    few_[0] = std::move(result);
+    count_ = 1;
+  }
+
+ private:
+  static constexpr std::size_t kFew = 3;
+  std::size_t count_ = 0;
+  Var few_[kFew];
+  Value* few_raw_[kFew];
+  std::vector<Var> many_;
+  std::vector<Value*> many_raw_;
+};
+
+/// Infers and computes `wanted` visible outputs (−1: however many); gives the inputs that must be
+/// copied first, and then did nothing, as where the call is made of other ops.
+std::uint32_t compute(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
+                      std::source_location where, int wanted, Results& results) {
+  InferContext inferred(op, inputs, attributes, where);
   op.infer(inferred);
+  if (inferred.wants_dense() != 0 || inferred.wants_expansion()) return inferred.wants_dense();
   bool computed = false;
   for (const InferContext::Output& spec : inferred.outputs()) computed |= spec.viewed_input < 0;
   check_outputs(inferred, computed);
-  std::vector<Value*> raw;
-  for (const InferContext::Output& spec : inferred.outputs()) {
-    outputs.push_back(Var::take(make_output(operands.values, spec)));
-    raw.push_back(outputs.back().get());
+  const int visible = static_cast<int>(inferred.outputs().size()) - op.hidden_outputs;
+  if (visible < 1 || (wanted >= 0 && visible != wanted)) {
+    inferred.fail(ErrorKind::kInternal,
+                  "gives " + std::to_string(visible) + " visible outputs where " +
+                      std::to_string(wanted) + " are asked for",
+                  "apply takes ops with one output, apply_multiple all");
   }
-  if (!computed) return;
-  EvalContext context(op, operands.values, attributes, where, raw);
+  results.make(inferred, inputs);
+  if (!computed) return 0;
+  EvalContext context(op, inputs, attributes, where, results.raw());
   op.evaluate(context);
+  return 0;
+}
+
+/// Marks the results as depending on variables, where gradients can flow.
+void mark_requiring_grad(const OpDef& op, std::span<Value* const> outputs) {
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (is_floating(outputs[k]->dtype) && !detail::in_set(op.discrete_outputs, static_cast<int>(k)))
+      outputs[k]->flags |= Value::kRequiresGrad;
+  }
 }
 
 /// Appends the call; leaves among its inputs become nodes only here, after it has succeeded.
@@ -333,19 +372,17 @@ void record(Tape& tape, const OpDef& op, Operands& operands, const void* attribu
       value = tape.adopt(value, op, resolve(where));
     }
   }
-  std::uint8_t saved = 0;
+  detail::Saves saves;
   for (const Value* value : operands.values) {
     for (Value* output : outputs) output->flags |= value->flags & Value::kDerivative;
   }
   if (operands.requires_grad) {
-    saved = saved_mask(op, operands);
-    for (Value* output : outputs) {
-      if (is_floating(output->dtype)) output->flags |= Value::kRequiresGrad;
-    }
+    saves = detail::saves_of(reads_of(op, operands.values));
+    mark_requiring_grad(op, outputs);
   }
   const std::uint32_t id =
-      tape.append(op, operands.values, attributes, outputs, saved, resolve(where));
-  if (tape.detects_non_finite()) [[unlikely]] {
+      tape.append(op, operands.values, attributes, outputs, saves, resolve(where));
+  if (tape.is_watched()) [[unlikely]] {
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       tape.inspect(id + static_cast<std::uint32_t>(k));
     }
@@ -358,41 +395,70 @@ Tape* recording_tape() { return t_state.recording_off > 0 ? nullptr : t_state.ta
 
 namespace detail {
 
-/// Ops with up to three inputs that are all on the live tape and one output: nearly every call.
-/// One pass without lists or function calls but the op's own; gives null where anything is out of
-/// the ordinary, and the general path takes over.
+/// Ops with up to three inputs, all on the live tape or numbers beside such, and one output: nearly
+/// every call. One pass without lists or function calls but the op's own; gives null where anything
+/// is out of the ordinary, and the general path takes over.
 struct QuickPath {
   template <int kInputs>
-  static Value* run(const OpDef& op, Value* const (&in)[kInputs], const void* attributes,
+  static Value* run(const OpDef& op, Value* const (&given)[kInputs], const void* attributes,
                     std::source_location where) {
     ThreadState& state = t_state;
     Tape* tape = state.tape;
-    if (tape == nullptr || state.recording_off != 0 || tape->detect_non_finite_ ||
-        op.max_inputs != kInputs || (op.attributes != nullptr) != (attributes != nullptr)) {
+    if (tape == nullptr || state.recording_off != 0 || tape->watched_ || kInputs < op.min_inputs ||
+        (op.max_inputs >= 0 && kInputs > op.max_inputs) ||
+        (op.attributes != nullptr) != (attributes != nullptr)) {
       return nullptr;
     }
     std::uint8_t flags = 0;
+    Value* in[kInputs];
+    bool elsewhere = false;
 #pragma GCC unroll 3
     for (int i = 0; i < kInputs; ++i) {
-      if (in[i] == nullptr || in[i]->serial != tape->serial_) return nullptr;
+      if (given[i] == nullptr) return nullptr;
+      in[i] = given[i];
+      elsewhere |= in[i]->serial != tape->serial_;
       flags |= in[i]->flags;
     }
-    if ((flags & Value::kWeak) != 0 || op.infer == nullptr) return nullptr;
-    Value* value = nullptr;
-    // Attributes are checked by infer, which this leaves out.
-    if (attributes == nullptr) {
-      if (op.elementwise != nullptr) {
-        value = compute_elementwise(*op.elementwise, in);
-      } else if (op.single_element != nullptr) {
-        value = compute_single(*op.single_element, in);
-      }
+    if (op.infer == nullptr) return nullptr;
+    if (elsewhere || (flags & Value::kWeak) != 0) {
+      if ((flags & Value::kWeak) == 0 || !settle(*tape, op, in, where)) return nullptr;
     }
-    if (value == nullptr) value = compute_one(op, in, attributes, resolve(where));
+    Value* value = nullptr;
+    if (op.elementwise != nullptr) {
+      if (op.check != nullptr) op.check(OpCall(op, in, attributes, resolve(where)));
+      value = compute_elementwise(*op.elementwise, in, attributes);
+    } else if (op.single_element != nullptr && attributes == nullptr) {
+      value = compute_single(*op.single_element, in);
+    }
+    if (value == nullptr) {
+      if ((flags & Value::kStrided) != 0 && !takes_any_layout(op) && misplaced(op, in) != 0) {
+        return nullptr;
+      }
+      value = compute_one(op, in, attributes, resolve(where));
+      if (value == nullptr) return nullptr;
+    }
     commit(*tape, op, in, attributes, flags, value, where);
     return value;
   }
 
  private:
+  /// Puts the tape's constants in the place of numbers; false where not all else is on the tape.
+  template <int kInputs>
+  [[gnu::noinline]] static bool settle(Tape& tape, const OpDef& op, Value* (&in)[kInputs],
+                                       std::source_location where) {
+    const Value* partner = nullptr;
+    for (const Value* value : in) {
+      if (value->has(Value::kWeak)) continue;
+      if (value->serial != tape.serial_ || !is_floating(value->dtype)) return false;
+      if (partner == nullptr) partner = value;
+    }
+    if (partner == nullptr) return false;
+    for (Value*& value : in) {
+      if (value->has(Value::kWeak)) value = tape.number(value, partner->dtype, op, resolve(where));
+    }
+    return true;
+  }
+
   /// Writes the node; `value` has one handle, the caller's.
   template <int kInputs>
   [[gnu::always_inline]] static void commit(Tape& tape, const OpDef& op,
@@ -412,7 +478,7 @@ struct QuickPath {
     value->flags |= flags & Value::kDerivative;
     hold(value, Value::kHeader);
     if ((flags & Value::kRequiresGrad) != 0) {
-      std::uint16_t reads = 0;
+      std::uint32_t reads = 0;
       bool requires_grad = false;
 #pragma GCC unroll 3
       for (int i = 0; i < kInputs; ++i) {
@@ -420,21 +486,19 @@ struct QuickPath {
         reads |= op.reads[i];
         requires_grad = true;
       }
-      if (requires_grad && is_floating(value->dtype)) value->flags |= Value::kRequiresGrad;
-      if ((reads & kReadsAllInputs) != 0) {
-        for (int i = 0; i < kInputs; ++i) hold(in[i], Value::kData);
-        saved = kSavedAllInputs;
-      } else {
-#pragma GCC unroll 3
-        for (int i = 0; i < kInputs; ++i) {
-          if ((reads & reads_input(i)) == 0) continue;
-          hold(in[i], Value::kData);
-          saved |= static_cast<std::uint8_t>(1u << i);
-        }
+      if (requires_grad && is_floating(value->dtype) && (op.discrete_outputs & 1) == 0) {
+        value->flags |= Value::kRequiresGrad;
       }
-      if ((reads & kReadsOutputs) != 0) {
+      if ((reads & kReadsAllInputs) != 0) reads |= (1u << kInputs) - 1;
+#pragma GCC unroll 3
+      for (int i = 0; i < kInputs; ++i) {
+        if ((reads & reads_input(i)) == 0) continue;
+        hold(in[i], Value::kData);
+        saved |= static_cast<std::uint8_t>(1u << i);
+      }
+      if ((reads & (kReadsOutputs | reads_output(0))) != 0) {
         hold(value, Value::kData);
-        saved |= kSavedOutputs;
+        saved |= kSavedOutput;
       }
     }
     // As a whole, so that what lay there before need not come in.
@@ -453,9 +517,6 @@ struct QuickPath {
   }
 };
 
-Var apply_general(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
-                  std::source_location where);
-
 /// The quick path of a call with that many inputs, or null.
 template <int kInputs>
 Value* run_quick(const OpDef& op, Value* const (&in)[kInputs], const void* attributes,
@@ -469,18 +530,115 @@ Value* run_quick(const OpDef& op, Value* const (&in)[kInputs], const void* attri
 
 }  // namespace detail
 
+namespace {
+
+/// A composite's call, in a scope of its name. What its parts reject is told in its own name.
+Var expand(const OpDef& op, std::span<const Var* const> inputs, Operands& operands,
+           const void* attributes, std::source_location where) {
+  where = resolve(where);
+  const ExpandContext context(op, operands.values, attributes, where, inputs);
+  try {
+    const Scope scope(op.name);
+    return op.expand(context);
+  } catch (const Error& error) {
+    if (error.op() == op.name || error.op().empty()) throw;
+    std::string given;
+    for (int i = 0; i < context.input_count(); ++i) {
+      given += (i == 0 ? "" : ", ") + context.describe(i);
+    }
+    fail_call(op, error.kind(), error.op() + ": " + error.message() + "; its operands are " + given,
+              error.fix(), where);
+  }
+}
+
+/// Inputs with dense copies in the place of those in the set.
+struct Relaid {
+  std::vector<Var> copies;
+  std::vector<const Var*> inputs;
+  Relaid(std::span<const Var* const> given, std::uint32_t set, std::source_location where)
+      : inputs(given.begin(), given.end()) {
+    copies.reserve(given.size());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (!detail::in_set(set, static_cast<int>(i))) continue;
+      if (!given[i]->get()->has(Value::kStrided)) continue;
+      copies.push_back(apply(ops::contiguous_op, *given[i], where));
+      inputs[i] = &copies.back();
+    }
+  }
+};
+
+/// Every call that the quick path leaves.
+void apply_general(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
+                   std::source_location where, int wanted, Results& results) {
+  if (attributes == nullptr) attributes = op.default_attributes;
+  Operands operands(inputs.size());
+  const std::uint8_t flags = gather(operands, op, inputs, attributes, where);
+  if (op.infer == nullptr) return results.take(expand(op, inputs, operands, attributes, where));
+  Tape* tape = recording_tape();
+  if ((flags & Value::kWeak) != 0) {
+    bool only_numbers = op.elementwise != nullptr && !op.elementwise->predicate;
+    for (const Value* value : operands.values) only_numbers &= value->has(Value::kWeak);
+    if (only_numbers) {
+      if (op.check != nullptr) op.check(OpCall(op, operands.values, attributes, resolve(where)));
+      if (Var number = detail::compute_numbers(op, operands.values, attributes, resolve(where))) {
+        return results.take(std::move(number));
+      }
+    }
+    settle_numbers(operands, op, tape, where);
+  }
+  std::uint32_t copied = 0;
+  if ((flags & Value::kStrided) != 0 && !takes_any_layout(op)) {
+    copied = misplaced(op, operands.values);
+  }
+  if (copied == 0) {
+    try {
+      if (tape != nullptr) meet_tape(operands, op, *tape, where);
+      Value* value = nullptr;
+      if (op.elementwise != nullptr) {
+        if (op.check != nullptr) op.check(OpCall(op, operands.values, attributes, resolve(where)));
+        value = compute_elementwise(*op.elementwise, operands.values, attributes);
+      }
+      if (value != nullptr) {
+        results.take(Var::take(value));
+      } else {
+        copied = compute(op, operands.values, attributes, resolve(where), wanted, results);
+      }
+      if (copied == 0 && results.size() > 0) {
+        if (tape != nullptr) record(*tape, op, operands, attributes, results.raw(), where);
+        return;
+      }
+    } catch (...) {
+      rethrow_located(op, operands.values, where);
+    }
+    if (copied == 0) {
+      return results.take(expand(op, inputs, operands, attributes, where));
+    }
+  }
+  const Relaid relaid(inputs, copied, where);
+  apply_general(op, relaid.inputs, attributes, where, wanted, results);
+}
+
+Var apply_to_one(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
+                 std::source_location where) {
+  Results results;
+  apply_general(op, inputs, attributes, where, 1, results);
+  return std::move(results[0]);
+}
+
+}  // namespace
+
 Var apply(const OpDef& op, const Var& x, std::source_location where) {
   Value* const in[] = {x.get()};
   if (Value* value = detail::run_quick(op, in, nullptr, where)) return Var::take(value);
   const Var* inputs[] = {&x};
-  return detail::apply_general(op, inputs, nullptr, where);
+  return apply_to_one(op, inputs, nullptr, where);
 }
 
 Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location where) {
   Value* const in[] = {a.get(), b.get()};
   if (Value* value = detail::run_quick(op, in, nullptr, where)) return Var::take(value);
   const Var* inputs[] = {&a, &b};
-  return detail::apply_general(op, inputs, nullptr, where);
+  return apply_to_one(op, inputs, nullptr, where);
 }
 
 Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
@@ -495,52 +653,45 @@ Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attri
                               attributes, where);
   }
   if (value != nullptr) return Var::take(value);
-  return detail::apply_general(op, inputs, attributes, where);
-}
-
-Var detail::apply_general(const OpDef& op, std::span<const Var* const> inputs,
-                          const void* attributes, std::source_location where) {
-  Tape* tape = recording_tape();
-  Operands operands(inputs.size());
-  gather(operands, op, inputs, attributes, tape, where);
-  try {
-    Value* value = nullptr;
-    // Attributes are checked by infer, which the short way leaves out.
-    if (op.elementwise != nullptr && attributes == nullptr) {
-      value = compute_elementwise(*op.elementwise, operands.values);
-    }
-    if (value == nullptr) value = compute_one(op, operands.values, attributes, resolve(where));
-    Var result = Var::take(value);
-    if (tape != nullptr) record(*tape, op, operands, attributes, {&value, 1}, where);
-    return result;
-  } catch (...) {
-    rethrow_located(op, operands.values, where);
-  }
+  return apply_to_one(op, inputs, attributes, where);
 }
 
 std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
                                 const void* attributes, std::source_location where) {
-  Tape* tape = recording_tape();
-  Operands operands(inputs.size());
-  gather(operands, op, inputs, attributes, tape, where);
-  try {
-    std::vector<Var> results;
-    compute(op, operands, attributes, resolve(where), results);
-    if (tape != nullptr) {
-      std::vector<Value*> outputs;
-      for (const Var& result : results) outputs.push_back(result.get());
-      record(*tape, op, operands, attributes, outputs, where);
-    }
-    return results;
-  } catch (...) {
-    rethrow_located(op, operands.values, where);
-  }
+  Results results;
+  apply_general(op, inputs, attributes, where, -1, results);
+  std::vector<Var> visible(results.size() - results.hidden(op));
+  for (std::size_t k = 0; k < visible.size(); ++k) visible[k] = std::move(results[k]);
+  return visible;
+}
+
+std::vector<Var> apply_all(const OpDef& op, std::span<const Var* const> inputs,
+                           const void* attributes, std::source_location where) {
+  Results results;
+  apply_general(op, inputs, attributes, where, -1, results);
+  std::vector<Var> all(results.size());
+  for (std::size_t k = 0; k < all.size(); ++k) all[k] = std::move(results[k]);
+  return all;
+}
+
+void apply_into(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
+                std::source_location where, std::span<Var> visible) {
+  Results results;
+  apply_general(op, inputs, attributes, where, static_cast<int>(visible.size()), results);
+  for (std::size_t k = 0; k < visible.size(); ++k) visible[k] = std::move(results[k]);
 }
 
 std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* const> inputs,
                                         const void* attributes, std::source_location where) {
+  if (attributes == nullptr) attributes = op.default_attributes;
   Operands operands(inputs.size());
-  gather(operands, op, inputs, attributes, nullptr, where);
+  if ((gather(operands, op, inputs, attributes, where) & Value::kWeak) != 0) {
+    settle_numbers(operands, op, nullptr, where);
+  }
+  if (op.infer == nullptr) {
+    fail_call(op, ErrorKind::kInternal, "is made of other ops, which infer each for itself", "",
+              where);
+  }
   InferContext inferred(op, operands.values, attributes, resolve(where));
   op.infer(inferred);
   return {inferred.outputs().begin(), inferred.outputs().end()};

@@ -28,7 +28,7 @@ struct ElementwiseKernels {
   using BackwardOne = PartialProducts<T> (*)(T g, const void* const* in, const void* y,
                                              unsigned wanted, const void* attrs);
   Forward forward[6] = {};
-  Backward backward[2][6] = {};
+  Backward backward[3][6] = {};
   BackwardOne<float> backward_one_f32 = nullptr;
   BackwardOne<double> backward_one_f64 = nullptr;
 };

@@ -23,7 +23,7 @@ std::string compose(const Error::Parts& parts) {
 
 /// The account of what was thrown without one, or from within a public call.
 Error::Parts located(ErrorKind kind, std::string op, std::string message, std::string fix,
-                     std::source_location where) {
+                     std::source_location where, Error::Cause cause = Error::Cause::kOther) {
   if (detail::t_state.in_call) where = detail::t_state.call_site;
   Error::Parts parts{.kind = kind,
                      .op = std::move(op),
@@ -31,7 +31,9 @@ Error::Parts located(ErrorKind kind, std::string op, std::string message, std::s
                      .scope = {},
                      .file = {},
                      .line = 0,
-                     .fix = std::move(fix)};
+                     .fix = std::move(fix),
+                     .cause = cause,
+                     .users_line = detail::t_state.in_call};
   if (where.line() == 0) return parts;
   parts.scope = Scope::path();
   parts.file = where.file_name();
@@ -75,8 +77,8 @@ Error::Error(ErrorKind kind, std::string op, std::string message, std::string fi
     : Error(located(kind, std::move(op), std::move(message), std::move(fix), {})) {}
 
 Error::Error(ErrorKind kind, std::string op, std::string message, std::string fix,
-             std::source_location where)
-    : Error(located(kind, std::move(op), std::move(message), std::move(fix), where)) {}
+             std::source_location where, Cause cause)
+    : Error(located(kind, std::move(op), std::move(message), std::move(fix), where, cause)) {}
 
 // The path tells more than a line, and command lines read it.
 IoError::IoError(std::string path, std::string message, std::string fix)

@@ -31,6 +31,11 @@ WENGERT_API std::string_view name_of(ErrorKind kind);
 /// `op: what is wrong; in scope a/b at file.cc:42; likely fix`.
 class WENGERT_API Error : public std::runtime_error {
  public:
+  /// What code, rather than people, needs to tell apart beyond the kind.
+  enum class Cause : unsigned char {
+    kOther,
+    kEmptyVar,  ///< an operand was default constructed or moved from
+  };
   /// The parts an error is made of; all but `message` may be empty.
   struct Parts {
     ErrorKind kind = ErrorKind::kValue;
@@ -40,6 +45,8 @@ class WENGERT_API Error : public std::runtime_error {
     std::string file;
     unsigned line = 0;
     std::string fix;
+    Cause cause = Cause::kOther;
+    bool users_line = false;  ///< file and line are known to be the user's
   };
 
   explicit Error(Parts parts);
@@ -47,7 +54,7 @@ class WENGERT_API Error : public std::runtime_error {
   Error(ErrorKind kind, std::string op, std::string message, std::string fix = {});
   /// The same, and otherwise the scope and `where`.
   Error(ErrorKind kind, std::string op, std::string message, std::string fix,
-        std::source_location where);
+        std::source_location where, Cause cause = Cause::kOther);
 
   ErrorKind kind() const { return parts_.kind; }
   const std::string& op() const { return parts_.op; }
@@ -56,6 +63,9 @@ class WENGERT_API Error : public std::runtime_error {
   const std::string& file() const { return parts_.file; }
   unsigned line() const { return parts_.line; }
   const std::string& fix() const { return parts_.fix; }
+  Cause cause() const { return parts_.cause; }
+  /// Whether it names the user's line and goes on as it is; to others whoever calls adds it.
+  bool is_located() const { return parts_.users_line; }
 
  private:
   Parts parts_;

@@ -40,7 +40,9 @@ std::string range_text(const Tensor& tensor) {
 }  // namespace
 
 void Tape::inspect(std::uint32_t id) {
-  if (first_non_finite_ != detail::kNoNode || !is_floating(dtype(id))) return;
+  if (observer_ != nullptr) observer_->on_record(*this, id);
+  if (!detect_non_finite_ || first_non_finite_ != detail::kNoNode || !is_floating(dtype(id)))
+    return;
   if (!has_value(id)) return;
   if (range_of(Var::share(node(id).value).value()).not_finite > 0) first_non_finite_ = id;
 }

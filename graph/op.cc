@@ -24,7 +24,8 @@ void OpCall::fail(ErrorKind kind, std::string message, std::string fix) const {
                .scope = Scope::path(),
                .file = where_.file_name(),
                .line = where_.line(),
-               .fix = std::move(fix)});
+               .fix = std::move(fix),
+               .users_line = true});
 }
 
 int OpCall::resolve_axis(std::int64_t axis, int rank) const {
@@ -49,7 +50,7 @@ void OpCall::fail_not_floating(int i) const {
 }
 
 InferContext::Output& InferContext::next_of_many() {
-  if (count_ == 2) all_.push_back(first_);
+  if (count_++ == kFew) all_.assign(few(), few() + kFew);
   return all_.emplace_back();
 }
 

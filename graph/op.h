@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <new>
 #include <source_location>
 #include <span>
 #include <string>
@@ -42,6 +44,37 @@ class WENGERT_API AttributeVisitor {
   void operator()(const char* name, E value) { (*this)(name, std::string_view(name_of(value))); }
 };
 
+/// Writes an op's attributes by name; see Attributes.
+class WENGERT_API AttributeWriter {
+ public:
+  virtual ~AttributeWriter() = default;
+  virtual void operator()(const char* name, std::int64_t& value) = 0;
+  virtual void operator()(const char* name, double& value) = 0;
+  virtual void operator()(const char* name, bool& value) = 0;
+  virtual void operator()(const char* name, std::string_view& value) = 0;
+  virtual void operator()(const char* name, std::span<const std::int64_t>& value) = 0;
+  virtual void operator()(const char* name, Dims& value) = 0;
+  virtual void operator()(const char* name, DType& value) = 0;
+  void operator()(const char* name, int& value) {
+    std::int64_t wide = value;
+    (*this)(name, wide);
+    value = narrow(name, wide);
+  }
+  /// An enum by the word that name_of gives for it.
+  template <class E>
+  requires std::is_enum_v<E>
+  void operator()(const char* name, E& value) {
+    const auto word = [](int i) { return name_of(static_cast<E>(i)); };
+    int chosen = static_cast<int>(value);
+    choose(name, word, chosen);
+    value = static_cast<E>(chosen);
+  }
+
+ protected:
+  virtual void choose(const char* name, std::string_view (*word)(int), int& value) = 0;
+  virtual int narrow(const char* name, std::int64_t value) = 0;
+};
+
 /// Memory that lives as long as the tape: attributes and long input lists lie there.
 class WENGERT_API Arena {
  public:
@@ -59,6 +92,8 @@ struct AttributeType {
   std::size_t size;
   void (*visit)(const void* attributes, AttributeVisitor& visitor);
   void (*relocate)(void* attributes, Arena& arena);
+  void (*write)(void* attributes, AttributeWriter& writer);
+  void (*construct)(void* attributes);  ///< every member at its default, or 0
 };
 
 namespace detail {
@@ -80,7 +115,15 @@ inline constexpr AttributeType attribute_type = {
     [](void* attributes, Arena& arena) {
       static_assert(std::is_trivially_copyable_v<A>, "attributes are copied as bytes");
       A::visit(*static_cast<A*>(attributes), detail::Relocator{arena});
-    }};
+    },
+    [](void* attributes, AttributeWriter& writer) {
+      A::visit(*static_cast<A*>(attributes), writer);
+    },
+    [](void* attributes) { new (attributes) A{}; }};
+
+/// Attributes whose members begin as the call's default arguments: see OpDef::default_attributes.
+template <class A>
+inline constexpr A default_attributes_of = {};
 
 // ---------------------------------------------------------------------------- contexts
 
@@ -169,20 +212,29 @@ class WENGERT_API InferContext : public OpCall {
   /// The next output shares input `i`'s memory under other sizes and strides.
   void output_view(int i, const Shape& shape, const Strides& strides, std::int64_t offset = 0);
   Strides strides(int i) const;
+  /// Asks for a dense copy of input `i`: the call starts anew with a visible `contiguous` node in
+  /// its place. For ops that find out here; others say so in `layouts`.
+  void want_dense(int i) { wants_dense_ |= 1u << i; }
+  std::uint32_t wants_dense() const { return wants_dense_; }
+  /// Says that this call is made of other ops: the record's `expand` takes it from here.
+  void want_expansion() { wants_expansion_ = true; }
+  bool wants_expansion() const { return wants_expansion_; }
 
-  std::span<const Output> outputs() const {
-    return count_ <= 1 ? std::span<const Output>(&first_, count_) : std::span<const Output>(all_);
-  }
+  std::span<const Output> outputs() const { return {count_ <= kFew ? few() : all_.data(), count_}; }
 
  private:
+  static constexpr std::size_t kFew = 3;  ///< outputs that stay off the heap
   Output& next() {
-    if (count_++ == 0) return first_;
+    if (count_ < kFew) return *new (few_ + sizeof(Output) * count_++) Output;
     return next_of_many();
   }
+  const Output* few() const { return std::launder(reinterpret_cast<const Output*>(few_)); }
   Output& next_of_many();
   std::size_t count_ = 0;
-  Output first_;             ///< most ops have one output: it stays off the heap
-  std::vector<Output> all_;  ///< all of them, from the second on
+  std::uint32_t wants_dense_ = 0;
+  bool wants_expansion_ = false;
+  alignas(Output) std::byte few_[kFew * sizeof(Output)];
+  std::vector<Output> all_;  ///< all of them, from kFew + 1 on
 };
 
 /// Where an op computes: reads inputs, fills outputs (dense, uninitialized).
@@ -198,6 +250,19 @@ class WENGERT_API EvalContext : public OpCall {
   std::span<detail::Value* const> outputs_;
 };
 
+/// Where a composite says what it is made of: the operands as Vars.
+class WENGERT_API ExpandContext : public OpCall {
+ public:
+  ExpandContext(const OpDef& op, std::span<detail::Value* const> inputs, const void* attributes,
+                std::source_location where, std::span<const Var* const> operands)
+      : OpCall(op, inputs, attributes, where), operands_(operands) {}
+  const Var& operand(int i) const { return *operands_[static_cast<std::size_t>(i)]; }
+  std::span<const Var* const> operands() const { return operands_; }
+
+ private:
+  std::span<const Var* const> operands_;
+};
+
 /// Where an op states its derivative in terms of ops: for each input i with needs(i), exactly one
 /// set(i, g) with g of the input's shape, or of the broadcast output's shape (the engine sums), or
 /// none where the gradient is zero. Values named in the record's `reads` may be used.
@@ -211,6 +276,9 @@ class WENGERT_API VjpContext {
   virtual Var cotangent(int k = 0) const = 0;
   virtual bool needs(int i) const = 0;
   virtual void set(int i, Var gradient) = 0;
+  /// Takes what the later uses of input i have sent so far; an empty Var when nothing. It is then
+  /// the rule's to put into set(i): for rules that go on adding where those left off.
+  virtual Var take_pending(int i) = 0;
   virtual Shape shape(int i) const = 0;
   virtual Shape output_shape(int k = 0) const = 0;
   virtual DType dtype(int i) const = 0;
@@ -275,11 +343,20 @@ class WENGERT_API BackwardContext {
 
 // ---------------------------------------------------------------------------- the record
 
-/// Which values a derivative reads, so that exactly these are kept: bits 0…13 inputs, and
-inline constexpr std::uint16_t kReadsNothing = 0;
-inline constexpr std::uint16_t kReadsOutputs = 1u << 14;
-inline constexpr std::uint16_t kReadsAllInputs = 1u << 15;
-constexpr std::uint16_t reads_input(int i) { return static_cast<std::uint16_t>(1u << i); }
+/// Which values a derivative reads, so that exactly these are kept: bits 0…22 inputs, 24…29 single
+/// outputs, and
+inline constexpr std::uint32_t kReadsNothing = 0;
+inline constexpr std::uint32_t kReadsOutputs = 1u << 30;    ///< all outputs
+inline constexpr std::uint32_t kReadsAllInputs = 1u << 31;  ///< however many
+constexpr std::uint32_t reads_input(int i) { return 1u << i; }
+constexpr std::uint32_t reads_output(int k) { return 1u << (24 + k); }
+
+/// Where an operand of a kernel may lie in memory.
+enum class Layout : std::uint8_t {
+  kAny,     ///< any strides
+  kDense,   ///< row-major without gaps
+  kMatrix,  ///< rows or columns of the last two axes without gaps, as GEMM reads them
+};
 
 /// Estimated work of one call.
 struct Cost {
@@ -310,12 +387,25 @@ struct OpDef {
   int max_inputs = 1;                ///< −1: any number
   std::uint32_t differentiable = 0;  ///< bit i: input i may need a gradient; all ones: every input
   /// reads[i]: what the derivative for input i reads; inputs beyond the array use its last entry.
-  std::array<std::uint16_t, 4> reads{};
+  std::array<std::uint32_t, 4> reads{};
+  /// Bit i: y is linear in input i, the others held: the tangent is the op of the tangent.
+  std::uint32_t linear = 0;
+  /// layouts[i]: where input i may lie; inputs beyond the array use its last entry. What lies
+  /// otherwise becomes a visible `contiguous` node before infer sees it.
+  std::array<Layout, 4> layouts{};
+  /// How many of the last outputs only the derivative sees (statistics, masks, workspaces): they
+  /// are recorded after the others and not handed to the caller.
+  std::uint8_t hidden_outputs = 0;
+  /// Bit k: no gradient flows through output k although it is floating (a mask, a draw).
+  std::uint32_t discrete_outputs = 0;
   void (*infer)(InferContext&) = nullptr;
   void (*evaluate)(EvalContext&) = nullptr;      ///< null for ops that only make views
   void (*vjp)(VjpContext&) = nullptr;            ///< null: not differentiable
   void (*backward)(BackwardContext&) = nullptr;  ///< optional fused form of vjp
   const AttributeType* attributes = nullptr;
+  const void* default_attributes = nullptr;  ///< what a call without attributes means; null: none
+  /// Fails on attributes outside their domain; for elementwise ops, whose quick way has no infer.
+  void (*check)(const OpCall&) = nullptr;
   const ElementwiseOp* elementwise = nullptr;
   /// The elementwise op that this one is on operands of one element and one rank, of two at least:
   /// they then take its quick ways (an elementwise op names itself, for any rank). `reads`,
@@ -325,24 +415,78 @@ struct OpDef {
   Cost (*cost)(const OpCall&) = nullptr;  ///< null: one FLOP an output element
   Fans (*fans)(const OpCall&, int input) = nullptr;
   bool structural = false;  ///< leaves of a graph: constant, variable, …
-  /// The call is made of other ops, which are what is recorded; no infer, evaluate or vjp here.
-  bool composite = false;
+  /// Its attributes point to what the tape owns (Tape::own): a call cannot leave the tape.
+  bool bound_to_tape = false;
+  /// What the call is made of, where it is made of other ops: these are what is recorded, in a
+  /// scope of this op's name, and there is no evaluate or vjp here. An op that is so for some
+  /// operands only says which in `infer` (want_expansion); others have none.
+  Var (*expand)(const ExpandContext&) = nullptr;
 
   bool is_differentiable(int i) const { return (differentiable >> (i < 31 ? i : 31) & 1u) != 0; }
-  std::uint16_t reads_for(int i) const { return reads[i < 3 ? i : 3]; }
+  std::uint32_t reads_for(int i) const { return reads[i < 3 ? i : 3]; }
+  Layout layout_for(int i) const { return layouts[static_cast<std::size_t>(i < 3 ? i : 3)]; }
+  bool is_composite() const { return expand != nullptr && infer == nullptr; }
 };
 
 inline constexpr std::uint32_t kAllInputs = 0xffffffffu;
 
 // ---------------------------------------------------------------------------- calling
 
-/// Computes an op and, where a tape is live, records it. Checks arity, tapes and dtypes of
-/// numbers; shapes and dtypes are the op's own business. `attributes` is the op's struct or null.
-WENGERT_API Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
-                      std::source_location where);
+/// An op's attributes, written by name: what importers and tools call ops with.
+///
+///     Attributes a(*find_op("sum"));
+///     a.set("axes", {0}).set("keepdims", true);
+///     Var y = apply(op, inputs, a.get());
+class WENGERT_API Attributes {
+ public:
+  /// The op's default attributes, or every member 0 where it has none.
+  explicit Attributes(const OpDef& op,
+                      std::source_location where = std::source_location::current());
+  ~Attributes();
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+
+  /// Throws Error(kValue) on an unknown name, naming the closest, or a value of another kind. An
+  /// enum and a dtype are set by their word, a number by one that it can hold.
+  Attributes& set(std::string_view name, std::int64_t value);
+  Attributes& set(std::string_view name, int value) { return set(name, std::int64_t{value}); }
+  Attributes& set(std::string_view name, double value);
+  Attributes& set(std::string_view name, bool value);
+  Attributes& set(std::string_view name, std::string_view value);
+  Attributes& set(std::string_view name, const char* value) {
+    return set(name, std::string_view(value));
+  }
+  Attributes& set(std::string_view name, std::span<const std::int64_t> value);
+  Attributes& set(std::string_view name, std::initializer_list<std::int64_t> value) {
+    return set(name, std::span<const std::int64_t>(value.begin(), value.size()));
+  }
+  /// The struct, valid as long as this; null for an op that has none.
+  const void* get() const;
+
+ private:
+  struct Members;
+  std::unique_ptr<Members> members_;
+};
+
+/// Computes an op and, where a tape is live, records it. Checks arity, tapes and dtypes of numbers,
+/// copies operands that lie otherwise than the record takes them; shapes and dtypes are the op's
+/// own business. `attributes` is the op's struct, or null for its defaults. The op has one output
+/// beside hidden ones.
+WENGERT_API Var apply(const OpDef& op, std::span<const Var* const> inputs,
+                      const void* attributes = nullptr,
+                      std::source_location where = std::source_location::current());
 /// The same for an op with several outputs.
-WENGERT_API std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inputs,
-                                            const void* attributes, std::source_location where);
+WENGERT_API std::vector<Var> apply_multiple(
+    const OpDef& op, std::span<const Var* const> inputs, const void* attributes = nullptr,
+    std::source_location where = std::source_location::current());
+/// The same for a known number of outputs, without memory from the heap.
+WENGERT_API void apply_into(const OpDef& op, std::span<const Var* const> inputs,
+                            const void* attributes, std::source_location where,
+                            std::span<Var> results);
+
+/// The same with hidden outputs too: for what runs recorded calls again.
+WENGERT_API std::vector<Var> apply_all(const OpDef& op, std::span<const Var* const> inputs,
+                                       const void* attributes, std::source_location where);
 
 /// The same for one and two inputs without attributes; the quickest way in.
 WENGERT_API Var apply(const OpDef& op, const Var& x, std::source_location where);

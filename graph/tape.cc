@@ -1,13 +1,16 @@
 #include "wengert/graph/tape.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #ifdef __SSE2__
 #include <xmmintrin.h>
 #endif
 
 #include "wengert/graph/call_site.h"
+#include "wengert/graph/numbers.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/tape_memory.h"
 #include "wengert/graph/thread_state.h"
@@ -58,6 +61,7 @@ Tape::Tape() : serial_(next_serial()), outer_(t_state.tape) {
   }
   chunks_ = memory_->chunks.data();
   saved_control_ = flush_denormals();
+  saved_recording_off_ = std::exchange(t_state.recording_off, 0);
   t_state.tape = this;
 }
 
@@ -79,6 +83,7 @@ Tape::~Tape() {
   }
   if (t_state.tape == this) {
     t_state.tape = outer_;
+    t_state.recording_off = saved_recording_off_;
     restore_control(saved_control_);
     return;
   }
@@ -87,6 +92,7 @@ Tape::~Tape() {
     if (inner->outer_ != this) continue;
     inner->outer_ = outer_;
     inner->saved_control_ = saved_control_;
+    inner->saved_recording_off_ = saved_recording_off_;
   }
 }
 
@@ -116,15 +122,18 @@ void* Tape::keep(const OpDef& op, const void* attributes) {
 }
 
 std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
-                           std::span<Value* const> outputs, std::uint8_t saved,
+                           std::span<Value* const> outputs, detail::Saves saves,
                            std::source_location where) {
   void* kept = nullptr;
   if (op.attributes != nullptr && attributes != nullptr) {
     kept = keep(op, attributes);
   }
   std::uint32_t* many = nullptr;
-  if (inputs.size() > 4) {
-    many = static_cast<std::uint32_t*>(memory_->allocate(inputs.size() * sizeof(std::uint32_t)));
+  if (inputs.size() > 4) {  // the word before the list says what of it is saved
+    many = static_cast<std::uint32_t*>(
+               memory_->allocate((inputs.size() + 1) * sizeof(std::uint32_t))) +
+           1;
+    many[-1] = saves.inputs;
   }
   // All of an op's nodes or none.
   if (cursor_end_ - cursor_ < static_cast<std::ptrdiff_t>(outputs.size())) {
@@ -138,53 +147,65 @@ std::uint32_t Tape::append(const OpDef& op, std::span<Value* const> inputs, cons
     node.attributes = kept;
     node.value = outputs[k];
     node.scope = t_state.scope;
-    node.saved = k == 0 ? saved : 0;
+    node.saved = 0;
     node.output = static_cast<std::uint16_t>(k);
     node.input_count = k == 0 ? static_cast<std::uint16_t>(inputs.size()) : 0;
     if (k == 0) {
       std::uint32_t* ids = inputs.size() <= 4 ? node.few_inputs : (node.many_inputs = many);
       for (std::size_t i = 0; i < inputs.size(); ++i) ids[i] = inputs[i]->id;
+      if (many != nullptr) {
+        node.saved = saves.inputs != 0 ? detail::kSavedManyInputs : 0;
+      } else {
+        node.saved = saves.inputs & ((1u << inputs.size()) - 1);
+      }
     }
     detail::hold(outputs[k], Value::kHeader);
+    if (detail::in_set(saves.outputs, static_cast<int>(k))) {
+      node.saved = node.saved | detail::kSavedOutput;
+      detail::hold(outputs[k], Value::kData);
+    }
     outputs[k]->id = commit();
     outputs[k]->serial = serial_;
   }
   if (inputs.empty() && !outputs.empty() && outputs[0]->has(Value::kRequiresGrad)) {
     ++trained_leaves_;
   }
-  if (saved != 0) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if ((saved & detail::kSavedAllInputs) || (i < 6 && (saved >> i & 1))) {
-        detail::hold(inputs[i], Value::kData);
-      }
-    }
-    if (saved & detail::kSavedOutputs) {
-      for (Value* output : outputs) detail::hold(output, Value::kData);
-    }
+  for (std::size_t i = 0; saves.inputs != 0 && i < inputs.size(); ++i) {
+    if (detail::in_set(saves.inputs, static_cast<int>(i))) detail::hold(inputs[i], Value::kData);
   }
   return first;
 }
 
 void Tape::release_saved(std::uint32_t id) {
   Node& released = node(id);
-  const std::uint8_t saved = released.saved;
-  if (saved == 0) return;
-  released.saved = 0;
-  const std::uint32_t* ids = released.inputs();
-  if ((saved & detail::kSavedAllInputs) != 0) {
+  if (const std::uint32_t held = released.saved_inputs(); held != 0) {
+    const std::uint32_t* ids = released.inputs();
     for (int i = 0; i < released.input_count; ++i) {
-      detail::drop(node(ids[i]).value, Value::kData);
-    }
-  } else {
-    for (int i = 0, left = saved & 0x3f; left != 0; ++i, left >>= 1) {
-      if ((left & 1) != 0) detail::drop(node(ids[i]).value, Value::kData);
+      if (detail::in_set(held, i)) detail::drop(node(ids[i]).value, Value::kData);
     }
   }
-  if (saved & detail::kSavedOutputs) {
-    for (std::uint32_t k = id; k < size_ && (k == id || node(k).output > 0); ++k) {
-      detail::drop(node(k).value, Value::kData);
-    }
+  for (std::uint32_t k = id; k < size_ && (k == id || node(k).output > 0); ++k) {
+    if ((node(k).saved & detail::kSavedOutput) != 0) detail::drop(node(k).value, Value::kData);
+    node(k).saved = 0;
   }
+}
+
+Value* Tape::number(const Value* number, DType dtype, const OpDef& consumer,
+                    std::source_location where) {
+  std::uint64_t bits;
+  std::memcpy(&bits, number->scalar, sizeof bits);
+  const std::uint64_t mixed = (bits ^ static_cast<std::uint64_t>(dtype)) * 0x9e3779b97f4a7c15u;
+  detail::TapeMemory::Number& known = memory_->numbers[mixed >> 59];
+  static_assert(detail::TapeMemory::kNumbers == 1 << (64 - 59));
+  if (known.serial == serial_ && known.bits == bits && known.from == number->dtype &&
+      known.to == dtype) {
+    return node(known.id).value;
+  }
+  Var constant = detail::number_as(*number, dtype, consumer, where);
+  Value* outputs[] = {constant.get()};
+  const std::uint32_t id = append(detail::constant_op, {}, nullptr, outputs, {0, 1}, where);
+  known = {bits, serial_, id, number->dtype, dtype};
+  return constant.get();
 }
 
 void Tape::check_adoptable(const Value* value, const OpDef& consumer,
@@ -202,7 +223,8 @@ void Tape::check_adoptable(const Value* value, const OpDef& consumer,
                  .scope = Scope::path(),
                  .file = where.file_name(),
                  .line = where.line(),
-                 .fix = "pass x.value() to carry the value on, which cuts the gradient"});
+                 .fix = "pass x.value() to carry the value on, which cuts the gradient",
+                 .users_line = true});
   }
 }
 
@@ -220,7 +242,7 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
     detail::hold(value, Value::kHeader);  // no other value may take its address meanwhile
     adopt(alias.get(), consumer, where);
     detail::hold(alias.get(), Value::kData);  // held by the tape: nobody else may
-    node(alias.get()->id).saved = detail::kSavedOutputs;
+    node(alias.get()->id).saved = detail::kSavedOutput;
     return alias.get();
   }
   const OpDef& leaf = value->has(Value::kRequiresGrad) ? detail::variable_op : detail::constant_op;
@@ -229,7 +251,7 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
   if (!value->has(Value::kInline) && value->storage != nullptr) {
     value->version = value->storage->version.load(std::memory_order_acquire);
   }
-  append(leaf, {}, nullptr, outputs, 0, where);
+  append(leaf, {}, nullptr, outputs, {}, where);
   return value;
 }
 
@@ -250,8 +272,7 @@ Var Tape::use(Parameter& parameter, std::source_location where) {
                  ? variable(parameter.value())
                  : Var(parameter.value());
   Value* outputs[] = {leaf.get()};
-  const std::uint32_t id =
-      append(detail::parameter_op, {}, nullptr, outputs, detail::kSavedOutputs, where);
+  const std::uint32_t id = append(detail::parameter_op, {}, nullptr, outputs, {0, 1}, where);
   node(id).attributes = &parameter;  // what the leaf stands for; its record has no attributes
   memory_->leaf_of[&parameter] = id;
   return leaf;
@@ -261,6 +282,15 @@ const Parameter* Tape::parameter(std::uint32_t id) const {
   const Node& leaf = node(id);
   return leaf.op == &detail::parameter_op ? static_cast<const Parameter*>(leaf.attributes)
                                           : nullptr;
+}
+
+std::vector<Parameter*> Tape::parameters() const {
+  std::vector<std::pair<std::uint32_t, const Parameter*>> known;
+  for (const auto& [parameter, id] : memory_->leaf_of) known.push_back({id, parameter});
+  std::sort(known.begin(), known.end());
+  std::vector<Parameter*> result;
+  for (const auto& [id, parameter] : known) result.push_back(const_cast<Parameter*>(parameter));
+  return result;
 }
 
 Var Tape::var(std::uint32_t id, std::source_location where) const {
@@ -367,6 +397,34 @@ Tape::Statistics Tape::statistics() const {
     }
   }
   return result;
+}
+
+void Tape::own(std::shared_ptr<const void> object) { memory_->owned.push_back(std::move(object)); }
+
+std::size_t Tape::begin_derivative(std::uint32_t id) {
+  memory_->derivatives.push_back({size_, kNoNode, id});
+  return memory_->derivatives.size() - 1;
+}
+
+void Tape::end_derivative(std::size_t number) {
+  auto& derivatives = memory_->derivatives;
+  derivatives[number].end = size_;
+  // What recorded nothing leaves no trace.
+  if (number + 1 == derivatives.size() && derivatives[number].first == size_) {
+    derivatives.pop_back();
+  }
+}
+
+std::uint32_t Tape::derivative_of(std::uint32_t id) const {
+  const auto& all = memory_->derivatives;
+  auto after =
+      std::upper_bound(all.begin(), all.end(), id,
+                       [](std::uint32_t node, const auto& run) { return node < run.first; });
+  while (after != all.begin()) {
+    --after;
+    if (id < after->end) return after->of;
+  }
+  return kNoNode;
 }
 
 NoGrad::NoGrad() { ++t_state.recording_off; }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/op.h"
@@ -13,6 +15,17 @@
 namespace wengert {
 
 class Parameter;
+class Tape;
+
+/// Watches what a tape records and gives back; see Tape::observe.
+class WENGERT_API TapeObserver {
+ public:
+  virtual ~TapeObserver() = default;
+  /// Output `id` was computed and recorded.
+  virtual void on_record(const Tape& tape, std::uint32_t id) { (void)tape, (void)id; }
+  /// The memory of output `id`, more than 8 bytes, is given back. Must not throw.
+  virtual void on_release(const Tape& tape, std::uint32_t id) { (void)tape, (void)id; }
+};
 
 namespace detail {
 
@@ -24,7 +37,7 @@ struct Node {
   void* attributes;
   Value* value;
   std::uint32_t scope : 24;
-  std::uint32_t saved : 8;  ///< what backward still holds: bits 0–5 inputs, 6 all, 7 outputs
+  std::uint32_t saved : 8;  ///< what backward still holds: see below
   std::uint16_t input_count;
   std::uint16_t output;
   union {
@@ -32,10 +45,34 @@ struct Node {
     std::uint32_t* many_inputs;
   };
   const std::uint32_t* inputs() const { return input_count <= 4 ? few_inputs : many_inputs; }
+  /// Which inputs backward still holds: bit i, and bit 31 for all from 31 on.
+  std::uint32_t saved_inputs() const;
 };
 static_assert(sizeof(Node) == 56);
-inline constexpr std::uint8_t kSavedAllInputs = 1u << 6;
-inline constexpr std::uint8_t kSavedOutputs = 1u << 7;
+
+// Node::saved. Of the inputs only the first four have their bits in the node; a longer list has a
+// word before it with the bits of all. Every output has its own.
+inline constexpr std::uint8_t kSavedFewInputs = 0x0f;
+inline constexpr std::uint8_t kSavedManyInputs = 1u << 6;
+inline constexpr std::uint8_t kSavedOutput = 1u << 7;
+
+inline std::uint32_t Node::saved_inputs() const {
+  return (saved & kSavedManyInputs) != 0 ? many_inputs[-1] : saved & kSavedFewInputs;
+}
+
+/// A set of an op's inputs or outputs as Node::saved_inputs has it.
+constexpr bool in_set(std::uint32_t set, int i) { return (set >> (i < 31 ? i : 31) & 1u) != 0; }
+
+/// What a node keeps for backward.
+struct Saves {
+  std::uint32_t inputs = 0;
+  std::uint32_t outputs = 0;
+};
+/// Of OpDef::reads, all inputs that want a gradient together.
+constexpr Saves saves_of(std::uint32_t reads) {
+  return {(reads & kReadsAllInputs) != 0 ? ~0u : reads & 0x7fffffu,
+          (reads & kReadsOutputs) != 0 ? ~0u : reads >> 24 & 0x3fu};
+}
 
 struct TapeMemory;
 struct QuickPath;
@@ -44,7 +81,8 @@ struct QuickPath;
 
 /// The record of what was computed while it is alive: a flat array in creation order. It is a
 /// scope: the innermost live tape of a thread records that thread's ops, and leaving it frees
-/// everything at once. Tapes nest; each records only what is computed from its own values. While
+/// everything at once. Tapes nest; each records only what is computed from its own values, also one
+/// that is opened inside a NoGrad. While
 /// a tape lives its thread flushes denormals to zero (restored at the end).
 class WENGERT_API Tape {
  public:
@@ -85,6 +123,8 @@ class WENGERT_API Tape {
   std::uint32_t find(std::string_view name) const;
   /// The parameter a leaf stands for, or null.
   const Parameter* parameter(std::uint32_t id) const;
+  /// The parameters used on this tape, in the order of their first use.
+  std::vector<Parameter*> parameters() const;
   /// The leaf of a parameter on this tape, made at its first use.
   Var use(Parameter& parameter, std::source_location where);
 
@@ -103,7 +143,18 @@ class WENGERT_API Tape {
   const Tape* enclosing() const { return outer_; }
 
   /// While on, every recorded output is checked and the first NaN or infinity is remembered.
-  void detect_non_finite(bool on) { detect_non_finite_ = on; }
+  void detect_non_finite(bool on) {
+    detect_non_finite_ = on;
+    watched_ = on || observer_ != nullptr;
+  }
+  /// Lets `observer` see every node and every value given back from here on; null: nobody. Slows
+  /// the thread's ops down while it lasts.
+  void observe(TapeObserver* observer) {
+    observer_ = observer;
+    watched_ = detect_non_finite_ || observer_ != nullptr;
+  }
+  /// The node whose derivative node `id` was recorded for (create_graph), or kNoNode.
+  std::uint32_t derivative_of(std::uint32_t id) const;
   /// No node: what find and first_non_finite give where there is none.
   static constexpr std::uint32_t kNoNode = detail::kNoNode;
   /// The first node whose output was not finite, or kNoNode.
@@ -123,18 +174,32 @@ class WENGERT_API Tape {
   /// For the library: appends nodes. `inputs` are on this tape.
   std::uint32_t append(const OpDef& op, std::span<detail::Value* const> inputs,
                        const void* attributes, std::span<detail::Value* const> outputs,
-                       std::uint8_t saved, std::source_location where);
+                       detail::Saves saves, std::source_location where);
   /// For the library: throws Error(kGraph) when `value` has history on another tape.
   void check_adoptable(const detail::Value* value, const OpDef& consumer,
                        std::source_location where) const;
   /// For the library: makes `value`, a leaf or a mere value, a node of this tape. Returns what
   /// stands for it here: `value` itself, or an alias of an enclosing tape's leaf.
   detail::Value* adopt(detail::Value* value, const OpDef& consumer, std::source_location where);
+  /// For the library: the constant that a number is beside operands of `dtype`. A number that a
+  /// program uses again and again is one node. The tape holds it.
+  detail::Value* number(const detail::Value* number, DType dtype, const OpDef& consumer,
+                        std::source_location where);
   /// For the library: gives back what node `id` holds for backward.
   void release_saved(std::uint32_t id);
-  /// For the library: checks an output while detect_non_finite is on.
+  /// For the library: what a watched tape does with each new output.
   void inspect(std::uint32_t id);
-  bool detects_non_finite() const { return detect_non_finite_; }
+  bool is_watched() const { return watched_; }
+  /// For the library: tells the observer, if any, of memory that goes back.
+  void tell_released(const detail::Value* value) const {
+    if (observer_ != nullptr && value->serial == serial_) observer_->on_release(*this, value->id);
+  }
+  /// For the library: keeps an object until the tape ends.
+  void own(std::shared_ptr<const void> object);
+  /// For the library: nodes from now on, until the number that this gives is handed to
+  /// end_derivative, belong to the derivative of node `id`.
+  std::size_t begin_derivative(std::uint32_t id);
+  void end_derivative(std::size_t number);
   /// For the library: a backward ended in an error and may have given saved values back.
   void mark_broken_backward() { broken_backward_ = true; }
   bool has_broken_backward() const { return broken_backward_; }
@@ -169,10 +234,13 @@ class WENGERT_API Tape {
   std::uint32_t serial_ = 0;
   std::uint32_t trained_leaves_ = 0;
   Tape* outer_ = nullptr;
+  bool watched_ = false;  ///< detect_non_finite_ or an observer
   bool detect_non_finite_ = false;
   bool broken_backward_ = false;
   std::uint32_t first_non_finite_ = detail::kNoNode;
   std::uint32_t saved_control_ = 0;
+  std::uint32_t saved_recording_off_ = 0;
+  TapeObserver* observer_ = nullptr;
 };
 
 /// Ops inside are computed but not recorded, even where a tape is live; their results carry no
@@ -204,6 +272,8 @@ class WENGERT_API Scope {
 namespace ops {
 /// In the table of ops like any other, but made by the tape.
 WENGERT_API extern const OpDef constant_op;
+/// In the table of ops like any other; apply() lays operands out with it.
+WENGERT_API extern const OpDef contiguous_op;
 }  // namespace ops
 
 namespace detail {

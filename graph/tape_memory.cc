@@ -64,6 +64,8 @@ void TapeMemory::clear() {
   }
   block = 0;
   used = 0;
+  derivatives.clear();
+  owned.clear();
   names.erase(names.begin(), names.end());
   leaf_of.erase(leaf_of.begin(), leaf_of.end());
   alias_of.erase(alias_of.begin(), alias_of.end());

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,21 @@ struct TapeMemory final : Arena {
   std::size_t used = 0;                  ///< bytes used in it
   absl::flat_hash_map<std::uint32_t, std::string> names;
   absl::flat_hash_map<const Parameter*, std::uint32_t> leaf_of;
+  /// Runs of nodes that were recorded for a derivative, in order of their first; they may nest.
+  struct Derivative {
+    std::uint32_t first, end, of;
+  };
+  std::vector<Derivative> derivatives;
+  std::vector<std::shared_ptr<const void>> owned;
+  /// Constants that stand for numbers, the latest of each place; of the tape `serial` alone.
+  struct Number {
+    std::uint64_t bits = 0;
+    std::uint32_t serial = 0;
+    std::uint32_t id = 0;
+    DType from = DType::kFloat64, to = DType::kFloat64;
+  };
+  static constexpr int kNumbers = 32;
+  Number numbers[kNumbers];
   /// Leaves that an enclosing tape holds too, by that tape's value.
   absl::flat_hash_map<const Value*, std::uint32_t> alias_of;
 

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "wengert/graph/shape.h"
+#include "wengert/graph/tape.h"
 
 namespace wengert::detail {
 namespace {
@@ -241,6 +242,9 @@ void settle(Value* value) noexcept {
   // Memory of the user's may be null where there are no elements, and is released all the same.
   if (value->data != nullptr || value->storage != nullptr) {
     if (!value->has(Value::kInline)) {  // inline elements stay: pictures print constants
+      if (const Tape* tape = t_state.tape; tape != nullptr && tape->is_watched()) [[unlikely]] {
+        tape->tell_released(value);
+      }
       release(value->storage);
       value->storage = nullptr;
     }

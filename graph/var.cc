@@ -60,7 +60,7 @@ Var variable(const Tensor& tensor, std::source_location where) {
 const detail::Value& Var::checked(std::source_location where) const {
   if (value_ == nullptr) {
     throw Error(ErrorKind::kGraph, "Var", "this Var is empty (default constructed or moved from)",
-                "assign the result of an op to it first", where);
+                "assign the result of an op to it first", where, Error::Cause::kEmptyVar);
   }
   return *value_;
 }

@@ -16,7 +16,8 @@ namespace {
                .scope = Scope::path(),
                .file = where.file_name(),
                .line = where.line(),
-               .fix = std::move(fix)});
+               .fix = std::move(fix),
+               .users_line = true});
 }
 
 }  // namespace

@@ -1,35 +1,27 @@
 #pragma once
 
-#include <source_location>
-
 // Private to the library.
 
 #include "wengert/graph/op.h"
 
 namespace wengert::ops {
 
-/// The record of a call that is made of other ops: documentation and arity; what is recorded and
-/// differentiated are its parts.
+/// The record of a call that is made of other ops: documentation, arity, attributes and what it is
+/// made of. What is recorded and differentiated are its parts.
 constexpr OpDef composite(std::string_view name, int min_inputs, int max_inputs,
-                          std::uint32_t differentiable, const Documentation& doc) {
+                          std::uint32_t differentiable, Var (*expand)(const ExpandContext&),
+                          const AttributeType* attributes, const void* default_attributes,
+                          const Documentation& doc) {
   OpDef def;
   def.name = name;
   def.doc = doc;
   def.min_inputs = min_inputs;
   def.max_inputs = max_inputs;
   def.differentiable = differentiable;
-  def.composite = true;
+  def.expand = expand;
+  def.attributes = attributes;
+  def.default_attributes = default_attributes;
   return def;
-}
-
-/// Throws an Error of a composite call with scope and line.
-[[noreturn]] void fail_composite(const OpDef& op, ErrorKind kind, std::string message,
-                                 std::string fix, std::source_location where);
-
-/// Fails where an operand of a composite call is an empty Var.
-void require_operands(const OpDef& op, std::span<const Var> operands, std::source_location where);
-inline void require_operand(const OpDef& op, const Var& x, std::source_location where) {
-  require_operands(op, {&x, 1}, where);
 }
 
 }  // namespace wengert::ops

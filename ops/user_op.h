@@ -23,16 +23,19 @@
 
 namespace wengert {
 
-/// Makes an op from formula F (unary, or binary and broadcasting) and registers it. `name` must be
-/// a literal or live as long as the program. Throws Error(kValue) when the name is taken by
-/// another op or the documentation lacks summary or formula.
+/// Makes an op from formula F (unary, or of two or three operands that broadcast) and registers it.
+/// `name` must be a literal or live as long as the program. Throws Error(kValue) when the name is
+/// taken by another op or the documentation lacks summary or formula.
 template <class F>
 const OpDef& elementwise_op(std::string_view name, const Documentation& doc,
                             std::source_location where = std::source_location::current()) {
   namespace k = kernels::user_op;
-  constexpr bool kBinary = requires { F::reads_a; };
+  constexpr bool kTernary = requires { F::reads_c; };
+  constexpr bool kBinary = !kTernary && requires { F::reads_a; };
   static const ElementwiseKernels table = [] {
-    if constexpr (kBinary) {
+    if constexpr (kTernary) {
+      return k::ternary_kernels<F>(k::Floats{});
+    } else if constexpr (kBinary) {
       return k::binary_kernels<F>(k::Floats{});
     } else {
       return k::unary_kernels<F>(k::Floats{});
@@ -40,7 +43,9 @@ const OpDef& elementwise_op(std::string_view name, const Documentation& doc,
   }();
   static const ElementwiseOp op = {&table, false, ops::passes<F>()};
   static const OpDef def = [&] {
-    if constexpr (kBinary) {
+    if constexpr (kTernary) {
+      return ops::ternary<F>(name, op, doc);
+    } else if constexpr (kBinary) {
       return ops::binary<F>(name, op, doc);
     } else {
       return ops::unary<F>(name, op, doc);

@@ -70,6 +70,7 @@ void guarded(OpChecker& checker, const std::string& what, const Property& proper
 void check_sample(OpChecker& checker, const Sample& sample) {
   const std::string at = "sample \"" + sample.name + "\"";
   guarded(checker, at + ", values", [&] { checker.check_values(sample); });
+  guarded(checker, at + ", records", [&] { checker.check_records(sample); });
   guarded(checker, at + ", gradients", [&] { checker.check_gradient_rules(sample); });
   if (sample.smooth) {
     guarded(checker, at + ", differences", [&] { checker.check_differences(sample); });

@@ -37,6 +37,8 @@ struct CheckReport {
 ///   float32; results of other dtypes are equal;
 /// - derivatives to order min(options.order, tests.order) equal differences, for every subset of
 ///   the differentiable arguments;
+/// - what a call records, run again through apply(record …) with attributes written by name, gives
+///   the same bits: the record is the whole op;
 /// - transposed, strided and reversed inputs give the same values and gradients;
 /// - special points have the value and gradient written down;
 /// - a zero cotangent gives exactly zero, in order 1 and 2, at special points too;

@@ -21,6 +21,8 @@ class OpChecker {
 
   /// Values in both precisions and from every layout.
   void check_values(const Sample& sample);
+  /// What the call recorded, run again through its records, attributes by name, gives the same.
+  void check_records(const Sample& sample);
   /// Differences to the stated order, for every subset of arguments.
   void check_differences(const Sample& sample);
   /// What holds for gradients without differences.

@@ -47,7 +47,8 @@ struct GradientRecord {
     /// ‖Σgᵢ‖₂ / Σ‖gᵢ‖₂ over the consumers' contributions: 1 when they agree, 0 when they cancel;
     /// none for fewer than two contributions, or zero or non-finite ones.
     std::optional<double> cancellation;
-    std::uint8_t saved;  ///< what it held for backward (detail::Node::saved)
+    std::uint32_t saved_inputs;  ///< what it held for backward, a bit an input (31: all from there)
+    bool saved_output;           ///< whether this output was held too
   };
   std::uint32_t tape = 0;  ///< Tape::serial(); 0 when nothing was recorded
   std::vector<Edge> edges;

@@ -182,14 +182,17 @@ void ViewBuilder::describe_measures(ViewNode& out, std::uint32_t id) const {
 
 void ViewBuilder::describe_saved(ViewNode& out, std::uint32_t id) const {
   const Node& node = tape_.node(id);
-  std::uint32_t saved = node.saved;
-  if (const auto* record = gradients_.node(id)) saved |= record->saved;
+  std::uint32_t inputs = node.saved_inputs();
+  if (const auto* record = gradients_.node(id)) inputs |= record->saved_inputs;
   for (int i = 0; i < node.input_count; ++i) {
-    if ((saved & kSavedAllInputs) == 0 && (i >= 6 || (saved >> i & 1) == 0)) continue;
+    if (!detail::in_set(inputs, i)) continue;
     out.saved.push_back({"input " + std::to_string(i), bytes_of(tape_, node.inputs()[i])});
   }
-  if ((saved & kSavedOutputs) == 0) return;
   for (std::uint32_t k = 0; k < out.outputs.size(); ++k) {
+    const auto* record = gradients_.node(id + k);
+    const bool held = (tape_.node(id + k).saved & detail::kSavedOutput) != 0 ||
+                      (record != nullptr && record->saved_output);
+    if (!held) continue;
     out.saved.push_back({out.outputs.size() == 1 ? "output" : "output " + std::to_string(k),
                          bytes_of(tape_, id + k)});
   }

@@ -52,7 +52,7 @@ namespace wengert {
 namespace ops {
 namespace {
 
-void infer_clip(InferContext& call) {
+void check_clip(const OpCall& call) {
   const auto [low, high] = call.attributes<formulas::ClipBounds>();
   if (!(low <= high)) {
     call.fail(ErrorKind::kValue,
@@ -67,12 +67,11 @@ void infer_clip(InferContext& call) {
       }
     }
   }
-  infer_elementwise(call);
 }
 
 constexpr OpDef clip_record(const Documentation& doc) {
   OpDef def = unary<formulas::Clip>("clip", clip_elementwise, doc);
-  def.infer = infer_clip;
+  def.check = check_clip;
   return def;
 }
 

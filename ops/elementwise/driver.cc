@@ -49,6 +49,7 @@ Shape broadcast_shape(const OpCall& call, int first, int last) {
 
 void infer_elementwise(InferContext& call) {
   const ElementwiseOp& op = *call.op().elementwise;
+  if (call.op().check != nullptr) call.op().check(call);
   call.require_same_dtype(0, call.input_count() - 1);
   if (op.kernels->forward[static_cast<int>(call.dtype(0))] == nullptr) {
     std::string known;
@@ -82,11 +83,11 @@ namespace {
 
 /// gx (+)= g · partial over the output's whole shape; gx is dense.
 void backward_over_output(BackwardContext& call, const ElementwiseKernels& kernels_in_force,
-                          int argument, std::byte* gx, bool accumulate, std::uint16_t reads) {
+                          int argument, std::byte* gx, bool accumulate, std::uint32_t reads) {
   const TensorView g = call.cotangent();
   const auto kernel = kernels_in_force.backward[argument][static_cast<int>(g.dtype)];
   TensorView views[kernels::kMaxOperands];
-  int slots[kernels::kMaxOperands];  // 0: g, 1: first input, 2: second input, 3: y
+  int slots[kernels::kMaxOperands];  // 0: g, 1…3: inputs, 4: y
   int count = 0;
   const auto add = [&](const TensorView& view, int slot) {
     views[count] = view;
@@ -96,7 +97,7 @@ void backward_over_output(BackwardContext& call, const ElementwiseKernels& kerne
   for (int i = 0; i < call.input_count(); ++i) {
     if (reads & reads_input(i)) add(call.input(i), 1 + i);
   }
-  if (reads & kReadsOutputs) add(call.output(), 3);
+  if (reads & kReadsOutputs) add(call.output(), 4);
   const auto bytes = static_cast<std::int64_t>(size_of(g.dtype));
   const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
   const bool passes = (call.op().elementwise->passes >> argument & 1) != 0;
@@ -110,9 +111,9 @@ void backward_over_output(BackwardContext& call, const ElementwiseKernels& kerne
                     std::memcpy(to, pointers[0], static_cast<std::size_t>(n * bytes));
                     return;
                   }
-                  const void* named[4] = {};
+                  const void* named[5] = {};
                   for (int k = 0; k < count; ++k) named[slots[k]] = pointers[k];
-                  kernel(named[0], named + 1, named[3], gx + position * bytes, n,
+                  kernel(named[0], named + 1, named[4], gx + position * bytes, n,
                          call.raw_attributes(), accumulate);
                 });
 }

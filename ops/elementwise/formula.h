@@ -10,8 +10,9 @@
 // A formula is a struct of static templates over the scalar type T (vector lanes, or Var):
 //   unary:   T value(T x);        T partial(T x, T y);
 //   binary:  value(T a, T b);     T partial_a(T a, T b, T y);   T partial_b(T a, T b, T y);
-// with `reads` (unary) or `reads_a`, `reads_b` naming what each partial really looks at, since
-// nothing else is kept for backward. y is the value. A formula with attributes takes
+//   ternary: value(T a, T b, T c), and partial_a, partial_b, partial_c of (T a, T b, T c, T y)
+// with `reads` (unary) or `reads_a`, `reads_b`, `reads_c` naming what each partial really looks at,
+// since nothing else is kept for backward. y is the value. A formula with attributes takes
 // `const Attributes&` last and names the type.
 
 #include "wengert/ops/elementwise/reads.h"
@@ -32,6 +33,10 @@
 #define WENGERT_BINARY(name, Formula, dtypes)                             \
   namespace wengert {                                                     \
   WENGERT_API Var name(const Var& a, const Var& b, std::source_location); \
+  }
+#define WENGERT_TERNARY(name, Formula, dtypes)                                          \
+  namespace wengert {                                                                   \
+  WENGERT_API Var name(const Var& a, const Var& b, const Var& c, std::source_location); \
   }
 #define WENGERT_PREDICATE1(name, Formula, dtypes) WENGERT_UNARY(name, Formula, dtypes)
 #define WENGERT_PREDICATE2(name, Formula, dtypes) WENGERT_BINARY(name, Formula, dtypes)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "wengert/graph/elementwise_kernels.h"
 #include "wengert/ops/elementwise/reads.h"
@@ -140,64 +141,104 @@ PartialProducts<T> unary_backward_one(T g, const void* const* in, const void* y,
   return {product_of_one<T>(g, p.v[0]), T(0)};
 }
 
-template <class F, class T>
-[[gnu::noinline]] void binary_forward_run(const void* const* in, void* out, std::int64_t n) {
-  sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
-    store<T>(F::value(load<T>(in[0], i, m), load<T>(in[1], i, m)), out, i, m);
-  });
-}
+// Formulas of two and three operands.
 
-template <class F, class T>
-void binary_forward(const void* const* in, void* out, std::int64_t n, const void*) {
-  if (n != 1) return binary_forward_run<F, T>(in, out, n);
-  *static_cast<T*>(out) = F::value(Lanes<T>::splat(*static_cast<const T*>(in[0])),
-                                   Lanes<T>::splat(*static_cast<const T*>(in[1])))
-                              .v[0];
-}
+/// The operands before the i-th have their bits of `reads` in this order.
+constexpr int kOperandBits[] = {kA, kB, kC};
 
-/// ∂y/∂a or ∂y/∂b.
-template <class F, class T, bool kFirst>
-inline Lanes<T> call_partial2(Lanes<T> a, Lanes<T> b, Lanes<T> y) {
-  if constexpr (kFirst) {
-    return as_lanes<T>(F::partial_a(a, b, y));
+template <class F, class... V>
+inline auto call_value_of(const void* attrs, V... v) {
+  using A = typename AttributesOf<F>::type;
+  if constexpr (std::is_same_v<A, NoAttributes>) {
+    return F::value(v...);
   } else {
-    return as_lanes<T>(F::partial_b(a, b, y));
+    return F::value(v..., *static_cast<const A*>(attrs));
   }
 }
 
-template <class F, class T, bool kFirst>
-void binary_backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
-                     const void*, bool accumulate) {
-  constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
-  constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
+/// What the partial by operand kI reads.
+template <class F, int kI>
+constexpr int reads_of_partial() {
+  if constexpr (kI == 0) return F::reads_a;
+  if constexpr (kI == 1) return F::reads_b;
+  if constexpr (kI == 2) return F::reads_c;
+}
+
+/// ∂y/∂(operand kI); `v` are the operands and y, and the attributes if F has any.
+template <class F, class T, int kI, class... V>
+inline Lanes<T> partial_by(V... v) {
+  if constexpr (kI == 0) return as_lanes<T>(F::partial_a(v...));
+  if constexpr (kI == 1) return as_lanes<T>(F::partial_b(v...));
+  if constexpr (kI == 2) return as_lanes<T>(F::partial_c(v...));
+}
+
+template <class F, class T, int kI, class... V>
+inline Lanes<T> call_partial_by(const void* attrs, V... v) {
+  using A = typename AttributesOf<F>::type;
+  if constexpr (std::is_same_v<A, NoAttributes>) {
+    return partial_by<F, T, kI>(v...);
+  } else {
+    return partial_by<F, T, kI>(v..., *static_cast<const A*>(attrs));
+  }
+}
+
+template <class F, class T, int... kAll>
+[[gnu::noinline]] void forward_run(const void* const* in, void* out, std::int64_t n,
+                                   const void* attrs, std::integer_sequence<int, kAll...>) {
+  sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
+    store<T>(call_value_of<F>(attrs, load<T>(in[kAll], i, m)...), out, i, m);
+  });
+}
+
+template <class F, class T, int kInputs>
+void forward(const void* const* in, void* out, std::int64_t n, const void* attrs) {
+  constexpr auto kAll = std::make_integer_sequence<int, kInputs>{};
+  if (n != 1) return forward_run<F, T>(in, out, n, attrs, kAll);
+  [&]<int... kEach>(std::integer_sequence<int, kEach...>) {
+    *static_cast<T*>(out) =
+        call_value_of<F>(attrs, Lanes<T>::splat(*static_cast<const T*>(in[kEach]))...).v[0];
+  }
+  (kAll);
+}
+
+template <class F, class T, int kInputs, int kI>
+void backward(const void* g, const void* const* in, const void* y, void* gx, std::int64_t n,
+              const void* attrs, bool accumulate) {
+  constexpr int kReads = reads_of_partial<F, kI>();
+  constexpr bool kBothZeros = kI == 1 && partial_b_is_cotangent<F>();
   const auto run = [&](auto adding) {
     sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
-      const auto a = (kReads & kA) ? load<T>(in[0], i, m) : unread<T>();
-      const auto b = (kReads & kB) ? load<T>(in[1], i, m) : unread<T>();
+      const auto operand = [&]<int kK>(std::integral_constant<int, kK>) {
+        return (kReads & kOperandBits[kK]) ? load<T>(in[kK], i, m) : unread<T>();
+      };
       const auto v = (kReads & kY) ? load<T>(y, i, m) : unread<T>();
-      finish<T, kBothZeros>(load<T>(g, i, m), call_partial2<F, T, kFirst>(a, b, v), gx, i, m,
-                            decltype(adding)::value);
+      const auto partial = [&]<int... kEach>(std::integer_sequence<int, kEach...>) {
+        return call_partial_by<F, T, kI>(attrs, operand(std::integral_constant<int, kEach>{})...,
+                                         v);
+      };
+      finish<T, kBothZeros>(load<T>(g, i, m), partial(std::make_integer_sequence<int, kInputs>{}),
+                            gx, i, m, decltype(adding)::value);
     });
   };
   accumulate ? run(std::true_type{}) : run(std::false_type{});
 }
 
-template <class F, class T, bool kFirst>
-inline T one_product(T g, const void* const* in, const void* y) {
-  constexpr int kReads = kFirst ? F::reads_a : F::reads_b;
-  constexpr bool kBothZeros = !kFirst && partial_b_is_cotangent<F>();
+template <class F, class T, int kI>
+inline T one_product(T g, const void* const* in, const void* y, const void* attrs) {
+  constexpr int kReads = reads_of_partial<F, kI>();
+  constexpr bool kBothZeros = kI == 1 && partial_b_is_cotangent<F>();
   const auto p =
-      call_partial2<F, T, kFirst>(one_read<T>(in[0], kReads & kA), one_read<T>(in[1], kReads & kB),
-                                  one_read<T>(y, kReads & kY));
+      call_partial_by<F, T, kI>(attrs, one_read<T>(in[0], kReads & kA),
+                                one_read<T>(in[1], kReads & kB), one_read<T>(y, kReads & kY));
   return product_of_one<T, kBothZeros>(g, p.v[0]);
 }
 
 template <class F, class T>
 PartialProducts<T> binary_backward_one(T g, const void* const* in, const void* y, unsigned wanted,
-                                       const void*) {
+                                       const void* attrs) {
   PartialProducts<T> products{};
-  if ((wanted & 1) != 0) products.of[0] = one_product<F, T, true>(g, in, y);
-  if ((wanted & 2) != 0) products.of[1] = one_product<F, T, false>(g, in, y);
+  if ((wanted & 1) != 0) products.of[0] = one_product<F, T, 0>(g, in, y, attrs);
+  if ((wanted & 2) != 0) products.of[1] = one_product<F, T, 1>(g, in, y, attrs);
   return products;
 }
 
@@ -254,14 +295,29 @@ constexpr ElementwiseKernels unary_kernels(Dtypes<T...>) {
 template <class F, class... T>
 constexpr ElementwiseKernels binary_kernels(Dtypes<T...>) {
   ElementwiseKernels k;
-  ((k.forward[index_of<T>()] = binary_forward<F, Stored<T>>), ...);
+  ((k.forward[index_of<T>()] = forward<F, Stored<T>, 2>), ...);
   if constexpr (requires { F::reads_a; }) {
-    k.backward[0][0] = binary_backward<F, float, true>;
-    k.backward[0][1] = binary_backward<F, double, true>;
-    k.backward[1][0] = binary_backward<F, float, false>;
-    k.backward[1][1] = binary_backward<F, double, false>;
+    k.backward[0][0] = backward<F, float, 2, 0>;
+    k.backward[0][1] = backward<F, double, 2, 0>;
+    k.backward[1][0] = backward<F, float, 2, 1>;
+    k.backward[1][1] = backward<F, double, 2, 1>;
     k.backward_one_f32 = binary_backward_one<F, float>;
     k.backward_one_f64 = binary_backward_one<F, double>;
+  }
+  return k;
+}
+
+template <class F, class... T>
+constexpr ElementwiseKernels ternary_kernels(Dtypes<T...>) {
+  ElementwiseKernels k;
+  ((k.forward[index_of<T>()] = forward<F, Stored<T>, 3>), ...);
+  if constexpr (requires { F::reads_a; }) {
+    k.backward[0][0] = backward<F, float, 3, 0>;
+    k.backward[0][1] = backward<F, double, 3, 0>;
+    k.backward[1][0] = backward<F, float, 3, 1>;
+    k.backward[1][1] = backward<F, double, 3, 1>;
+    k.backward[2][0] = backward<F, float, 3, 2>;
+    k.backward[2][1] = backward<F, double, 3, 2>;
   }
   return k;
 }
@@ -292,6 +348,8 @@ constexpr ElementwiseKernels predicate2_kernels(Dtypes<T...>) {
   }
 #define WENGERT_UNARY(name, Formula, dtypes) WENGERT_KERNELS(name, unary_kernels, Formula, dtypes)
 #define WENGERT_BINARY(name, Formula, dtypes) WENGERT_KERNELS(name, binary_kernels, Formula, dtypes)
+#define WENGERT_TERNARY(name, Formula, dtypes) \
+  WENGERT_KERNELS(name, ternary_kernels, Formula, dtypes)
 #define WENGERT_PREDICATE1(name, Formula, dtypes) \
   WENGERT_KERNELS(name, predicate1_kernels, Formula, dtypes)
 #define WENGERT_PREDICATE2(name, Formula, dtypes) \

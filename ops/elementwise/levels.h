@@ -46,5 +46,6 @@ struct ChooseLevel {
 
 #define WENGERT_UNARY(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, false)
 #define WENGERT_BINARY(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, false)
+#define WENGERT_TERNARY(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, false)
 #define WENGERT_PREDICATE1(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, true)
 #define WENGERT_PREDICATE2(name, Formula, dtypes) WENGERT_LEVELS(name, Formula, true)

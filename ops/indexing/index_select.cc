@@ -72,6 +72,7 @@ constinit const OpDef index_select_op = {
     .evaluate = evaluate_index_select,
     .vjp = index_select_vjp,
     .attributes = &attribute_type<IndexAttributes>,
+    .default_attributes = &default_attributes_of<IndexAttributes>,
 };
 
 }  // namespace ops

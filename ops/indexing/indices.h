@@ -8,7 +8,7 @@
 namespace wengert::ops {
 
 struct IndexAttributes {
-  std::int64_t axis;
+  std::int64_t axis = 0;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axis", self.axis);

@@ -9,7 +9,7 @@
 // not dense into tiles on the stack.
 namespace wengert::kernels {
 
-inline constexpr int kMaxOperands = 4;
+inline constexpr int kMaxOperands = 5;
 
 /// A loop nest over `operands` of one broadcast shape: neighbouring dimensions that every operand
 /// walks evenly are merged, sizes of 1 dropped. The innermost dimension is the last.

@@ -11,19 +11,15 @@
 namespace wengert {
 namespace ops {
 
-constinit const OpDef einsum_op = composite(
-    "einsum", 1, -1, kAllInputs,
-    {.summary = "Sums of products named by indices.",
-     .formula = "y[out] = Σ over the other letters of Πₖ operandₖ[letters of k]",
-     .arguments =
-         "equation: \"ij,jk->ik\", letters only, one group an operand; a letter twice in "
-         "a group takes the diagonal; without \"->\" the result has the letters that occur "
-         "once, in alphabetical order; operands: float32 or float64 of one dtype. "
-         "Recorded as permute, diagonal, sum and matmul",
-     .gradient = "that of its parts",
-     .source = "A. Einstein, Die Grundlage der allgemeinen Relativitätstheorie, 1916, §5"});
-
 namespace {
+
+struct EinsumAttributes {
+  std::string_view equation;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("equation", self.equation);
+  }
+};
 
 /// An operand and the letter of each of its axes.
 struct Term {
@@ -33,9 +29,9 @@ struct Term {
 
 class Einsum {
  public:
-  Einsum(std::string_view equation, std::span<const Var> operands, std::source_location where)
-      : equation_(equation), where_(where) {
-    parse(operands);
+  explicit Einsum(const ExpandContext& call)
+      : call_(call), equation_(call.attributes<EinsumAttributes>().equation), where_(call.where()) {
+    parse();
   }
 
   Var run() {
@@ -49,10 +45,10 @@ class Einsum {
 
  private:
   [[noreturn]] void fail(ErrorKind kind, const std::string& message, const std::string& fix = {}) {
-    fail_composite(einsum_op, kind, "'" + equation_ + "': " + message, fix, where_);
+    call_.fail(kind, "'" + equation_ + "': " + message, fix);
   }
 
-  void parse(std::span<const Var> operands) {
+  void parse() {
     std::string text;
     for (char c : equation_) {
       if (c != ' ') text += c;
@@ -69,11 +65,12 @@ class Einsum {
         group += c;
       }
     }
-    if (groups.size() != operands.size()) {
+    if (static_cast<int>(groups.size()) != call_.input_count()) {
       fail(ErrorKind::kValue, std::to_string(groups.size()) + " groups of indices for " +
-                                  std::to_string(operands.size()) + " operands");
+                                  std::to_string(call_.input_count()) + " operands");
     }
-    for (std::size_t k = 0; k < groups.size(); ++k) add_term(operands[k], groups[k], k);
+    for (std::size_t k = 0; k < groups.size(); ++k)
+      add_term(call_.operand(static_cast<int>(k)), groups[k], k);
     if (arrow == std::string::npos) {
       for (char c = 'A'; c <= 'z'; ++c) {
         if (std::count(inputs.begin(), inputs.end(), c) == 1) output_ += c;
@@ -191,6 +188,7 @@ class Einsum {
     return result;
   }
 
+  const ExpandContext& call_;
   std::string equation_;
   std::source_location where_;
   std::vector<Term> terms_;
@@ -199,11 +197,27 @@ class Einsum {
 };
 
 }  // namespace
+
+constinit const OpDef einsum_op = composite(
+    "einsum", 1, -1, kAllInputs, [](const ExpandContext& call) { return Einsum(call).run(); },
+    &attribute_type<EinsumAttributes>, nullptr,
+    {.summary = "Sums of products named by indices.",
+     .formula = "y[out] = Σ over the other letters of Πₖ operandₖ[letters of k]",
+     .arguments =
+         "equation: \"ij,jk->ik\", letters only, one group an operand; a letter twice in "
+         "a group takes the diagonal; without \"->\" the result has the letters that occur "
+         "once, in alphabetical order; operands: float32 or float64 of one dtype. "
+         "Recorded as permute, diagonal, sum and matmul",
+     .gradient = "that of its parts",
+     .source = "A. Einstein, Die Grundlage der allgemeinen Relativitätstheorie, 1916, §5"});
+
 }  // namespace ops
 
 Var einsum(std::string_view equation, std::span<const Var> operands, std::source_location where) {
-  ops::require_operands(ops::einsum_op, operands, where);
-  return ops::Einsum(equation, operands, where).run();
+  std::vector<const Var*> pointers;
+  for (const Var& operand : operands) pointers.push_back(&operand);
+  const ops::EinsumAttributes attributes{equation};
+  return apply(ops::einsum_op, pointers, &attributes, where);
 }
 
 }  // namespace wengert

@@ -129,6 +129,7 @@ constinit const OpDef linear_op = {
     .max_inputs = 3,
     .differentiable = 0b111,
     .reads = {reads_input(1), reads_input(0), 0},
+    .layouts = {Layout::kDense, Layout::kDense, Layout::kDense},
     .infer = infer_linear,
     .evaluate = evaluate_linear,
     .vjp = linear_vjp,
@@ -140,11 +141,8 @@ constinit const OpDef linear_op = {
 }  // namespace ops
 
 Var linear(const Var& x, const Var& weight, const Var& bias, std::source_location where) {
-  // GEMM reads rows; what is not dense becomes a visible copy.
-  const Var dense_x = contiguous(x, where), dense_weight = contiguous(weight, where);
-  if (!bias) return apply(ops::linear_op, dense_x, dense_weight, where);
-  const Var dense_bias = contiguous(bias, where);
-  const Var* inputs[] = {&dense_x, &dense_weight, &dense_bias};
+  if (!bias) return apply(ops::linear_op, x, weight, where);
+  const Var* inputs[] = {&x, &weight, &bias};
   return apply(ops::linear_op, inputs, nullptr, where);
 }
 

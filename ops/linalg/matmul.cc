@@ -15,14 +15,6 @@ struct Matrix {
   std::int64_t leading;
 };
 
-/// Whether the last two dimensions lie in memory as GEMM can read them.
-bool readable(std::int64_t rows, std::int64_t columns, std::int64_t row_stride,
-              std::int64_t column_stride) {
-  const bool plain = column_stride == 1 && (row_stride >= columns || rows == 1);
-  const bool transposed = row_stride == 1 && (column_stride >= rows || columns == 1);
-  return plain || transposed || rows == 0 || columns == 0;
-}
-
 Matrix matrix_of(const TensorView& view) {
   const std::int64_t rows = view.sizes[view.rank - 2], columns = view.sizes[view.rank - 1];
   if (view.strides == nullptr) return {false, columns > 0 ? columns : 1};
@@ -140,10 +132,19 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
   call.output(call.dtype(0), shape);
 }
 
+/// With a vector among the operands the call is made of one with matrices.
+void infer_vectors(InferContext& call) {
+  const std::int64_t k = call.size(0, call.rank(0) - 1);
+  const std::int64_t k2 = call.size(1, call.rank(1) == 1 ? 0 : call.rank(1) - 2);
+  if (k != k2) fail_inner_sizes(call);
+  call.want_expansion();
+}
+
 void infer_matmul(InferContext& call) {
   call.require_same_dtype(0, 1);
   call.require_floating(0);
-  if (call.rank(0) < 2 || call.rank(1) < 2) {
+  if (call.rank(0) < 2 || call.rank(1) < 2) [[unlikely]] {
+    if (call.rank(0) > 0 && call.rank(1) > 0) return infer_vectors(call);
     call.fail(ErrorKind::kShape,
               "needs matrices: a is " + call.describe(0) + ", b is " + call.describe(1),
               "a scalar times a tensor is mul");
@@ -258,15 +259,15 @@ Fans matmul_fans(const OpCall& call, int) {
   return {call.size(1, call.rank(1) - 2), call.size(1, call.rank(1) - 1)};
 }
 
-/// What GEMM reads in x's place: x itself where it can, else a visible copy.
-Var prepared(const Var& x, std::source_location where) {
-  const detail::Value* value = x.get();
-  if (!value->has(detail::Value::kStrided)) return x;
-  const int r = value->rank;
-  return readable(value->sizes()[r - 2], value->sizes()[r - 1], value->strides()[r - 2],
-                  value->strides()[r - 1])
-             ? x
-             : contiguous(x, where);
+/// A vector on the left is a row, one on the right a column; that axis is dropped again.
+Var expand_matmul(const ExpandContext& call) {
+  const std::source_location where = call.where();
+  const Var &a = call.operand(0), &b = call.operand(1);
+  if (call.rank(0) == 1) {
+    return squeeze(matmul(expand_dims(a, 0, where), b, where), {call.rank(1) == 1 ? -1 : -2},
+                   where);
+  }
+  return squeeze(matmul(a, expand_dims(b, 1, where), where), {-1}, where);
 }
 
 }  // namespace
@@ -285,6 +286,8 @@ constinit const OpDef matmul_op = {
     .max_inputs = 2,
     .differentiable = 3,
     .reads = {reads_input(1), reads_input(0)},
+    .linear = 3,
+    .layouts = {Layout::kMatrix, Layout::kMatrix},
     .infer = infer_matmul,
     .evaluate = evaluate_matmul,
     .vjp = matmul_vjp,
@@ -292,26 +295,13 @@ constinit const OpDef matmul_op = {
     .single_element = &one_product,
     .cost = matmul_cost,
     .fans = matmul_fans,
+    .expand = expand_matmul,
 };
 
 }  // namespace ops
 
 Var matmul(const Var& a, const Var& b, std::source_location where) {
-  const detail::Value *va = a.get(), *vb = b.get();
-  if (va == nullptr || vb == nullptr) return apply(ops::matmul_op, a, b, where);  // which fails
-  if (va->rank >= 2 && vb->rank >= 2) {
-    if (((va->flags | vb->flags) & detail::Value::kStrided) == 0) {
-      return apply(ops::matmul_op, a, b, where);
-    }
-    return apply(ops::matmul_op, ops::prepared(a, where), ops::prepared(b, where), where);
-  }
-  if (va->rank == 1 && vb->rank >= 1) {
-    return squeeze(matmul(expand_dims(a, 0, where), b, where), {vb->rank == 1 ? -1 : -2}, where);
-  }
-  if (vb->rank == 1 && va->rank >= 1) {
-    return squeeze(matmul(a, expand_dims(b, 1, where), where), {-1}, where);
-  }
-  return apply(ops::matmul_op, a, b, where);  // a scalar: fails
+  return apply(ops::matmul_op, a, b, where);
 }
 
 }  // namespace wengert

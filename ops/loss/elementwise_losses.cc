@@ -92,6 +92,7 @@ constinit const OpDef mean_squared_error_op = {
     .evaluate = evaluate_squared,
     .vjp = squared_vjp,
     .attributes = &attribute_type<LossAttributes>,
+    .default_attributes = &default_attributes_of<LossAttributes>,
 };
 
 constinit const OpDef bce_with_logits_op = {
@@ -112,6 +113,7 @@ constinit const OpDef bce_with_logits_op = {
     .evaluate = evaluate_bce,
     .vjp = bce_vjp,
     .attributes = &attribute_type<LossAttributes>,
+    .default_attributes = &default_attributes_of<LossAttributes>,
 };
 
 }  // namespace ops

@@ -10,7 +10,7 @@
 namespace wengert::ops {
 
 struct LossAttributes {
-  Reduction reduction;
+  Reduction reduction = Reduction::kMean;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("reduction", self.reduction);

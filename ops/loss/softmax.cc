@@ -14,7 +14,7 @@ namespace ops {
 namespace {
 
 struct AxisAttributes {
-  std::int64_t axis;
+  std::int64_t axis = -1;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axis", self.axis);
@@ -132,6 +132,7 @@ constinit const OpDef softmax_op = {
     .vjp = softmax_vjp,
     .backward = backward_softmax<false>,
     .attributes = &attribute_type<AxisAttributes>,
+    .default_attributes = &default_attributes_of<AxisAttributes>,
 };
 
 constinit const OpDef log_softmax_op = {
@@ -149,6 +150,7 @@ constinit const OpDef log_softmax_op = {
     .vjp = log_softmax_vjp,
     .backward = backward_softmax<true>,
     .attributes = &attribute_type<AxisAttributes>,
+    .default_attributes = &default_attributes_of<AxisAttributes>,
 };
 
 }  // namespace ops

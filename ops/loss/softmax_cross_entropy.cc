@@ -240,6 +240,7 @@ constinit const OpDef softmax_cross_entropy_op = {
     .vjp = cross_entropy_vjp,
     .backward = backward_cross_entropy,
     .attributes = &attribute_type<LossAttributes>,
+    .default_attributes = &default_attributes_of<LossAttributes>,
 };
 
 }  // namespace ops

@@ -79,6 +79,7 @@ constinit const OpDef cumsum_op = {
     .evaluate = evaluate_cumulative<false>,
     .vjp = cumsum_vjp,
     .attributes = &attribute_type<ScanAttributes>,
+    .default_attributes = &default_attributes_of<ScanAttributes>,
 };
 
 constinit const OpDef cumprod_op = {
@@ -96,6 +97,7 @@ constinit const OpDef cumprod_op = {
     .evaluate = evaluate_cumulative<true>,
     .vjp = cumprod_vjp,
     .attributes = &attribute_type<ScanAttributes>,
+    .default_attributes = &default_attributes_of<ScanAttributes>,
 };
 
 }  // namespace ops

@@ -10,8 +10,8 @@ namespace wengert::ops {
 
 /// An axis, and whether it is walked from its end.
 struct ScanAttributes {
-  std::int64_t axis;
-  bool reverse;
+  std::int64_t axis = -1;
+  bool reverse = false;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axis", self.axis);

@@ -14,8 +14,8 @@ namespace ops {
 namespace {
 
 struct SortAttributes {
-  std::int64_t axis;
-  bool descending;
+  std::int64_t axis = -1;
+  bool descending = false;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axis", self.axis);
@@ -141,6 +141,7 @@ constinit const OpDef sort_op = {
     .evaluate = evaluate_sort,
     .vjp = sort_vjp,
     .attributes = &attribute_type<SortAttributes>,
+    .default_attributes = &default_attributes_of<SortAttributes>,
 };
 
 constinit const OpDef topk_op = {

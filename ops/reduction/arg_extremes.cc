@@ -8,8 +8,8 @@ namespace ops {
 namespace {
 
 struct ArgumentAttributes {
-  std::int64_t axis;
-  bool keepdims;
+  std::int64_t axis = -1;
+  bool keepdims = false;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axis", self.axis);
@@ -58,6 +58,7 @@ constinit const OpDef argmax_op = {
     .infer = infer_argument,
     .evaluate = evaluate_argument<true>,
     .attributes = &attribute_type<ArgumentAttributes>,
+    .default_attributes = &default_attributes_of<ArgumentAttributes>,
 };
 
 constinit const OpDef argmin_op = {
@@ -72,6 +73,7 @@ constinit const OpDef argmin_op = {
     .infer = infer_argument,
     .evaluate = evaluate_argument<false>,
     .attributes = &attribute_type<ArgumentAttributes>,
+    .default_attributes = &default_attributes_of<ArgumentAttributes>,
 };
 
 }  // namespace ops

@@ -8,7 +8,7 @@ namespace wengert::ops {
 
 struct ReductionAttributes {
   Axes axes;
-  bool keepdims;
+  bool keepdims = false;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axes", self.axes);

@@ -70,6 +70,7 @@ constinit const OpDef max_op = {
     .evaluate = evaluate_extreme<true>,
     .vjp = extreme_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 constinit const OpDef min_op = {
@@ -87,6 +88,7 @@ constinit const OpDef min_op = {
     .evaluate = evaluate_extreme<false>,
     .vjp = extreme_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 }  // namespace ops

@@ -62,6 +62,7 @@ constinit const OpDef any_op = {
     .infer = infer_logical<DType::kBool>,
     .evaluate = evaluate_logical<Any>,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 constinit const OpDef all_op = {
@@ -74,6 +75,7 @@ constinit const OpDef all_op = {
     .infer = infer_logical<DType::kBool>,
     .evaluate = evaluate_logical<All>,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 constinit const OpDef count_nonzero_op = {
@@ -86,6 +88,7 @@ constinit const OpDef count_nonzero_op = {
     .infer = infer_logical<DType::kInt64>,
     .evaluate = evaluate_logical<CountNonzero>,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 }  // namespace ops

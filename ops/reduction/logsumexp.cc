@@ -59,6 +59,7 @@ constinit const OpDef logsumexp_op = {
     .evaluate = evaluate_logsumexp,
     .vjp = logsumexp_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 }  // namespace ops

@@ -44,6 +44,7 @@ constinit const OpDef mean_op = {
     .evaluate = evaluate_mean,
     .vjp = mean_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 }  // namespace ops

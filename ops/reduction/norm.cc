@@ -12,7 +12,7 @@ namespace ops {
 namespace {
 
 struct NormAttributes {
-  double p;
+  double p = 2;
   ReductionAttributes over;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
@@ -102,6 +102,7 @@ constinit const OpDef norm_op = {
     .evaluate = evaluate_norm,
     .vjp = norm_vjp,
     .attributes = &attribute_type<NormAttributes>,
+    .default_attributes = &default_attributes_of<NormAttributes>,
 };
 
 }  // namespace ops

@@ -76,6 +76,7 @@ constinit const OpDef prod_op = {
     .evaluate = evaluate_prod,
     .vjp = prod_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 }  // namespace ops

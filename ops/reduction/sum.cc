@@ -40,6 +40,7 @@ constinit const OpDef sum_op = {
     .evaluate = evaluate_sum,
     .vjp = sum_vjp,
     .attributes = &attribute_type<ReductionAttributes>,
+    .default_attributes = &default_attributes_of<ReductionAttributes>,
 };
 
 }  // namespace ops

@@ -13,7 +13,7 @@ namespace {
 
 struct VarianceAttributes {
   ReductionAttributes over;
-  std::int64_t correction;
+  std::int64_t correction = 0;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     ReductionAttributes::visit(self.over, v);
@@ -95,6 +95,7 @@ constinit const OpDef variance_op = {
     .evaluate = evaluate_variance<false>,
     .vjp = variance_vjp,
     .attributes = &attribute_type<VarianceAttributes>,
+    .default_attributes = &default_attributes_of<VarianceAttributes>,
 };
 
 constinit const OpDef standard_deviation_op = {
@@ -113,6 +114,7 @@ constinit const OpDef standard_deviation_op = {
     .evaluate = evaluate_variance<true>,
     .vjp = standard_deviation_vjp,
     .attributes = &attribute_type<VarianceAttributes>,
+    .default_attributes = &default_attributes_of<VarianceAttributes>,
 };
 
 }  // namespace ops

@@ -12,7 +12,7 @@ namespace ops {
 namespace {
 
 struct ConcatAttributes {
-  std::int64_t axis;
+  std::int64_t axis = 0;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("axis", self.axis);
@@ -109,6 +109,22 @@ void split_vjp(VjpContext& c) {
   c.set(0, concat(parts, static_cast<int>(attributes.axis)));
 }
 
+Var expand_stack(const ExpandContext& call) {
+  const std::int64_t axis = call.attributes<ConcatAttributes>().axis;
+  const int at = call.resolve_axis(axis, call.rank(0) + 1);
+  call.require_same_dtype(0, call.input_count() - 1);
+  std::vector<Var> expanded;
+  for (int i = 0; i < call.input_count(); ++i) {
+    if (!(call.shape(i) == call.shape(0))) {
+      call.fail(ErrorKind::kShape,
+                "shapes differ: " + call.describe(0) + " and " + call.describe(i),
+                "concat joins along an axis that exists");
+    }
+    expanded.push_back(expand_dims(call.operand(i), at, call.where()));
+  }
+  return concat(expanded, at, call.where());
+}
+
 }  // namespace
 
 constinit const OpDef concat_op = {
@@ -126,6 +142,7 @@ constinit const OpDef concat_op = {
     .evaluate = evaluate_concat,
     .vjp = concat_vjp,
     .attributes = &attribute_type<ConcatAttributes>,
+    .default_attributes = &default_attributes_of<ConcatAttributes>,
 };
 
 constinit const OpDef split_op = {
@@ -143,7 +160,8 @@ constinit const OpDef split_op = {
 };
 
 constinit const OpDef stack_op = composite(
-    "stack", 1, -1, kAllInputs,
+    "stack", 1, -1, kAllInputs, expand_stack, &attribute_type<ConcatAttributes>,
+    &default_attributes_of<ConcatAttributes>,
     {.summary = "Joins tensors of one shape along a new axis.",
      .formula = "y[…, k, …] = xₖ[…]",
      .arguments = "inputs: one or more of one dtype and shape, rank < 8; axis: of the result, "
@@ -167,21 +185,10 @@ std::vector<Var> split(const Var& x, std::int64_t sections, int axis, std::sourc
 }
 
 Var stack(std::span<const Var> inputs, int axis, std::source_location where) {
-  if (inputs.empty()) {
-    ops::fail_composite(ops::stack_op, ErrorKind::kValue, "0 inputs", "give at least one", where);
-  }
-  ops::require_operands(ops::stack_op, inputs, where);
-  std::vector<Var> expanded;
-  for (const Var& input : inputs) {
-    if (!(input.shape() == inputs[0].shape())) {
-      ops::fail_composite(ops::stack_op, ErrorKind::kShape,
-                          "shapes differ: " + to_string(inputs[0].dtype(), inputs[0].shape()) +
-                              " and " + to_string(input.dtype(), input.shape()),
-                          "concat joins along an axis that exists", where);
-    }
-    expanded.push_back(expand_dims(input, axis, where));
-  }
-  return concat(expanded, axis, where);
+  std::vector<const Var*> pointers;
+  for (const Var& input : inputs) pointers.push_back(&input);
+  const ops::ConcatAttributes attributes{axis};
+  return apply(ops::stack_op, pointers, &attributes, where);
 }
 
 }  // namespace wengert

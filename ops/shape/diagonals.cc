@@ -11,7 +11,7 @@ namespace ops {
 namespace {
 
 struct DiagonalAttributes {
-  std::int64_t offset, first_axis, second_axis;
+  std::int64_t offset = 0, first_axis = -2, second_axis = -1;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("offset", self.offset);
@@ -21,7 +21,7 @@ struct DiagonalAttributes {
 };
 
 struct OffsetAttributes {
-  std::int64_t offset;
+  std::int64_t offset = 0;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("offset", self.offset);
@@ -111,7 +111,16 @@ constexpr OpDef triangle(std::string_view name, void (*evaluate)(EvalContext&),
   def.evaluate = evaluate;
   def.vjp = vjp;
   def.attributes = &attribute_type<OffsetAttributes>;
+  def.default_attributes = &default_attributes_of<OffsetAttributes>;
   return def;
+}
+
+Var expand_trace(const ExpandContext& call) {
+  if (call.rank(0) < 2) {
+    call.fail(ErrorKind::kShape, "needs a matrix, got " + call.describe(0));
+  }
+  const std::int64_t offset = call.attributes<OffsetAttributes>().offset;
+  return sum(diagonal(call.operand(0), offset, -2, -1, call.where()), {-1}, false, call.where());
 }
 
 }  // namespace
@@ -129,6 +138,7 @@ constinit const OpDef diagonal_op = {
     .infer = infer_diagonal,
     .vjp = diagonal_vjp,
     .attributes = &attribute_type<DiagonalAttributes>,
+    .default_attributes = &default_attributes_of<DiagonalAttributes>,
 };
 
 constinit const OpDef tril_op =
@@ -148,7 +158,8 @@ constinit const OpDef triu_op =
               .source = "elementary"});
 
 constinit const OpDef trace_op = composite(
-    "trace", 1, 1, 1,
+    "trace", 1, 1, 1, expand_trace, &attribute_type<OffsetAttributes>,
+    &default_attributes_of<OffsetAttributes>,
     {.summary = "Sum of a diagonal of the last two axes.",
      .formula = "y[…] = Σₖ x[…, k, k + offset]",
      .arguments = "x: float32 or float64 (integers sum to int64), rank ≥ 2; offset: which "
@@ -173,12 +184,7 @@ Var triu(const Var& x, std::int64_t offset, std::source_location where) {
 }
 
 Var trace(const Var& x, std::int64_t offset, std::source_location where) {
-  ops::require_operand(ops::trace_op, x, where);
-  if (x.rank() < 2) {
-    ops::fail_composite(ops::trace_op, ErrorKind::kShape,
-                        "needs a matrix, got " + to_string(x.dtype(), x.shape()), "", where);
-  }
-  return sum(diagonal(x, offset, -2, -1, where), {-1}, false, where);
+  return apply(ops::trace_op, {&x}, ops::OffsetAttributes{offset}, where);
 }
 
 }  // namespace wengert

@@ -44,6 +44,7 @@ constinit const OpDef flip_op = {
     .infer = infer_flip,
     .vjp = flip_vjp,
     .attributes = &attribute_type<FlipAttributes>,
+    .default_attributes = &default_attributes_of<FlipAttributes>,
 };
 
 }  // namespace ops

@@ -50,6 +50,43 @@ void permute_vjp(VjpContext& c) {
   c.set(0, permute(c.cotangent(), inverse));
 }
 
+struct FlattenAttributes {
+  std::int64_t first_axis = 0, last_axis = -1;
+  template <class Self, class V>
+  static void visit(Self& self, V&& v) {
+    v("first_axis", self.first_axis);
+    v("last_axis", self.last_axis);
+  }
+};
+
+Var expand_flatten(const ExpandContext& call) {
+  const Var& x = call.operand(0);
+  const Shape shape = call.shape(0);
+  const int rank = shape.size();
+  if (rank == 0) return reshape(x, {1}, call.where());
+  const auto [first_axis, last_axis] = call.attributes<FlattenAttributes>();
+  const std::int64_t first = first_axis < 0 ? first_axis + rank : first_axis;
+  const std::int64_t last = last_axis < 0 ? last_axis + rank : last_axis;
+  if (first < 0 || first >= rank || last < 0 || last >= rank) {
+    call.fail(ErrorKind::kAxis, "axes " + std::to_string(first_axis) + " to " +
+                                    std::to_string(last_axis) + " are out of range for rank " +
+                                    std::to_string(rank));
+  }
+  if (last < first) {
+    call.fail(ErrorKind::kAxis, "the last axis " + std::to_string(last_axis) +
+                                    " lies before the first " + std::to_string(first_axis));
+  }
+  Shape merged;
+  for (int d = 0; d < rank; ++d) {
+    if (d <= first || d > last) {
+      merged.push_back(shape[d]);
+    } else {
+      merged[static_cast<int>(first)] *= shape[d];
+    }
+  }
+  return reshape(x, merged, call.where());
+}
+
 }  // namespace
 
 constinit const OpDef permute_op = {
@@ -66,7 +103,8 @@ constinit const OpDef permute_op = {
 };
 
 constinit const OpDef flatten_op = composite(
-    "flatten", 1, 1, 1,
+    "flatten", 1, 1, 1, expand_flatten, &attribute_type<FlattenAttributes>,
+    &default_attributes_of<FlattenAttributes>,
     {.summary = "Merges neighbouring axes into one.",
      .formula = "y[…, j, …] = x[…, i₁, …, iₖ, …], j the row-major position of (i₁, …, iₖ)",
      .arguments = "x: any dtype; first_axis, last_axis: both merged, negative from the back; a "
@@ -81,33 +119,7 @@ Var permute(const Var& x, const Axes& order, std::source_location where) {
 }
 
 Var flatten(const Var& x, int first_axis, int last_axis, std::source_location where) {
-  ops::require_operand(ops::flatten_op, x, where);
-  const Shape shape = x.shape();
-  const int rank = shape.size();
-  if (rank == 0) return reshape(x, {1}, where);
-  const int first = first_axis < 0 ? first_axis + rank : first_axis;
-  const int last = last_axis < 0 ? last_axis + rank : last_axis;
-  if (first < 0 || first >= rank || last < 0 || last >= rank) {
-    ops::fail_composite(ops::flatten_op, ErrorKind::kAxis,
-                        "axes " + std::to_string(first_axis) + " to " + std::to_string(last_axis) +
-                            " are out of range for rank " + std::to_string(rank),
-                        "", where);
-  }
-  if (last < first) {
-    ops::fail_composite(ops::flatten_op, ErrorKind::kAxis,
-                        "the last axis " + std::to_string(last_axis) + " lies before the first " +
-                            std::to_string(first_axis),
-                        "", where);
-  }
-  Shape merged;
-  for (int d = 0; d < rank; ++d) {
-    if (d <= first || d > last) {
-      merged.push_back(shape[d]);
-    } else {
-      merged[first] *= shape[d];
-    }
-  }
-  return reshape(x, merged, where);
+  return apply(ops::flatten_op, {&x}, ops::FlattenAttributes{first_axis, last_axis}, where);
 }
 
 }  // namespace wengert

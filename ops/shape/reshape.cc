@@ -78,7 +78,7 @@ void infer_reshape(InferContext& call) {
   }
   const auto strides = view_strides(call.shape(0), call.strides(0), shape);
   if (!strides) {
-    call.fail(ErrorKind::kInternal, "the input must be contiguous; reshape() sees to that");
+    return call.want_dense(0);
   }
   call.output_view(0, shape, *strides);
 }
@@ -105,23 +105,6 @@ constinit const OpDef reshape_op = {
 }  // namespace ops
 
 Var reshape(const Var& x, const Shape& shape, std::source_location where) {
-  const detail::Value* value = x.get();
-  if (value != nullptr && value->has(detail::Value::kStrided)) {
-    const Strides strides(std::span<const std::int64_t>(value->strides(), value->rank));
-    Shape target = shape;  // a −1 is worked out here too, only to see whether a view will do
-    std::int64_t known = 1;
-    for (std::int64_t size : shape) known *= size == -1 ? 1 : size;
-    for (int d = 0; d < target.size(); ++d) {
-      if (target[d] == -1 && known > 0) target[d] = x.element_count() / known;
-    }
-    bool sensible = true;
-    for (std::int64_t size : target) sensible &= size >= 0;
-    if (sensible && element_count(target) == x.element_count() &&
-        !ops::view_strides(x.shape(), strides, target)) {
-      const Var dense = contiguous(x, where);
-      return apply(ops::reshape_op, {&dense}, ops::ReshapeAttributes{shape}, where);
-    }
-  }
   return apply(ops::reshape_op, {&x}, ops::ReshapeAttributes{shape}, where);
 }
 

@@ -8,7 +8,7 @@ namespace ops {
 namespace {
 
 struct TransposeAttributes {
-  std::int64_t first_axis, second_axis;
+  std::int64_t first_axis = -2, second_axis = -1;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("first_axis", self.first_axis);
@@ -47,6 +47,7 @@ constinit const OpDef transpose_op = {
     .infer = infer_transpose,
     .vjp = transpose_vjp,
     .attributes = &attribute_type<TransposeAttributes>,
+    .default_attributes = &default_attributes_of<TransposeAttributes>,
 };
 
 }  // namespace ops

@@ -87,6 +87,7 @@ constinit const OpDef squeeze_op = {
     .infer = infer_squeeze,
     .vjp = back_to_shape_vjp,
     .attributes = &attribute_type<AxesAttributes>,
+    .default_attributes = &default_attributes_of<AxesAttributes>,
 };
 
 }  // namespace ops

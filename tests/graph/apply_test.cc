@@ -44,20 +44,72 @@ class Misuse : public testing::TestWithParam<bool> {
 TEST_P(Misuse, OfRegisteredOps) {
   EXPECT_ERROR(apply(*find_op("add"), x_, kHere), kValue, "1 inputs");
   EXPECT_ERROR(apply(*find_op("tanh"), x_, x_, kHere), kValue, "2 inputs");
-  EXPECT_ERROR(apply(*find_op("clip"), x_, kHere), kInternal, "applied without its attributes");
-  EXPECT_ERROR(apply(*find_op("sum"), x_, kHere), kInternal, "applied without its attributes");
-  EXPECT_ERROR(apply(*find_op("trace"), x_, kHere), kInternal, "a composite is not applied itself");
+  EXPECT_ERROR(apply(*find_op("clip"), x_, kHere), kValue, "applied without its attributes");
+  EXPECT_ERROR(apply(*find_op("trace"), x_, kHere), kShape, "needs a matrix, got f32[2]");
   const int attributes = 0;
   const Var* inputs[] = {&x_};
   EXPECT_ERROR(apply(*find_op("tanh"), inputs, &attributes, kHere), kInternal,
                "attributes given to an op that has none");
 }
 
+TEST_P(Misuse, OfAttributes) {
+  const OpDef& sum = *find_op("sum");
+  EXPECT_ERROR(Attributes(sum).set("axis", 1), kValue, "has no attribute 'axis'");
+  EXPECT_ERROR(Attributes(sum).set("keepdims", 1), kValue, "'keepdims' was given 1");
+  EXPECT_ERROR(Attributes(sum).set("axes", 1.5), kValue, "'axes' was given 1.5");
+  EXPECT_ERROR(Attributes(*find_op("softmax_cross_entropy")).set("reduction", "total"), kValue,
+               "'total' is none of the words for 'reduction'");
+  EXPECT_ERROR(Attributes(*find_op("cast")).set("dtype", "float16"), kValue,
+               "'float16' is none of the words for 'dtype'");
+  EXPECT_ERROR(Attributes(*find_op("tanh")).set("axis", 1), kValue,
+               "has no attributes, 'axis' was set");
+}
+
+TEST(Apply, TakesAttributesByNameAndTheirDefaults) {
+  const Var x = Tensor::from({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, {2, 3});
+  const Var* inputs[] = {&x};
+  const OpDef& sum = *find_op("sum");
+  EXPECT_EQ(apply(sum, inputs).scalar_value(), 21);
+  Attributes rows(sum);
+  rows.set("axes", {1}).set("keepdims", true);
+  const Var by_rows = apply(sum, inputs, rows.get());
+  EXPECT_EQ(by_rows.shape(), (Shape{2, 1}));
+  EXPECT_EQ(by_rows.value().at(1), 15);
+  const Var pair[] = {x, x};
+  const Var* operands[] = {&pair[0], &pair[1]};
+  Attributes equation(*find_op("einsum"));
+  equation.set("equation", "ij,ij->i");
+  EXPECT_EQ(apply(*find_op("einsum"), operands, equation.get()).value().at(0), 14);
+  Attributes narrow(*find_op("cast"));
+  EXPECT_EQ(apply(*find_op("cast"), inputs, narrow.set("dtype", "float32").get()).dtype(),
+            DType::kFloat32);
+  EXPECT_EQ(apply_multiple(*find_op("sort"), inputs).size(), 2u);
+}
+
+TEST(Apply, CopiesOperandsThatLieOtherwiseThanARecordTakesThem) {
+  const Tensor a = Tensor::from({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, {2, 3});
+  for (const bool recorded : {false, true}) {
+    std::optional<Tape> tape;
+    if (recorded) tape.emplace();
+    const Var x = variable(a);
+    const Var turned = transpose(x);  // [3,2], a view
+    const Var y = apply(*find_op("linear"), turned, x, kHere);
+    EXPECT_EQ(y.value().to_vector<double>(), matmul(turned, x).value().to_vector<double>());
+    if (recorded) {
+      EXPECT_EQ(tape->node(y.get()->id - 1).op->name, "contiguous");
+    }
+    Attributes flat(*find_op("reshape"));
+    const Var* inputs[] = {&turned};
+    const Var line = apply(*find_op("reshape"), inputs, flat.set("shape", {6}).get());
+    EXPECT_EQ(line.value().to_vector<double>(), (std::vector<double>{1, 4, 2, 5, 3, 6}));
+  }
+}
+
 TEST_P(Misuse, OfBrokenRecords) {
   EXPECT_ERROR(apply(op_with(infer_nothing, evaluate_nothing), x_, kHere), kInternal,
                "its infer states no output");
   EXPECT_ERROR(apply(op_with(infer_two, evaluate_nothing), x_, kHere), kInternal,
-               "has several outputs");
+               "gives 2 visible outputs where 1 are asked for");
   EXPECT_ERROR(apply(op_with(infer_same, nullptr), x_, kHere), kInternal,
                "its record has no evaluate, but its output is no view");
 }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "tests/graph/errors.h"
@@ -32,8 +33,33 @@ TEST(Numbers, AloneTheyAreFloat32OrInt64) {
   EXPECT_EQ(add(1, 2).dtype(), DType::kInt64);
   EXPECT_EQ(add(1, 2).value().item<std::int64_t>(), 3);
   EXPECT_EQ(add(1, 2.5).dtype(), DType::kFloat32);
+  EXPECT_EQ(add(1, 2.5).scalar_value(), 3.5);
   EXPECT_EQ(variable(2.5).dtype(), DType::kFloat64);
   EXPECT_EQ(variable(2.5f).dtype(), DType::kFloat32);
+}
+
+TEST(Numbers, StayNumbersThroughArithmeticAmongThemselves) {
+  const Tensor f64 = Tensor::from({1.0, 2.0}, {2}), f32 = Tensor::from({1.f, 2.f}, {2});
+  const Var product = Var(0.1) * Var(0.2), sine = sin(Var(.5)), third = 1 - Var(2) / 3.0;
+  EXPECT_EQ((product * f64).value().at(0), 0.1 * 0.2);
+  EXPECT_EQ((product * f32).value().at(0), static_cast<double>(static_cast<float>(0.1 * 0.2)));
+  EXPECT_NEAR((sine * f64).value().at(0), std::sin(.5), 1e-16);
+  EXPECT_EQ((third * f64).value().at(0), 1 - 2 / 3.0);
+  EXPECT_EQ((Var(1) + 2 + Tensor::from({1, 2}, {2})).value().at(1), 5);
+  const Tape tape;
+  const Var y = (Var(2) * 3.5 + 1) * variable(2.0);
+  EXPECT_EQ(tape.size(), 3u);  // the variable, one constant and the product
+  EXPECT_EQ(y.scalar_value(), 16);
+}
+
+TEST(Numbers, OfOneValueAreOneNode) {
+  const Tape tape;
+  Var x = variable(0.5);
+  for (int i = 0; i < 100; ++i) x = x * 1.0001 + 2;
+  EXPECT_EQ(tape.size(), 203u);
+  const Var y = cast(x, DType::kFloat32);
+  EXPECT_EQ((y * 1.0001).dtype(), DType::kFloat32);  // another dtype is another constant
+  EXPECT_EQ(tape.size(), 206u);
 }
 
 TEST(Numbers, ThatADtypeCannotHoldAreErrors) {
@@ -41,8 +67,8 @@ TEST(Numbers, ThatADtypeCannotHoldAreErrors) {
   EXPECT_ERROR(i32 * 2.5, kDType, "the number 2.5 does not fit into an int32 tensor");
   EXPECT_ERROR(i32 + (std::int64_t{1} << 40), kDType,
                "the number 1099511627776 does not fit into an int32 tensor");
-  EXPECT_ERROR(u8 + 256, kDType, "the number 256 does not fit into an uint8 tensor");
-  EXPECT_ERROR(u8 - (-1), kDType, "the number -1 does not fit into an uint8 tensor");
+  EXPECT_ERROR(u8 + 256, kDType, "the number 256 does not fit into a uint8 tensor");
+  EXPECT_ERROR(u8 - (-1), kDType, "the number -1 does not fit into a uint8 tensor");
   EXPECT_EQ((u8 + 255).value().at(0), 0);  // the sum wraps around, as documented
   const std::int64_t big = (std::int64_t{1} << 62) + 1;
   const Var i64 = Tensor::scalar(std::int64_t{0});

@@ -64,7 +64,7 @@ TEST_P(Op, StatesItsTests) {
   EXPECT_TRUE(tests().rejected.size() >= 3 || !tests().exempt.empty());
   if (op().differentiable == 0) return;
   // A composite is recorded as the ops that it is made of, which have derivatives.
-  EXPECT_TRUE(op().vjp != nullptr || op().composite);
+  EXPECT_TRUE(op().vjp != nullptr || op().is_composite());
   EXPECT_GE(tests().order, 1) << "no derivative of a differentiable op is checked";
   EXPECT_TRUE(smooth) << "no sample is smooth";
 }

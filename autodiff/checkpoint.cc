@@ -1,0 +1,234 @@
+#include "wengert/autodiff/checkpoint.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "wengert/autodiff/engine.h"
+#include "wengert/graph/call_site.h"
+#include "wengert/graph/op.h"
+#include "wengert/graph/parameter.h"
+#include "wengert/graph/thread_state.h"
+
+namespace wengert {
+namespace {
+
+/// What a checkpoint's node remembers; the tape owns it.
+struct Block {
+  detail::CheckpointFunction f;
+  std::vector<std::size_t> arguments;  ///< of f: which input of the node each is
+  std::size_t inputs = 0;              ///< of the node before those that are `parameters`
+  std::vector<Parameter*> parameters;  ///< that f uses
+  std::vector<Tensor> first;           ///< what f gave when it was recorded, until evaluated
+  std::vector<InferContext::Output> outputs;
+};
+
+struct CheckpointAttributes {
+  Block* block;
+  template <class Self, class V>
+  static void visit(Self&, V&&) {}
+};
+
+/// The user's code inside a rule: its ops are recorded with their own lines.
+class AsTheUser {
+ public:
+  AsTheUser() : overrides_(std::exchange(detail::t_state.overrides_location, false)) {}
+  ~AsTheUser() { detail::t_state.overrides_location = overrides_; }
+  AsTheUser(const AsTheUser&) = delete;
+  AsTheUser& operator=(const AsTheUser&) = delete;
+
+ private:
+  bool overrides_;
+  detail::UserCode users_;
+};
+
+void infer_checkpoint(InferContext& call) {
+  for (const auto& output : call.attributes<CheckpointAttributes>().block->outputs) {
+    call.output(output.dtype, output.shape);
+  }
+}
+
+void evaluate_checkpoint(EvalContext& call) {
+  Block& block = *call.attributes<CheckpointAttributes>().block;
+  for (int k = 0; k < call.output_count(); ++k) {
+    const Tensor value = block.first[static_cast<std::size_t>(k)].contiguous();
+    const TensorView to = call.output(k);
+    if (to.count() > 0) {
+      __builtin_memcpy(to.data, value.data(),
+                       static_cast<std::size_t>(to.count()) * size_of(to.dtype));
+    }
+  }
+  block.first.clear();
+}
+
+[[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix) {
+  throw Error(kind, "checkpoint", std::move(message), std::move(fix));
+}
+
+/// f's values and, of those that gradients flow to, the cotangents.
+struct Outputs {
+  std::vector<Var> values, cotangents;
+};
+Outputs run_again(const Block& block, std::span<const Var> inputs, VjpContext& c) {
+  std::vector<Var> arguments, given;
+  for (std::size_t place : block.arguments) arguments.push_back(inputs[place]);
+  {
+    const AsTheUser users;
+    block.f.call(block.f.function.get(), arguments, given);
+  }
+  if (given.size() != block.outputs.size()) {
+    fail(ErrorKind::kValue,
+         "the function gave " + std::to_string(block.outputs.size()) + " values and now gives " +
+             std::to_string(given.size()),
+         "it must do the same each time");
+  }
+  Outputs result;
+  for (std::size_t k = 0; k < given.size(); ++k) {
+    if (given[k].dtype() != block.outputs[k].dtype ||
+        !(given[k].shape() == block.outputs[k].shape)) {
+      fail(ErrorKind::kValue,
+           "value " + std::to_string(k) + " was " +
+               to_string(block.outputs[k].dtype, block.outputs[k].shape) + " and is now " +
+               to_string(given[k].dtype(), given[k].shape()),
+           "it must do the same each time");
+    }
+    Var g = c.cotangent(static_cast<int>(k));
+    if (!g || !given[k].requires_grad()) continue;
+    result.values.push_back(given[k]);
+    result.cotangents.push_back(std::move(g));
+  }
+  return result;
+}
+
+}  // namespace
+
+/// The rule has two ways. Recorded: f is computed on the live tape and differentiated there. Else
+/// on a tape of its own, whose leaves begin with what later uses of the inputs have sent: then the
+/// sums are those of a sweep without checkpoints, term by term.
+class CheckpointRule {
+ public:
+  static void vjp(VjpContext& c) {
+    const Block& block = *c.attributes<CheckpointAttributes>().block;
+    if (detail::t_state.recording_off == 0) {
+      recorded(block, c);
+    } else {
+      fused(block, c);
+    }
+  }
+
+ private:
+  static void recorded(const Block& block, VjpContext& c) {
+    std::vector<Var> inputs, wanted;
+    std::vector<int> places;
+    for (int i = 0; i < c.input_count(); ++i) {
+      inputs.push_back(c.input(i));
+      if (!c.needs(i)) continue;
+      wanted.push_back(inputs.back());
+      places.push_back(i);
+    }
+    const Outputs y = run_again(block, inputs, c);
+    const std::vector<Var> gradients = grad(y.values, wanted, y.cotangents, {.create_graph = true});
+    for (std::size_t k = 0; k < places.size(); ++k) c.set(places[k], gradients[k]);
+  }
+
+  static void fused(const Block& block, VjpContext& c) {
+    std::vector<Tensor> values;
+    for (int i = 0; i < c.input_count(); ++i) values.push_back(c.input(i).value());
+    Tape tape;
+    std::vector<Var> leaves;
+    for (std::size_t i = 0; i < block.inputs; ++i) {
+      leaves.push_back(c.needs(static_cast<int>(i)) ? variable(values[i]) : Var(values[i]));
+      tape.adopt(leaves[i].get(), detail::constant_op, std::source_location::current());
+    }
+    for (Parameter* parameter : block.parameters) leaves.push_back(use(*parameter));
+    const Outputs y = run_again(block, leaves, c);
+    Engine engine(tape, {}, std::source_location::current());
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      const int place = static_cast<int>(i);
+      if (c.needs(place)) engine.begin_with(leaves[i].get()->id, c.take_pending(place));
+    }
+    for (std::size_t k = 0; k < y.values.size(); ++k) {
+      engine.seed(y.values[k], y.cotangents[k], "checkpoint", false);
+    }
+    engine.sweep(0);
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      const int place = static_cast<int>(i);
+      if (c.needs(place)) c.set(place, engine.extract(leaves[i].get()->id));
+    }
+  }
+};
+
+namespace ops {
+
+constinit const OpDef checkpoint_op = {
+    .name = "checkpoint",
+    .doc = {.summary = "A function of its inputs that backward computes anew.",
+            .formula = "y = f(x)",
+            .arguments = "any tensors; made by checkpoint(f, inputs)",
+            .gradient = "that of f, computed again from the inputs",
+            .source = "T. Chen et al., Training deep nets with sublinear memory cost, 2016"},
+    .min_inputs = 0,
+    .max_inputs = -1,
+    .differentiable = kAllInputs,
+    .reads = {kReadsAllInputs, kReadsAllInputs, kReadsAllInputs, kReadsAllInputs},
+    .infer = infer_checkpoint,
+    .evaluate = evaluate_checkpoint,
+    .vjp = CheckpointRule::vjp,
+    .attributes = &attribute_type<CheckpointAttributes>,
+    .bound_to_tape = true,
+};
+
+}  // namespace ops
+
+std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> inputs,
+                                    std::source_location where) {
+  const detail::CallSite site(where);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i]) continue;
+    fail(ErrorKind::kGraph, "input " + std::to_string(i) + " is an empty Var",
+         "assign the result of an op to it first");
+  }
+  Tape* tape = Tape::current();
+  if (tape == nullptr || detail::t_state.recording_off > 0) {
+    const UserCode users;
+    std::vector<Var> outputs;
+    f.call(f.function.get(), inputs, outputs);
+    return outputs;
+  }
+  auto block = std::make_shared<Block>();
+  std::vector<const Var*> all;  // each value once: gradients of its uses add up inside
+  for (const Var& input : inputs) {
+    const auto known = std::find_if(all.begin(), all.end(),
+                                    [&](const Var* other) { return other->get() == input.get(); });
+    block->arguments.push_back(static_cast<std::size_t>(known - all.begin()));
+    if (known == all.end()) all.push_back(&input);
+  }
+  block->inputs = all.size();
+  {
+    Tape scratch;  // finds the parameters, and refuses values of the outer tape that f reads
+    std::vector<Var> leaves, arguments;
+    for (const Var* input : all) {
+      leaves.push_back(input->requires_grad() ? variable(input->value()) : Var(input->value()));
+    }
+    for (std::size_t place : block->arguments) arguments.push_back(leaves[place]);
+    const detail::UserCode users;
+    std::vector<Var> outputs;
+    f.call(f.function.get(), arguments, outputs);
+    for (const Var& y : outputs) {
+      if (!y) fail(ErrorKind::kGraph, "the function gave an empty Var", "");
+      block->first.push_back(y.value());
+      block->outputs.push_back({.dtype = y.dtype(), .shape = y.shape(), .strides = {}});
+    }
+    block->parameters = scratch.parameters();
+  }
+  if (block->outputs.empty()) fail(ErrorKind::kValue, "the function gave no value", "");
+  block->f = std::move(f);
+  std::vector<Var> parameters;
+  for (Parameter* parameter : block->parameters) parameters.push_back(use(*parameter, where));
+  for (const Var& parameter : parameters) all.push_back(&parameter);
+  const CheckpointAttributes attributes{block.get()};
+  tape->own(std::move(block));
+  return apply_multiple(ops::checkpoint_op, all, &attributes, where);
+}
+
+}  // namespace wengert

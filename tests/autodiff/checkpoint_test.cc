@@ -1,0 +1,131 @@
+#include "wengert/autodiff/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/graph/errors.h"
+#include "wengert/autodiff/backward.h"
+#include "wengert/autodiff/gradcheck.h"
+#include "wengert/graph/parameter.h"
+#include "wengert/graph/storage.h"
+#include "wengert/graph/tape.h"
+#include "wengert/nn/linear.h"
+#include "wengert/ops/ops.h"
+
+namespace wengert {
+namespace {
+
+/// One step of a recurrent net with a shared weight; h is used several times.
+Var step(ParameterSet& parameters, const Var& h, const Var& x) {
+  return tanh(linear(parameters, "cell", h, 16) + x * h) + h * 0.5f;
+}
+
+/// Gradients after 12 steps, in blocks of `block` (0: none).
+struct Result {
+  std::vector<float> weight, bias, x;
+  explicit Result(int block) {
+    ParameterSet parameters(3);
+    Tape tape;
+    const Var x = variable(Tensor::full(DType::kFloat32, {4, 16}, 0.3));
+    Var h = x + 0.1f;
+    if (block == 0) {
+      for (int t = 0; t < 12; ++t) h = step(parameters, h, x);
+    } else {
+      for (int t = 0; t < 12; t += block) {
+        const Var inputs[] = {h, x};
+        h = checkpoint(
+            [&, block](std::span<const Var> v) {
+              Var inner = v[0];
+              for (int k = 0; k < block; ++k) inner = step(parameters, inner, v[1]);
+              return std::vector<Var>{inner};
+            },
+            inputs)[0];
+      }
+    }
+    const Gradients g = backward(mean(h * x));
+    weight = g.at("cell/weight").value().to_vector<float>();
+    bias = g.at("cell/bias").value().to_vector<float>();
+    this->x = g[x].value().to_vector<float>();
+  }
+};
+
+TEST(Checkpoint, GivesTheBitsOfTheProgramWithout) {
+  const Result plain(0);
+  for (int block : {1, 3, 4, 12}) {
+    const Result blocks(block);
+    EXPECT_EQ(blocks.weight, plain.weight) << block;
+    EXPECT_EQ(blocks.bias, plain.bias) << block;
+    EXPECT_EQ(blocks.x, plain.x) << block;
+  }
+}
+
+TEST(Checkpoint, HasDerivativesOfHigherOrder) {
+  const auto f = [](std::span<const Var> v) {
+    const Var inputs[] = {v[0], v[1], v[0]};
+    return checkpoint(
+        [](std::span<const Var> u) { return std::vector<Var>{sin(u[0] * u[1]) + exp(u[2] * 0.5)}; },
+        inputs)[0];
+  };
+  const Tensor at[] = {Tensor::from({0.3, -0.8}, {2}), Tensor::from({1.1, 0.4}, {2})};
+  const auto result = gradcheck(f, at, {.order = 2});
+  EXPECT_TRUE(result.passed) << result.message;
+}
+
+TEST(Checkpoint, MayStandInsideAnother) {
+  Tape tape;
+  const Var x = variable(0.7);
+  const auto inner = [](const Var& v) { return sin(v) * v; };
+  const Var y = checkpoint([&](const Var& v) { return checkpoint(inner, v * v) + v; }, x);
+  const double g = backward(y, {.retain = true})[x].scalar_value();
+  const Var plain = inner(x * x) + x;
+  EXPECT_EQ(g, backward(plain)[x].scalar_value());
+}
+
+TEST(Checkpoint, KeepsItsInputsAlone) {
+  constexpr int kSteps = 100, kBlock = 10;
+  const auto peak = [](bool checkpointed) {
+    Tape tape;
+    const Var x = variable(Tensor::full(DType::kFloat32, {64, 64}, 0.1));
+    Var h = x;
+    const auto steps = [](const Var& v) {
+      Var inner = v;
+      for (int k = 0; k < kBlock; ++k) inner = tanh(inner);
+      return inner;
+    };
+    for (int t = 0; t < kSteps; t += kBlock) h = checkpointed ? checkpoint(steps, h) : steps(h);
+    const Var loss = sum(h);
+    return detail::storage_statistics().live_bytes;
+  };
+  // 100 saved values, or the 10 inputs of blocks.
+  EXPECT_GT(peak(false), std::int64_t{95} * 64 * 64 * 4);
+  EXPECT_LT(peak(true), std::int64_t{15} * 64 * 64 * 4);
+}
+
+TEST(Checkpoint, RefusesValuesFromOutside) {
+  Tape tape;
+  const Var x = variable(2.0), other = x * 3.0;
+  EXPECT_ERROR((void)checkpoint([&](const Var& v) { return v * other; }, x), kGraph,
+               "an input was recorded on an enclosing tape, not on this one");
+  EXPECT_ERROR((void)checkpoint([](const Var&) { return Var(); }, x), kGraph,
+               "the function gave an empty Var");
+  EXPECT_ERROR((void)checkpoint([](std::span<const Var>) { return std::vector<Var>(); }, {&x, 1}),
+               kValue, "the function gave no value");
+}
+
+TEST(Checkpoint, SaysWhenTheFunctionChanges) {
+  Tape tape;
+  const Var x = variable(Tensor::from({1.0, 2.0}, {2}));
+  int calls = 0;
+  const Var y = checkpoint([&](const Var& v) { return ++calls == 1 ? v * v : sum(v); }, x);
+  EXPECT_ERROR(backward(sum(y)), kValue, "value 0 was f64[2] and is now f64[]");
+}
+
+TEST(Tapes, OpenedInARuleRecord) {
+  Tape outer;
+  const NoGrad off;
+  Tape inner;
+  const Var x = variable(3.0);
+  EXPECT_EQ(backward(x * x)[x].scalar_value(), 6);
+}
+
+}  // namespace
+}  // namespace wengert
