@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "nlohmann/json.hpp"
@@ -95,6 +96,24 @@ TEST(Version, SaysWhatItRunsOn) {
   EXPECT_GE(version.at("threads").get<int>(), 1);
   EXPECT_NE(version.at("cpu_level").get<std::string>(), "");
   EXPECT_TRUE(holds(run_wengert({"version"}).out, version.at("version").get<std::string>()));
+}
+
+/// What `wengert version` says of the level under this wish.
+std::string level_wished(const char* wish) {
+  const char* set = std::getenv("WENGERT_CPU_LEVEL");
+  const std::string before = set == nullptr ? "" : set;
+  ::setenv("WENGERT_CPU_LEVEL", wish, 1);
+  const Outcome outcome = run_wengert({"version", "--json"});
+  before.empty() ? ::unsetenv("WENGERT_CPU_LEVEL")
+                 : ::setenv("WENGERT_CPU_LEVEL", before.c_str(), 1);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  return json::parse(outcome.out).at("cpu_level");
+}
+
+TEST(Version, TheLevelOfTheKernelsCanBeLimited) {
+  EXPECT_EQ(level_wished("baseline"), "baseline");
+  // Never above what the CPU has; a wish for nothing known limits nothing.
+  EXPECT_EQ(level_wished("nonsense"), level_wished("avx512"));
 }
 
 TEST(Ops, JsonIsAListOfAll) {
