@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <utility>
 
 #include "wengert/graph/error.h"
 #include "wengert/tests/export/model.h"
@@ -127,6 +129,30 @@ TEST(GradientFlow, ASecondPassReplacesAndAnotherTapeStartsAnew) {
   EXPECT_EQ(flow.record().tape, tape.serial());
   flow.clear();
   EXPECT_TRUE(flow.record().nodes.empty());
+}
+
+TEST(GradientFlow, APassThatFailedLeavesNothingToTheNext) {
+  Tape tape;
+  const Var x = variable(Tensor::from({0.5, 1.5}, {2}));
+  const Var p = exp(x), q = tanh(x);
+  const Var y = sum(p + q);
+  tape.name(p, "p");
+  bool fails = true;
+  // q's contribution to x is measured by then, p's is not.
+  const auto fail_once = [](void* context, const Tensor&) {
+    if (std::exchange(*static_cast<bool*>(context), false)) throw std::runtime_error("once");
+  };
+  on_gradient("p", fail_once, &fails);
+  GradientFlow flow;
+  EXPECT_THROW(backward(y, {.retain = true, .observer = &flow}), std::runtime_error);
+  EXPECT_FALSE(fails);
+  ASSERT_EQ(flow.node(tape.id_of(x, "test")), nullptr);
+  backward(y, {.retain = true, .observer = &flow});
+  GradientFlow fresh;
+  backward(y, {.observer = &fresh});
+  const auto measured = flow.node(tape.id_of(x, "test"))->cancellation;
+  ASSERT_TRUE(measured.has_value());
+  EXPECT_EQ(measured, fresh.node(tape.id_of(x, "test"))->cancellation);
 }
 
 TEST(GradientFlow, FindsItsWayIntoTheView) {
