@@ -36,7 +36,15 @@ struct Sample {
   double scale = 0;
   /// False: only values are checked here, no differences (kinks, integers).
   bool smooth = true;
+  /// Step of the differences at a large sample; ops whose order of elements matters (max, sort)
+  /// need one below the gaps between them. Linear ops step by 1.
+  double step = 1e-3;
+
+  /// Whether its inputs or results go beyond one task, tile or block of a kernel. What such a
+  /// sample is checked by is cheap: see check_op.
+  bool large() const;
 };
+inline constexpr std::int64_t kLargeElements = 8192;
 
 /// A point where the value and the gradient are written down, none left to chance.
 struct Special {
@@ -63,10 +71,21 @@ struct OpTests {
   int order = 3;        ///< derivative orders checked by differences; 0: none
   bool linear = false;  ///< (bi)linear: differences are exact, checked at 1e-12
   std::string exempt;   ///< why fewer than three rejected inputs exist, if so
+  /// Why no sample is large: views that touch no element, ops made of others that have large ones.
+  /// An elementwise op needs neither a sample nor a reason: its first smooth sample is tiled.
+  std::string small_only = {};
 };
+
+/// Shapes that every kernel cuts into two whole parts and a rest at least: elementwise tiles of
+/// 1024 and tasks of 32768, sums' parts of 65536, groups of 64 rows. A long last axis, a long first
+/// one.
+inline const Shape kLongVector{70001}, kLongRows{3, 24001}, kLongColumns{24001, 3};
 
 /// Evenly spread, irregular numbers in [low, high]: deterministic, no two alike, none at the ends.
 Tensor spread(const Shape& shape, double low, double high, int seed = 1);
+
+/// Elements of `tensor` picked irregularly, the same places for one seed.
+Tensor resampled(const Tensor& tensor, const Shape& shape, int seed = 1);
 
 /// Samples of a unary elementwise op over [low, high]: several shapes, rank 0 and empty ones too.
 OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*reference)(double),

@@ -69,6 +69,10 @@ void guarded(OpChecker& checker, const std::string& what, const Property& proper
 
 void check_sample(OpChecker& checker, const Sample& sample) {
   const std::string at = "sample \"" + sample.name + "\"";
+  if (sample.large()) {
+    guarded(checker, at, [&] { checker.check_large(sample); });
+    return;
+  }
   guarded(checker, at + ", values", [&] { checker.check_values(sample); });
   guarded(checker, at + ", records", [&] { checker.check_records(sample); });
   guarded(checker, at + ", gradients", [&] { checker.check_gradient_rules(sample); });
@@ -77,12 +81,25 @@ void check_sample(OpChecker& checker, const Sample& sample) {
   }
 }
 
+/// What an op states, and large forms of an elementwise one that has none.
+std::vector<Sample> samples_of(const OpDef& op, const OpTests& tests, bool has_large) {
+  std::vector<Sample> samples = tests.samples;
+  if (has_large || op.elementwise == nullptr) return samples;
+  for (const Sample& sample : tests.samples) {
+    std::vector<Sample> large = tiled(sample);
+    if (large.empty()) continue;
+    for (Sample& made : large) samples.push_back(std::move(made));
+    break;
+  }
+  return samples;
+}
+
 }  // namespace
 
 CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& options) {
   OpChecker checker(op, tests, options);
   bool found = options.sample.empty();
-  for (const Sample& sample : tests.samples) {
+  for (const Sample& sample : samples_of(op, tests, checker.has_large())) {
     if (!options.sample.empty() && sample.name != options.sample) continue;
     found = true;
     const int before = checker.report().checks;
@@ -104,6 +121,10 @@ CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& 
     guarded(checker, "empty inputs", [&] { checker.check_empty_inputs(tests.samples.front()); });
   }
   checker.expect("samples", tests.samples.empty() ? "there are none" : "");
+  checker.expect("large samples",
+                 checker.has_large() || op.elementwise != nullptr || !tests.small_only.empty()
+                     ? ""
+                     : "there are none, state one, or in `small_only` why there is none");
   checker.expect("rejected inputs",
                  tests.rejected.size() >= 3 || !tests.exempt.empty()
                      ? ""

@@ -46,6 +46,12 @@ struct CheckReport {
 ///   uses add up, also where one variable is two arguments;
 /// - float32 gradients equal float64 ones within kGradientUlpsFactor·ulps32;
 /// - rejected inputs throw the stated error and leave the tape usable.
+/// Of a large sample (kLargeElements), which goes beyond one task, tile and block of the kernels:
+/// - the value is the reference's, in both precisions, from transposed and strided inputs too;
+/// - one projection vᵀJu of the float64 gradient equals differences along u; the float32 gradient
+///   equals the float64 one;
+/// - values and gradients have the same bits at 1, 2 and 3 threads.
+/// An elementwise op that states no large sample gets its first smooth one tiled.
 /// Ops of a program's own are checked by the same call.
 CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& options = {});
 

@@ -8,17 +8,6 @@
 namespace wengert::testing {
 namespace {
 
-const char* name_of_layout(Layout layout) {
-  switch (layout) {
-    case Layout::kTransposed:
-      return "transposed inputs";
-    case Layout::kStrided:
-      return "strided inputs";
-    default:
-      return "reversed inputs";
-  }
-}
-
 std::vector<Tensor> values_of(const Sample& sample, std::span<const Tensor> inputs) {
   const std::vector<Var> vars(inputs.begin(), inputs.end());
   std::vector<Tensor> values;
@@ -26,9 +15,11 @@ std::vector<Tensor> values_of(const Sample& sample, std::span<const Tensor> inpu
   return values;
 }
 
-/// What is wrong with `actual` for these expected results, per output.
-std::string compare_all(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected,
-                        double ulps32, double ulps64, double scale) {
+}  // namespace
+
+std::string OpChecker::compare_all(const std::vector<Tensor>& actual,
+                                   const std::vector<Tensor>& expected,
+                                   const Sample& sample) const {
   if (actual.size() != expected.size()) {
     return std::to_string(actual.size()) + " outputs, the reference gives " +
            std::to_string(expected.size());
@@ -41,8 +32,8 @@ std::string compare_all(const std::vector<Tensor>& actual, const std::vector<Ten
       problem = "the dtype is " + std::string(name_of(dtype)) + ", the reference gives " +
                 std::string(name_of(expected[k].dtype()));
     } else if (is_floating(dtype)) {
-      problem = difference(actual[k], expected[k],
-                           {dtype == DType::kFloat32 ? ulps32 : ulps64, scale, dtype});
+      const double ulps = dtype == DType::kFloat32 ? tests_.ulps32 : tests_.ulps64;
+      problem = difference(actual[k], expected[k], {ulps, sample.scale, dtype});
     } else {
       problem = bit_difference(actual[k], expected[k]);
     }
@@ -50,8 +41,6 @@ std::string compare_all(const std::vector<Tensor>& actual, const std::vector<Ten
   }
   return {};
 }
-
-}  // namespace
 
 void OpChecker::check_values(const Sample& sample) {
   if (!sample.reference) {
@@ -65,7 +54,7 @@ void OpChecker::check_values(const Sample& sample) {
     const std::vector<Tensor> expected = sample.reference(exact);
     const std::string what = std::string(name_of(dtype)) + " value";
     const std::vector<Tensor> actual = values_of(sample, inputs);
-    expect(sample, what, compare_all(actual, expected, tests_.ulps32, tests_.ulps64, sample.scale));
+    expect(sample, what, compare_all(actual, expected, sample));
     Tape tape;  // recording must not change what is computed
     const std::vector<Tensor> recorded = values_of(sample, inputs);
     std::string problem;
@@ -85,9 +74,7 @@ void OpChecker::check_views(const Sample& sample) {
     std::vector<Tensor> viewed;
     for (const Tensor& input : sample.inputs) viewed.push_back(with_layout(input, layout));
     const std::string what = name_of_layout(layout);
-    expect(sample, "value of " + what,
-           compare_all(values_of(sample, viewed), expected, tests_.ulps32, tests_.ulps64,
-                       sample.scale));
+    expect(sample, "value of " + what, compare_all(values_of(sample, viewed), expected, sample));
     if (wanted.empty()) continue;
     Tape tape;
     const Recorded dense = record(sample, sample.inputs, wanted);

@@ -27,6 +27,10 @@ class OpChecker {
   void check_differences(const Sample& sample);
   /// What holds for gradients without differences.
   void check_gradient_rules(const Sample& sample);
+  /// A sample beyond one task, tile and block: values, one projected gradient, float32 beside
+  /// float64, views, and the same bits at every thread count.
+  void check_large(const Sample& sample);
+  bool has_large() const;
   void check_special(const Special& special);
   void check_rejected(const Rejected& rejected);
   /// An empty Var in each place of a call is refused.
@@ -40,6 +44,12 @@ class OpChecker {
   /// Indices of the inputs that a gradient exists for.
   std::vector<std::size_t> arguments(const Sample& sample) const;
   void check_views(const Sample& sample);
+  void check_large_views(const Sample& sample, std::span<const Tensor> inputs,
+                         const std::vector<Tensor>& values, const std::vector<Tensor>& gradients,
+                         std::vector<Tensor> cotangents);
+  /// What is wrong with these results of a sample, per output, within the stated ULPs.
+  std::string compare_all(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected,
+                          const Sample& sample) const;
   void check_zero_cotangent(const Sample& sample);
   void check_repeated(const Sample& sample);
   void check_outputs_apart(const Sample& sample);
@@ -99,5 +109,11 @@ std::vector<Tensor> in_dtype(std::span<const Tensor> inputs, DType dtype);
 /// larger tensor whose other elements are NaN (or a large integer), or running backwards.
 enum class Layout { kTransposed, kStrided, kReversed };
 Tensor with_layout(const Tensor& tensor, Layout layout);
+/// "transposed inputs", …
+const char* name_of_layout(Layout layout);
+
+/// A sample of [70001], and one of [24001,3], made of the elements of a smooth elementwise one,
+/// picked irregularly; none where its operands have several shapes or none.
+std::vector<Sample> tiled(const Sample& sample);
 
 }  // namespace wengert::testing

@@ -29,8 +29,13 @@ std::string difference(const Tensor& actual, const Tensor& expected, const Toler
   if (!text.empty()) return text;
   double worst = 0;
   std::int64_t worst_at = -1, wrong = 0;
+  const std::vector<double> all = actual.to_vector<double>(), wanted = expected.to_vector<double>();
   for (std::int64_t i = 0; i < actual.element_count(); ++i) {
-    const double a = actual.at(i), e = expected.at(i);
+    const double a = all[static_cast<std::size_t>(i)], e = wanted[static_cast<std::size_t>(i)];
+    if (a == e) {
+      if (worst_at < 0) worst_at = i;
+      continue;
+    }
     double ulps = 0;
     if (std::isnan(a) || std::isnan(e) || std::isinf(a) || std::isinf(e)) {
       const bool same = std::isnan(a) ? std::isnan(e) : a == e;
@@ -62,6 +67,9 @@ std::string bit_difference(const Tensor& actual, const Tensor& expected) {
   }
   const Tensor a = actual.contiguous(), e = expected.contiguous();
   const std::size_t size = size_of(a.dtype());
+  if (std::memcmp(a.data(), e.data(), static_cast<std::size_t>(a.element_count()) * size) == 0) {
+    return {};
+  }
   for (std::int64_t i = 0; i < a.element_count(); ++i) {
     const std::size_t at = static_cast<std::size_t>(i) * size;
     if (std::memcmp(a.data() + at, e.data() + at, size) != 0) {
@@ -84,9 +92,8 @@ std::string not_zero(const Tensor& actual) {
 
 double largest_magnitude(const Tensor& tensor) {
   double largest = 0;
-  for (std::int64_t i = 0; i < tensor.element_count(); ++i) {
-    const double x = std::fabs(tensor.at(i));
-    if (std::isfinite(x)) largest = std::fmax(largest, x);
+  for (const double x : tensor.to_vector<double>()) {
+    if (std::isfinite(x) && std::fabs(x) > largest) largest = std::fabs(x);
   }
   return largest;
 }
@@ -138,6 +145,17 @@ std::vector<Tensor> in_dtype(std::span<const Tensor> inputs, DType dtype) {
     converted.push_back(is_floating(input.dtype()) ? input.to(dtype) : input);
   }
   return converted;
+}
+
+const char* name_of_layout(Layout layout) {
+  switch (layout) {
+    case Layout::kTransposed:
+      return "transposed inputs";
+    case Layout::kStrided:
+      return "strided inputs";
+    default:
+      return "reversed inputs";
+  }
 }
 
 Tensor with_layout(const Tensor& tensor, Layout layout) {

@@ -56,6 +56,9 @@ void add_integer_samples(OpTests& tests, UnaryCall op, double (*reference)(doubl
       const auto f = [reference](std::span<const double> v) { return reference(v[0]); };
       return std::vector<Tensor>{map(x, f, DType::kInt64).to(dtype)};
     };
+    tests.samples.push_back(sample);
+    sample.name += " long";
+    sample.inputs[0] = resampled(sample.inputs[0], kLongVector);
     tests.samples.push_back(std::move(sample));
   }
 }
@@ -68,6 +71,10 @@ void add_integer_samples(OpTests& tests, BinaryCall op, double (*reference)(doub
       const auto f = [reference](std::span<const double> v) { return reference(v[0], v[1]); };
       return std::vector<Tensor>{map(x, f, DType::kInt64).to(dtype)};
     };
+    tests.samples.push_back(sample);
+    sample.name += " long";
+    sample.inputs[0] = resampled(sample.inputs[0], kLongVector);
+    sample.inputs[1] = resampled(sample.inputs[1], kLongVector, 7);
     tests.samples.push_back(std::move(sample));
   }
 }
@@ -91,6 +98,10 @@ OpTests comparison_tests(BinaryCall op, bool (*reference)(double, double)) {
     Sample sample = value_sample("pairs of " + std::string(name_of(dtype)), telling_pairs(dtype));
     sample.call = [op](std::span<const Var> x) { return std::vector<Var>{call(op, x[0], x[1])}; };
     sample.reference = truth;
+    tests.samples.push_back(sample);
+    sample.name += " long";
+    const Tensor row = sample.inputs[0];
+    sample.inputs = {resampled(row, kLongVector), resampled(row, kLongVector, 7)};
     tests.samples.push_back(std::move(sample));
   }
   tests.rejected = broadcast_rejections(op);

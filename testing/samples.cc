@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "wengert/ops/testing.h"
+#include "wengert/testing/checker.h"
 
 namespace wengert::testing {
 
@@ -27,11 +27,16 @@ Tensor map(std::span<const Tensor> inputs, const std::function<double(std::span<
     }
   }
   const std::int64_t count = element_count(shape);
-  std::vector<double> out;
-  std::vector<double> arguments(inputs.size());
+  std::vector<double> out, arguments(inputs.size());
+  std::vector<std::vector<double>> values;
+  for (const Tensor& input : inputs) values.push_back(input.to_vector<double>());
   for (std::int64_t i = 0; i < count; ++i) {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       const Tensor& input = inputs[k];
+      if (input.shape() == shape) {
+        arguments[k] = values[k][static_cast<std::size_t>(i)];
+        continue;
+      }
       std::int64_t rest = i, position = 0, step = 1;
       for (int d = shape.size() - 1; d >= 0; --d) {
         const std::int64_t index = rest % shape[d];
@@ -41,19 +46,55 @@ Tensor map(std::span<const Tensor> inputs, const std::function<double(std::span<
         if (input.shape()[at] != 1) position += index * step;
         step *= input.shape()[at];
       }
-      arguments[k] = input.at(position);
+      arguments[k] = values[k][static_cast<std::size_t>(position)];
     }
     out.push_back(f(arguments));
   }
   return Tensor::from(out, shape).to(result);
 }
 
+bool Sample::large() const {
+  std::int64_t count = 0;
+  for (const Tensor& input : inputs) count += input.element_count();
+  return count > kLargeElements;
+}
+
+Tensor resampled(const Tensor& tensor, const Shape& shape, int seed) {
+  const std::vector<double> from = tensor.to_vector<double>();
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < element_count(shape); ++i) {
+    const std::uint64_t mixed = static_cast<std::uint64_t>(i + seed) * 0x9e3779b97f4a7c15u;
+    values.push_back(from[(mixed >> 32) % from.size()]);
+  }
+  return Tensor::from(values, shape).to(tensor.dtype());
+}
+
+std::vector<Sample> tiled(const Sample& sample) {
+  const Shape* shape = nullptr;
+  for (const Tensor& input : sample.inputs) {
+    if (input.rank() == 0) continue;
+    if (shape != nullptr && !(*shape == input.shape())) return {};
+    shape = &input.shape();
+  }
+  if (!sample.smooth || shape == nullptr || element_count(*shape) == 0) return {};
+  std::vector<Sample> result;
+  for (const Shape& to : {kLongVector, kLongColumns}) {
+    Sample large = sample;
+    large.name += " tiled to " + to_string(to);
+    for (Tensor& input : large.inputs) {
+      if (input.rank() > 0) input = resampled(input, to);
+    }
+    result.push_back(std::move(large));
+  }
+  return result;
+}
+
 OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*reference)(double),
                     double low, double high) {
   OpTests tests;
   int seed = 0;
-  for (const Shape& shape :
-       {Shape{}, Shape{1}, Shape{37}, Shape{3, 5}, Shape{2, 1, 4}, Shape{0}, Shape{2, 0, 3}}) {
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{37}, Shape{3, 5}, Shape{2, 1, 4}, Shape{0},
+                             Shape{2, 0, 3}, kLongVector, kLongColumns}) {
     Sample sample;
     sample.name = to_string(shape);
     sample.inputs = {spread(shape, low, high, ++seed)};
@@ -73,10 +114,20 @@ OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
                      double (*reference)(double, double), double low_a, double high_a, double low_b,
                      double high_b) {
   OpTests tests;
-  const std::pair<Shape, Shape> patterns[] = {
-      {{}, {}},      {{4, 5}, {4, 5}}, {{3, 4}, {}},     {{}, {3, 4}},        {{3, 4}, {4}},
-      {{4}, {3, 4}}, {{3, 1}, {1, 4}}, {{3, 1}, {3, 4}}, {{2, 3, 1}, {3, 5}}, {{1}, {19}},
-      {{0, 3}, {3}}, {{2, 0}, {1, 1}}};
+  const std::pair<Shape, Shape> patterns[] = {{{}, {}},
+                                              {{4, 5}, {4, 5}},
+                                              {{3, 4}, {}},
+                                              {{}, {3, 4}},
+                                              {{3, 4}, {4}},
+                                              {{4}, {3, 4}},
+                                              {{3, 1}, {1, 4}},
+                                              {{3, 1}, {3, 4}},
+                                              {{2, 3, 1}, {3, 5}},
+                                              {{1}, {19}},
+                                              {{0, 3}, {3}},
+                                              {{2, 0}, {1, 1}},
+                                              {kLongVector, kLongVector},
+                                              {{24001, 1}, {1, 3}}};
   int seed = 0;
   for (const auto& [a, b] : patterns) {
     Sample sample;

@@ -87,6 +87,9 @@ WENGERT_OP_TESTS(cast) {
   };
   add(spread({3, 4}, -3, 3), DType::kFloat64, true);
   add(spread({3, 4}, -300, 300), DType::kInt32, false);
+  add(spread(kLongVector, -3, 3), DType::kFloat64, true);
+  add(spread(kLongVector, -300, 300), DType::kInt32, false);
+  add(spread(kLongColumns, 0, 200), DType::kUint8, false);
   add(spread({5}, 0, 200), DType::kUint8, false);
   add(Tensor::from({0.0, 0.5, -2.0}, {3}), DType::kBool, false);
   add(Tensor::from<std::int32_t>({-1, 0, 7}, {3}), DType::kInt64, false);

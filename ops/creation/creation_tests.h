@@ -55,6 +55,7 @@ OpTests fill_tests(const FillCall& call, double value) {
       {"overflow of bytes", [=] { call({std::int64_t{1} << 60}, DType::kFloat64); },
        ErrorKind::kShape, "f64[1152921504606846976] needs more than 2⁶³ − 1 bytes"}};
   tests.order = 0;
+  tests.small_only = "one loop over its results, without inputs to be large";
   return tests;
 }
 
@@ -79,6 +80,7 @@ OpTests like_tests(const std::function<Var(const Var&)>& call, double value) {
       {"empty", [call] { call(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.exempt = "every tensor is accepted";
   tests.order = 0;
+  tests.small_only = "one loop over its results, without inputs to be large";
   return tests;
 }
 
@@ -93,6 +95,7 @@ WENGERT_OP_TESTS(constant) {
   }
   tests.exempt = "every tensor is accepted";
   tests.order = 0;
+  tests.small_only = "one loop over its results, without inputs to be large";
   return tests;
 }
 
@@ -157,6 +160,7 @@ WENGERT_OP_TESTS(arange) {
        "the last element 259 is no uint8"},
       {"bool", bad(0, 2, 1, DType::kBool), ErrorKind::kDType, "bool has no ranges"}};
   tests.order = 0;
+  tests.small_only = "one loop over its results, without inputs to be large";
   return tests;
 }
 
@@ -186,6 +190,7 @@ WENGERT_OP_TESTS(linspace) {
       {"too many", [] { linspace(0, 1, INT64_MAX); }, ErrorKind::kShape,
        "f32[9223372036854775807] needs more than 2⁶³ − 1 bytes"}};
   tests.order = 0;
+  tests.small_only = "one loop over its results, without inputs to be large";
   return tests;
 }
 
@@ -208,6 +213,7 @@ WENGERT_OP_TESTS(eye) {
                     {"overflow", [] { eye(std::int64_t{1} << 40); }, ErrorKind::kShape,
                      "f32[1099511627776,1099511627776] needs more than 2⁶³ − 1 bytes"}};
   tests.order = 0;
+  tests.small_only = "one loop over its results, without inputs to be large";
   return tests;
 }
 

@@ -1,7 +1,12 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
+#include <vector>
 
 #include "wengert/ops/composite.h"
 #include "wengert/ops/dense_input.h"
@@ -71,22 +76,90 @@ void infer_scatter_add(InferContext& call) {
   call.output(call.dtype(0), call.shape(0));
 }
 
+/// Zeros whose pages the system makes only where they are touched: a tensor may be far larger than
+/// the list of its updates.
+std::unique_ptr<double[], decltype(&std::free)> lazy_zeros(std::int64_t n) {
+  void* memory = std::calloc(static_cast<std::size_t>(n), sizeof(double));
+  if (memory == nullptr) throw std::bad_alloc();
+  return {static_cast<double*>(memory), &std::free};
+}
+
+/// Updates of one block: indices, updates [length, step] onto to [size, step].
+template <class T, class I>
+struct Scatter {
+  const OpCall& call;
+  const TensorView& indices;
+  std::int64_t length, size, step;
+
+  /// Calls put(place in `to`, place in the updates), in order: duplicates add up alike.
+  template <class Put>
+  void for_each(std::int64_t first, const Put& put) const {
+    const I* index = indices.as<I>() + first;
+    for (std::int64_t i = 0, at = 0; i < length; ++i) {
+      for (std::int64_t j = 0; j < step; ++j, ++at) {
+        std::int64_t row = index[at];
+        if (row < -size || row >= size) [[unlikely]]
+          IndexReader(call, indices, size)(first + at);  // fails
+        if (row < 0) row += size;
+        put(row * step + j, at);
+      }
+    }
+  }
+
+  /// Many float32 terms may meet in one element: they are summed in float64.
+  void add_widely(std::int64_t first, const T* updates, T* to) const {
+    const std::int64_t elements = size * step;
+    if (elements <= 2 * length * step) {
+      std::vector<double> sums(to, to + elements);
+      for_each(first, [&](std::int64_t place, std::int64_t at) {
+        sums[static_cast<std::size_t>(place)] += static_cast<double>(updates[at]);
+      });
+      std::copy(sums.begin(), sums.end(), to);
+      return;
+    }
+    const auto sums = lazy_zeros(elements);
+    for_each(first, [&](std::int64_t place, std::int64_t at) {
+      sums[static_cast<std::size_t>(place)] += static_cast<double>(updates[at]);
+    });
+    for_each(first, [&](std::int64_t place, std::int64_t) {  // each sum once
+      double& sum = sums[static_cast<std::size_t>(place)];
+      to[place] = static_cast<T>(static_cast<double>(to[place]) + sum);
+      sum = 0;
+    });
+  }
+};
+
+constexpr std::int64_t kFewUpdates = 64;
+
 void evaluate_scatter_add(EvalContext& call) {
   const DenseInput x(call.input(0)), indices(call.input(1)), updates(call.input(2));
   const TensorView out = call.output();
   const int axis = call.resolve_axis(call.attributes<IndexAttributes>().axis, out.rank);
   const Lines wide(out, axis), narrow(updates.view(), axis);
-  const IndexReader index(call, indices.view(), wide.length);
   if (out.count() > 0) {
     std::memcpy(out.data, x.view().data,
                 static_cast<std::size_t>(out.count()) * size_of(out.dtype));
   }
-  dispatch_floating(out.dtype, [&]<class T>(T) {
-    for (std::int64_t l = 0; l < narrow.count && narrow.length > 0; ++l) {
-      for (std::int64_t i = 0; i < narrow.length; ++i) {  // in order: duplicates add up alike
-        const std::int64_t at = narrow.start(l) + i * narrow.step;
-        out.as<T>()[wide.start(l) + index(at) * wide.step] += updates.view().as<T>()[at];
+  const auto run = [&]<class T, class I>(T, I) {
+    const Scatter<T, I> scatter{call, indices.view(), narrow.length, wide.length, narrow.step};
+    const std::int64_t block = narrow.length * narrow.step;
+    for (std::int64_t b = 0; b < narrow.count / narrow.step; ++b) {
+      const T* from = updates.view().as<T>() + b * block;
+      T* to = out.as<T>() + b * wide.length * wide.step;
+      if (sizeof(T) < sizeof(double) && narrow.length > kFewUpdates) {
+        scatter.add_widely(b * block, from, to);
+      } else {
+        scatter.for_each(b * block,
+                         [&](std::int64_t place, std::int64_t at) { to[place] += from[at]; });
       }
+    }
+  };
+  dispatch_floating(out.dtype, [&]<class T>(T t) {
+    if (narrow.count == 0 || narrow.length == 0) return;
+    if (indices.view().dtype == DType::kInt32) {
+      run(t, std::int32_t{});
+    } else {
+      run(t, std::int64_t{});
     }
   });
 }
@@ -164,7 +237,8 @@ constinit const OpDef scatter_add_op = {
             .formula = "y = x; y[…, indices[…, i, …], …] += updates[…, i, …]",
             .arguments = "x: float32 or float64; indices: int32 or int64 of x's sizes beside the "
                          "axis, negative from the back, out of range is an error; updates: of the "
-                         "indices' shape and x's dtype; duplicates add up in order",
+                         "indices' shape and x's dtype; duplicates add up in order, many of "
+                         "float32 in float64",
             .gradient = "∂x: the cotangent; ∂updates: the cotangent gathered at the indices",
             .source = "elementary"},
     .min_inputs = 3,
@@ -219,6 +293,21 @@ WENGERT_OP_TESTS(gather) {
           return element(x[0], {wrap(element(x[1], i), 4), i[1]});
         });
       });
+  for (const int axis : {0, 1}) {
+    const Shape from = axis == 0 ? Shape{3001, 3} : Shape{3, 3001};
+    Shape to = from;
+    to[axis] = 7001;
+    add_sample(
+        tests, "long, axis " + std::to_string(axis), {spread(from, -1, 1), long_indices(to, 3001)},
+        [=](std::span<const Var> x) { return gather(x[0], x[1], axis); },
+        [=](std::span<const Tensor> x) {
+          return by_index(to, [&](const Dims& i) {
+            Dims at = i;
+            at[axis] = wrap(element(x[1], i), 3001);
+            return element(x[0], at);
+          });
+        });
+  }
   tests.rejected = {{"index",
                      [] {
                        gather(zeros32({2, 3}), sample_indices(), 1);
@@ -245,6 +334,13 @@ WENGERT_OP_TESTS(take) {
       [](std::span<const Tensor> x) {
         return by_index({2, 3}, [&](const Dims& i) { return x[0].at(wrap(element(x[1], i), 4)); });
       });
+  add_sample(
+      tests, "long", {spread({1001, 3}, -1, 1), long_indices({9001, 3}, 3003)},
+      [](std::span<const Var> x) { return take(x[0], x[1]); },
+      [](std::span<const Tensor> x) {
+        return by_index({9001, 3},
+                        [&](const Dims& i) { return x[0].at(wrap(element(x[1], i), 3003)); });
+      });
   tests.rejected = {{"index", [] { take(zeros32({3}), sample_indices()); }, ErrorKind::kIndex,
                      "index 3 at position 4 is out of range for size 3"},
                     {"dtype", [] { take(zeros32({3}), zeros32({2})); }, ErrorKind::kDType,
@@ -268,6 +364,25 @@ WENGERT_OP_TESTS(scatter_add) {
           return total;
         });
       });
+  for (const int axis : {0, 1}) {
+    const Shape to = axis == 0 ? Shape{501, 3} : Shape{3, 501};
+    Shape from = to;
+    from[axis] = 7001;
+    add_sample(
+        tests, "long, axis " + std::to_string(axis),
+        {spread(to, -1, 1), long_indices(from, 501), spread(from, -1, 1, 2)},
+        [=](std::span<const Var> x) { return scatter_add(x[0], x[1], x[2], axis); },
+        [=](std::span<const Tensor> x) {
+          std::vector<double> total = x[0].to_vector<double>();
+          for (std::int64_t i = 0; i < x[1].element_count(); ++i) {
+            const std::int64_t at = wrap(x[1].at(i), 501);
+            const std::int64_t place = axis == 0 ? at * 3 + i % 3 : i / 7001 * 501 + at;
+            total[static_cast<std::size_t>(place)] += x[2].at(i);
+          }
+          return Tensor::from(total, to);
+        });
+    tests.samples.back().scale = 4;  // the root of the sums' length
+  }
   tests.rejected = {
       {"index",
        [] {

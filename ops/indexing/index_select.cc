@@ -103,6 +103,22 @@ WENGERT_OP_TESTS(index_select) {
           });
         });
   }
+  for (const int axis : {0, 1}) {
+    const Shape from = axis == 0 ? Shape{3001, 3} : Shape{3, 3001};
+    Shape to = from;
+    to[axis] = 7001;
+    add_sample(
+        tests, "long, axis " + std::to_string(axis),
+        {spread(from, -1, 1), long_indices({7001}, 3001)},
+        [=](std::span<const Var> x) { return index_select(x[0], x[1], axis); },
+        [=](std::span<const Tensor> x) {
+          return by_index(to, [&](const Dims& i) {
+            Dims at = i;
+            at[axis] = wrap(x[1].at(i[axis]), 3001);
+            return element(x[0], at);
+          });
+        });
+  }
   tests.rejected = {{"index",
                      [=] {
                        index_select(zeros32({1, 3}), rows);

@@ -17,4 +17,10 @@ inline const Tensor& sample_indices() {
   return indices;
 }
 
+/// Of any shape, in [−size, size), many more than once.
+inline Tensor long_indices(const Shape& shape, std::int64_t size) {
+  const auto end = static_cast<double>(size);
+  return resampled(spread({4093}, -end, end), shape).to(DType::kInt64);
+}
+
 }  // namespace wengert::testing

@@ -83,6 +83,13 @@ WENGERT_OP_TESTS(one_hot) {
           return wrap(element(x[0], {i[0], i[1]}), 4) == i[2] ? 1.0 : 0.0;
         });
       });
+  add_sample(
+      tests, "long", {long_indices({9001}, 4)},
+      [](std::span<const Var> x) { return one_hot(x[0], 4, DType::kFloat64); },
+      [](std::span<const Tensor> x) {
+        return by_index({9001, 4},
+                        [&](const Dims& i) { return wrap(x[0].at(i[0]), 4) == i[1] ? 1.0 : 0.0; });
+      });
   tests.rejected = {
       {"index", [] { one_hot(sample_indices(), 3); }, ErrorKind::kIndex,
        "index 3 at position 4 is out of range for size 3"},

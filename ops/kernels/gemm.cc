@@ -4,10 +4,12 @@
 #include <atomic>
 #include <memory>
 #include <new>
+#include <vector>
 
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/gemm_internal.h"
 #include "wengert/ops/kernels/gemm_libraries.h"
+#include "wengert/ops/kernels/rows.h"
 #include "wengert/ops/kernels/thread_pool.h"
 
 namespace wengert::kernels {
@@ -228,6 +230,43 @@ void multiply_tiny(const GemmProblem<T>& g) {
   }
 }
 
+// A few long sums: parts of fixed length on the pool, then the parts' sums, pairwise.
+constexpr std::int64_t kFewResults = 16, kDeep = 8192, kDepthPerTask = 65536;
+
+template <typename T>
+void multiply_deep(const GemmProblem<T>& g) {
+  const std::int64_t results = g.m * g.n;
+  const bool plain =
+      results == 1 && (!g.transpose_a || g.lda == 1) && (g.transpose_b || g.ldb == 1);
+  const std::int64_t part = plain ? kDepthPerTask : 128;
+  const std::int64_t parts = ceil_div(g.k, part), parts_per_task = kDepthPerTask / part;
+  std::vector<T> sums(static_cast<std::size_t>((parts + 1) * results));
+  parallel_for(ceil_div(parts, parts_per_task), [&](std::int64_t task) {
+    const std::int64_t end = std::min(parts, (task + 1) * parts_per_task);
+    for (std::int64_t i = task * parts_per_task; i < end; ++i) {
+      const std::int64_t from = i * part;
+      GemmProblem<T> p = g;
+      p.k = std::min(part, g.k - from);
+      if (plain) {
+        sums[static_cast<std::size_t>(i)] = row_kernels<T>().dot(g.a + from, g.b + from, p.k);
+        continue;
+      }
+      p.a += g.transpose_a ? from * g.lda : from;
+      p.b += g.transpose_b ? from : from * g.ldb;
+      p.c = sums.data() + i * results;
+      p.ldc = g.n;
+      p.accumulate = false;
+      by_own(p);
+    }
+  });
+  T* total = sums.data() + parts * results;
+  row_kernels<T>().sum_columns(sums.data(), parts, results, results, total, false);
+  for (std::int64_t i = 0; i < results; ++i) {
+    T& to = g.c[i / g.n * g.ldc + i % g.n];
+    to = g.accumulate ? to + total[i] : total[i];
+  }
+}
+
 template <typename T>
 void run(const GemmProblem<T>& g) {
   if (g.m > 0 && g.n > 0 && g.k > 0 && g.m <= kTiny && g.n <= kTiny && g.k <= kTiny) {
@@ -239,6 +278,7 @@ void run(const GemmProblem<T>& g) {
     for (std::int64_t i = 0; i < g.m; ++i) std::fill_n(g.c + i * g.ldc, g.n, T{0});
     return;
   }
+  if (g.k >= kDeep && g.m * g.n <= kFewResults) return multiply_deep(g);
   constexpr GemmType kType = sizeof(T) == 4 ? GemmType::kFloat32 : GemmType::kFloat64;
   const GemmEngine engine = choose_engine(kType, flops(g.m, g.n, g.k));
   if (engine == GemmEngine::kOwn || !by_library(engine, g)) by_own(g);

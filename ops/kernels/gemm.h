@@ -18,7 +18,8 @@ namespace wengert::kernels {
 /// of threads or where the data lie (where a library computes it, see gemm_engine_name, also on
 /// that library). Sums over k are fused multiply-adds in blocks of at most 512, so that
 /// |error| <= (k + 2)·eps·(|op(A)|·|op(B)| + |C|) with eps half a unit in the last place; the
-/// baseline level rounds each product too.
+/// baseline level rounds each product too. Up to 16 sums of 8192 terms or more (dot products) are
+/// pairwise over parts of at most 1024.
 ///
 /// Products of 3 MFLOP and more run on several threads (see parallel_for). Throws std::bad_alloc
 /// when there is no memory for packed copies: at most 1.5 MiB a thread, which it keeps, and for

@@ -10,7 +10,9 @@
 namespace wengert::kernels {
 namespace {
 
-constexpr std::int64_t kPart = 65536;  // elements a task sums; fixed, so that bits are too
+constexpr std::int64_t kPart = 65536;    // elements a task sums; fixed, so that bits are too
+constexpr std::int64_t kRowPart = 1024;  // least rows of a task that sums columns
+constexpr std::int64_t kFewTerms = 16;   // sums of so many terms are not paired
 
 /// Calls body(begin, end) for fixed parts of [0, n) on the pool.
 template <class Body>
@@ -50,13 +52,34 @@ void sum_each_row(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool
            });
 }
 
-/// to[j] (+)= Σ_i x[i·inner + j]: strips of columns on the pool.
+/// to[j] (+)= Σ_i x[i·inner + j]: parts of rows and strips of columns on the pool, then the parts'
+/// sums in the same way.
 template <class T>
 void sum_rows(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool accumulate) {
-  const std::int64_t strip = std::max<std::int64_t>(64, kPart / std::max<std::int64_t>(rows, 1));
-  in_parts(inner, (strip + 63) / 64 * 64, [&](std::int64_t begin, std::int64_t end) {
-    row_kernels<T>().sum_columns(x + begin, rows, end - begin, inner, to + begin, accumulate);
-  });
+  if (rows <= kRowPart && inner <= kPart / kRowPart) {
+    row_kernels<T>().sum_columns(x, rows, inner, inner, to, accumulate);
+    return;
+  }
+  const std::int64_t part = std::max(kRowPart, kPart / std::max<std::int64_t>(inner, 1));
+  const std::int64_t parts = (rows + part - 1) / part;
+  // Strips of whole cache lines; what is left over goes with the last one.
+  const std::int64_t wanted = kPart / std::max<std::int64_t>(std::min(rows, part), 1);
+  const std::int64_t strip = (std::max<std::int64_t>(wanted, 64) + 63) / 64 * 64;
+  const std::int64_t strips = std::max<std::int64_t>(1, inner / strip);
+  std::vector<T> sums(parts > 1 ? static_cast<std::size_t>(parts * inner) : 0);
+  const auto task = [&](std::int64_t i) {
+    const std::int64_t p = i / strips, row = p * part, column = i % strips * strip;
+    const std::int64_t end = i % strips == strips - 1 ? inner : column + strip;
+    row_kernels<T>().sum_columns(x + row * inner + column, std::min(part, rows - row), end - column,
+                                 inner, (parts > 1 ? sums.data() + p * inner : to) + column,
+                                 parts == 1 && accumulate);
+  };
+  if (parts * strips == 1) {
+    task(0);
+  } else {
+    parallel_for(parts * strips, task);
+  }
+  if (parts > 1) sum_rows(sums.data(), parts, inner, to, accumulate);
 }
 
 /// Sums of integers, which wrap around: unsigned arithmetic defines that.
@@ -77,6 +100,44 @@ void sum_integers(const T* x, std::span<const std::int64_t> sizes, std::span<con
                  reduced[0] ? to : to + i * kept);
   }
 }
+
+/// Sums of blocks of rows of `width`, paired as a binary counter counts.
+template <class T>
+class PairedSums {
+ public:
+  explicit PairedSums(std::int64_t width) : width_(width) {}
+  void add(const T* x, std::int64_t rows) {
+    std::vector<T> block(static_cast<std::size_t>(width_));
+    sum_rows(x, rows, width_, block.data(), false);
+    std::size_t level = 0;
+    for (; level < waiting_.size() && !waiting_[level].empty(); ++level) {
+      sum_into(waiting_[level], block);
+      waiting_[level].clear();
+    }
+    if (level == waiting_.size()) waiting_.emplace_back();
+    waiting_[level] = std::move(block);
+  }
+  void finish(T* to, bool accumulate) {
+    std::vector<T> total;
+    for (std::vector<T>& part : waiting_) {
+      if (part.empty()) continue;
+      if (!total.empty()) sum_into(part, total);
+      if (total.empty()) total = std::move(part);
+    }
+    for (std::int64_t j = 0; j < width_; ++j) {
+      const T sum = total[static_cast<std::size_t>(j)];
+      to[j] = accumulate ? to[j] + sum : sum;
+    }
+  }
+
+ private:
+  /// total = earlier + total.
+  static void sum_into(const std::vector<T>& earlier, std::vector<T>& total) {
+    for (std::size_t j = 0; j < total.size(); ++j) total[j] = earlier[j] + total[j];
+  }
+  std::int64_t width_;
+  std::vector<std::vector<T>> waiting_;  ///< [l]: the sums of 2^l blocks, or none
+};
 
 template <class T>
 void reduce(const T* from, std::span<const std::int64_t> sizes, std::span<const bool> reduced,
@@ -109,10 +170,29 @@ void reduce(const T* from, std::span<const std::int64_t> sizes, std::span<const 
     sum_each_row(from, sizes[0], inner, to, accumulate);
     return;
   }
-  for (std::int64_t i = 0; i < sizes[0]; ++i) {
-    reduce(from + i * inner, sizes.subspan(1), reduced.subspan(1), reduced[0] ? to : to + i * kept,
-           accumulate || (reduced[0] && i > 0));
+  const auto reduce_at = [&](std::int64_t i, T* result, bool add) {
+    reduce(from + i * inner, sizes.subspan(1), reduced.subspan(1), result, add);
+  };
+  if (!reduced[0]) {
+    for (std::int64_t i = 0; i < sizes[0]; ++i) reduce_at(i, to + i * kept, accumulate);
+    return;
   }
+  if (sizes[0] <= kFewTerms) {
+    for (std::int64_t i = 0; i < sizes[0]; ++i) reduce_at(i, to, accumulate || i > 0);
+    return;
+  }
+  // A few results are summed as rows of a matrix, in as many steps as keep that small.
+  const std::int64_t step = std::clamp<std::int64_t>(kPart / kept, 1, sizes[0]);
+  std::vector<T> results(static_cast<std::size_t>(step * kept));
+  PairedSums<T> sums(kept);
+  for (std::int64_t begin = 0; begin < sizes[0]; begin += step) {
+    const std::int64_t end = std::min(sizes[0], begin + step);
+    for (std::int64_t i = begin; i < end; ++i) {
+      reduce_at(i, results.data() + (i - begin) * kept, false);
+    }
+    sums.add(results.data(), end - begin);
+  }
+  sums.finish(to, accumulate);
 }
 
 }  // namespace

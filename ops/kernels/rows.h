@@ -18,7 +18,9 @@ struct RowKernels {
   void (*minima)(const T* x, std::int64_t rows, std::int64_t n, T* to);
   /// Σ (x[i] − center)², pairwise over blocks.
   T (*squares)(const T* x, std::int64_t n, T center);
-  /// to[j] (+)= Σ_i x[i·stride + j] for j < columns.
+  /// Σ x[i]·y[i], pairwise over blocks.
+  T (*dot)(const T* x, const T* y, std::int64_t n);
+  /// to[j] (+)= Σ_i x[i·stride + j] for j < columns, pairwise over blocks of rows.
   void (*sum_columns)(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
                       T* to, bool accumulate);
   /// log Σ exp(x) of each row, stable; −∞ where a row is all −∞ or n = 0.

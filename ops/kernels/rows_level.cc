@@ -42,32 +42,49 @@ inline Lanes<T> plus(Lanes<T> a, Lanes<T> b) {
   return a + b;
 }
 
-/// Σ f(x) of a block: four vectors of partial sums, then a tree.
-template <class T, class F>
-T sum_block(const T* x, std::int64_t n, F f) {
+/// n elements from x + i on in the first lanes.
+template <class T>
+inline Lanes<T> some(const T* x, std::int64_t i, std::int64_t n) {
+  return n == Lanes<T>::kCount ? Lanes<T>::load(x + i) : Lanes<T>::load_some(x + i, n);
+}
+
+/// Σ of a block [i, end) of at most kBlock terms, four vectors of sums and then a tree; at(i,
+/// count) gives the term of a whole vector or of one element.
+template <class T, class At>
+T sum_block(std::int64_t i, std::int64_t end, const At& at) {
   constexpr std::int64_t kCount = Lanes<T>::kCount;
   T tail = 0;
-  std::int64_t i = 0;
-  if (n < kCount) {  // the sums of lanes would all be 0
-    for (; i < n; ++i) tail += f(Lanes<T>::splat(x[i])).v[0];
+  if (end - i < kCount) {  // the sums of lanes would all be 0
+    for (; i < end; ++i) tail += at(i, 1).v[0];
     return tail;
   }
   Lanes<T> totals[4];
   for (auto& total : totals) total = Lanes<T>::splat(T(0));
-  for (; i + 4 * kCount <= n; i += 4 * kCount) {
-    for (int k = 0; k < 4; ++k) totals[k] = totals[k] + f(Lanes<T>::load(x + i + k * kCount));
+  for (; i + 4 * kCount <= end; i += 4 * kCount) {
+    for (int k = 0; k < 4; ++k) totals[k] = totals[k] + at(i + k * kCount, kCount);
   }
-  for (; i + kCount <= n; i += kCount) totals[0] = totals[0] + f(Lanes<T>::load(x + i));
-  for (; i < n; ++i) tail += f(Lanes<T>::splat(x[i])).v[0];
+  for (; i + kCount <= end; i += kCount) totals[0] = totals[0] + at(i, kCount);
+  for (; i < end; ++i) tail += at(i, 1).v[0];
   return across((totals[0] + totals[1]) + (totals[2] + totals[3]), plus<T>) + tail;
+}
+
+template <class T, class At>
+T sum_terms(std::int64_t begin, std::int64_t end, const At& at) {
+  if (end - begin <= kBlock) return sum_block<T>(begin, end, at);
+  std::int64_t half = kBlock;
+  while (half * 2 < end - begin) half *= 2;
+  return sum_terms<T>(begin, begin + half, at) + sum_terms<T>(begin + half, end, at);
 }
 
 template <class T, class F>
 T sum_of(const T* x, std::int64_t n, F f) {
-  if (n <= kBlock) return sum_block(x, n, f);
-  std::int64_t half = kBlock;
-  while (half * 2 < n) half *= 2;
-  return sum_of(x, half, f) + sum_of(x + half, n - half, f);
+  return sum_terms<T>(0, n, [x, f](std::int64_t i, std::int64_t m) { return f(some(x, i, m)); });
+}
+
+template <class T>
+T dot(const T* x, const T* y, std::int64_t n) {
+  return sum_terms<T>(
+      0, n, [x, y](std::int64_t i, std::int64_t m) { return some(x, i, m) * some(y, i, m); });
 }
 
 template <class T>
@@ -135,48 +152,123 @@ void extremes(const T* x, std::int64_t rows, std::int64_t n, T* to) {
   for (std::int64_t r = 0; r < rows; ++r) to[r] = extreme(x + r * n, n, Choose{});
 }
 
-/// Strips of columns stay in registers while rows go by; rows are paired in blocks of 128.
+constexpr std::int64_t kRowBlock = 64;  // rows added one after the other before pairing
+
+/// Sums of kVectors vectors of each row, one row after the other.
 template <class T, int kVectors>
-inline void sum_strip(const T* x, std::int64_t rows, std::int64_t stride, T* to, bool accumulate) {
-  constexpr std::int64_t kCount = Lanes<T>::kCount;
-  Lanes<T> totals[kVectors];
-  for (auto& total : totals) total = Lanes<T>::splat(T(0));
-  for (std::int64_t begin = 0; begin < rows; begin += 128) {
-    const std::int64_t end = begin + 128 < rows ? begin + 128 : rows;
-    Lanes<T> part[kVectors];
-    for (auto& p : part) p = Lanes<T>::splat(T(0));
-    for (std::int64_t i = begin; i < end; ++i) {
-      for (int k = 0; k < kVectors; ++k) {
-        part[k] = part[k] + Lanes<T>::load(x + i * stride + k * kCount);
-      }
+inline void add_rows(const T* x, std::int64_t rows, std::int64_t stride,
+                     Lanes<T> (&total)[kVectors]) {
+  for (auto& t : total) t = Lanes<T>::splat(T(0));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (int k = 0; k < kVectors; ++k) {
+      total[k] = total[k] + Lanes<T>::load(x + i * stride + k * Lanes<T>::kCount);
     }
-    for (int k = 0; k < kVectors; ++k) totals[k] = totals[k] + part[k];
   }
-  for (int k = 0; k < kVectors; ++k) {
-    if (accumulate) totals[k] = Lanes<T>::load(to + k * kCount) + totals[k];
-    totals[k].store(to + k * kCount);
+}
+
+/// The same of many rows: blocks of them are paired as a binary counter counts, so that errors grow
+/// with the logarithm of the rows. waiting[l] holds the sum of 2^l blocks.
+template <class T, int kVectors>
+__attribute__((noinline)) void pair_rows(const T* x, std::int64_t rows, std::int64_t stride,
+                                         Lanes<T> (&total)[kVectors]) {
+  constexpr int kLevels = 58;  // 2⁵⁸ blocks of 64 rows are more than there can be
+  Lanes<T> waiting[kLevels][kVectors];
+  std::uint64_t blocks = 0;
+  for (std::int64_t begin = 0; begin < rows; begin += kRowBlock) {
+    const std::int64_t left = rows - begin;
+    add_rows(x + begin * stride, left < kRowBlock ? left : kRowBlock, stride, total);
+    int level = 0;
+    for (std::uint64_t n = blocks++; (n & 1) != 0 && level + 1 < kLevels; n >>= 1, ++level) {
+      for (int k = 0; k < kVectors; ++k) total[k] = waiting[level][k] + total[k];
+    }
+    for (int k = 0; k < kVectors; ++k) waiting[level][k] = total[k];
+  }
+  bool first = true;
+  for (int level = 0; level < kLevels && blocks >> level != 0; ++level) {
+    if ((blocks >> level & 1) == 0) continue;
+    for (int k = 0; k < kVectors; ++k) {
+      total[k] = first ? waiting[level][k] : waiting[level][k] + total[k];
+    }
+    first = false;
+  }
+}
+
+template <class T, int kVectors>
+inline void sum_strip(const T* x, std::int64_t rows, std::int64_t stride,
+                      Lanes<T> (&total)[kVectors]) {
+  if (rows <= kRowBlock) {
+    add_rows(x, rows, stride, total);
+  } else {
+    pair_rows(x, rows, stride, total);
+  }
+}
+
+/// The same of one column.
+template <class T>
+inline T sum_column(const T* x, std::int64_t rows, std::int64_t stride) {
+  if (rows <= kRowBlock) {
+    T total = 0;
+    for (std::int64_t i = 0; i < rows; ++i) total += x[i * stride];
+    return total;
+  }
+  std::int64_t half = kRowBlock;
+  while (half * 2 < rows) half *= 2;
+  return sum_column(x, half, stride) + sum_column(x + half * stride, rows - half, stride);
+}
+
+/// to[0…count) (+)= the last `count` lanes.
+template <class T>
+inline void put_last(Lanes<T> lanes, std::int64_t count, T* to, bool accumulate) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  if (count == kCount) {
+    (accumulate ? Lanes<T>::load(to) + lanes : lanes).store(to);
+    return;
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    const T value = lanes.v[kCount - count + i];
+    to[i] = accumulate ? to[i] + value : value;
+  }
+}
+
+template <class T>
+void sum_wide_columns(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                      T* to, bool accumulate) {
+  constexpr std::int64_t kCount = Lanes<T>::kCount;
+  std::int64_t j = 0;
+  for (; j + 4 * kCount <= columns; j += 4 * kCount) {
+    Lanes<T> totals[4];
+    sum_strip(x + j, rows, stride, totals);
+    for (int k = 0; k < 4; ++k) put_last(totals[k], kCount, to + j + k * kCount, accumulate);
+  }
+  for (; j < columns && columns >= kCount; j += kCount) {
+    // The last vector overlaps the one before, whose columns are left alone.
+    const std::int64_t count = columns - j < kCount ? columns - j : kCount;
+    Lanes<T> totals[1];
+    sum_strip(x + j + count - kCount, rows, stride, totals);
+    put_last(totals[0], count, to + j, accumulate);
+  }
+  for (; j < columns; ++j) {
+    const T total = sum_column(x + j, rows, stride);
+    to[j] = accumulate ? to[j] + total : total;
   }
 }
 
 template <class T>
 void sum_columns(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, T* to,
                  bool accumulate) {
-  constexpr std::int64_t kCount = Lanes<T>::kCount;
-  std::int64_t j = 0;
-  for (; j + 4 * kCount <= columns; j += 4 * kCount) {
-    sum_strip<T, 4>(x + j, rows, stride, to + j, accumulate);
+  constexpr std::int64_t kWide = 4 * Lanes<T>::kCount;
+  if (rows < 8 || columns < 1 || columns >= kWide || stride != columns) {
+    return sum_wide_columns(x, rows, columns, stride, to, accumulate);
   }
-  for (; j + kCount <= columns; j += kCount) {
-    sum_strip<T, 1>(x + j, rows, stride, to + j, accumulate);
-  }
-  for (; j < columns; ++j) {
-    T total = 0;
-    for (std::int64_t begin = 0; begin < rows; begin += 128) {
-      const std::int64_t end = begin + 128 < rows ? begin + 128 : rows;
-      T part = 0;
-      for (std::int64_t i = begin; i < end; ++i) part += x[i * stride + j];
-      total += part;
-    }
+  const std::int64_t merged = (kWide + columns - 1) / columns;
+  if (rows < 4 * merged) return sum_wide_columns(x, rows, columns, stride, to, accumulate);
+  // Several narrow rows that lie together are one wide row of which each column comes again.
+  const std::int64_t width = merged * columns, whole = rows / merged;
+  T folded[2 * kWide];
+  sum_wide_columns(x, whole, width, width, folded, false);
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const T total = sum_column(folded + j, merged, columns) +
+                    sum_column(x + whole * width + j, rows - whole * merged, columns);
     to[j] = accumulate ? to[j] + total : total;
   }
 }
@@ -266,11 +358,6 @@ inline void map_row(std::int64_t n, T* to, bool accumulate, Body body) {
     if (accumulate) v = Lanes<T>::load_some(to + i, n - i) + v;
     v.store_some(to + i, n - i);
   }
-}
-
-template <class T>
-inline Lanes<T> some(const T* x, std::int64_t i, std::int64_t n) {
-  return n == Lanes<T>::kCount ? Lanes<T>::load(x + i) : Lanes<T>::load_some(x + i, n);
 }
 
 // ---------------------------------------------------------------------------- the kernels
@@ -369,12 +456,7 @@ void softmax_backward(const T* g, const T* y, std::int64_t rows, std::int64_t n,
     const auto at = [&](std::int64_t i, std::int64_t m) {
       return product(some(gr, i, m), some(yr, i, m));
     };
-    Lanes<T> part = Lanes<T>::splat(T(0));
-    std::int64_t i = 0;
-    for (; i + Lanes<T>::kCount <= n; i += Lanes<T>::kCount) part = part + at(i, Lanes<T>::kCount);
-    T total = across(part, plus<T>);
-    for (; i < n; ++i) total += at(i, 1).v[0];
-    const Lanes<T> off = Lanes<T>::splat(total);
+    const Lanes<T> off = Lanes<T>::splat(sum_terms<T>(0, n, at));
     map_row(n, gx + r * n, accumulate, [&](std::int64_t k, std::int64_t m) {
       return product(some(gr, k, m) - off, some(yr, k, m));
     });
@@ -436,6 +518,7 @@ constexpr RowKernels<T> kernels_of() {
           extremes<T, Larger>,
           extremes<T, Smaller>,
           squares<T>,
+          dot<T>,
           sum_columns<T>,
           logsumexp<T>,
           softmax<T>,

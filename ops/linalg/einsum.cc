@@ -304,6 +304,7 @@ WENGERT_OP_TESTS(einsum) {
   add("ij,kj,k", "i", {{2, 3}, {4, 3}, {4}});
   add("iji,jk", "ki", {{2, 3, 2}, {3, 2}});
   add("ij,jk", "ik", {{2, 0}, {0, 3}});
+  tests.small_only = "recorded as matmul, mul and sum, whose large samples count";
   tests.rejected = {{"groups",
                      [] {
                        einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3})});

@@ -168,10 +168,14 @@ WENGERT_OP_TESTS(linear) {
               ? element_count(v[0].shape().span().first(static_cast<std::size_t>(v[0].rank() - 1)))
               : v[0].element_count() / in;
       std::vector<double> y;
+      const std::vector<double> x_values = v[0].to_vector<double>(), w = v[1].to_vector<double>();
       for (std::int64_t r = 0; r < rows; ++r) {
         for (std::int64_t j = 0; j < out; ++j) {
           double total = v.size() > 2 ? v[2].at(j) : 0;
-          for (std::int64_t i = 0; i < in; ++i) total += v[0].at(r * in + i) * v[1].at(i * out + j);
+          for (std::int64_t i = 0; i < in; ++i) {
+            total += x_values[static_cast<std::size_t>(r * in + i)] *
+                     w[static_cast<std::size_t>(i * out + j)];
+          }
           y.push_back(total);
         }
       }
@@ -179,9 +183,12 @@ WENGERT_OP_TESTS(linear) {
       shape[shape.size() - 1] = out;
       return std::vector<Tensor>{Tensor::from(y, shape)};
     };
-    sample.scale = 1;
+    // Errors of many terms add up like the root of their number.
+    sample.scale = sample.large() ? std::sqrt(static_cast<double>(in)) : 1;
     tests.samples.push_back(std::move(sample));
   };
+  add({530, 300}, 129, true);
+  add({24001, 3}, 2, true);
   add({4, 3}, 5, true);
   add({4, 3}, 5, false);
   add({3}, 2, true);

@@ -71,15 +71,16 @@ Var outer(const Var& a, const Var& b, std::source_location where) {
 WENGERT_OP_TESTS(dot) {
   OpTests tests = moving_tests();
   tests.ulps32 = tests.ulps64 = 16;
-  for (const std::int64_t n : {1, 5, 40, 0}) {
+  for (const std::int64_t n : {1, 5, 40, 0, 70001}) {
     add_sample(
         tests, std::to_string(n), {spread({n}, -1, 1), spread({n}, -1, 1, 2)},
         [](std::span<const Var> x) { return dot(x[0], x[1]); },
         [=](std::span<const Tensor> x) {
-          double total = 0;
+          long double total = 0;
           for (std::int64_t i = 0; i < n; ++i) total += x[0].at(i) * x[1].at(i);
-          return Tensor::scalar(total);
+          return Tensor::scalar(static_cast<double>(total));
         });
+    tests.samples.back().scale = std::fmax(1, static_cast<double>(n) / 4);  // Σ |a·b|
   }
   tests.rejected = {{"matrix",
                      [] {
@@ -100,6 +101,12 @@ WENGERT_OP_TESTS(outer) {
       [](std::span<const Var> x) { return outer(x[0], x[1]); },
       [](std::span<const Tensor> x) {
         return by_index({3, 4}, [&](const Dims& i) { return x[0].at(i[0]) * x[1].at(i[1]); });
+      });
+  add_sample(
+      tests, "long", {spread({9001}, -1, 1), spread({9}, -1, 1, 2)},
+      [](std::span<const Var> x) { return outer(x[0], x[1]); },
+      [](std::span<const Tensor> x) {
+        return by_index({9001, 9}, [&](const Dims& i) { return x[0].at(i[0]) * x[1].at(i[1]); });
       });
   add_sample(
       tests, "nothing", {spread({0}, -1, 1), spread({4}, -1, 1, 2)},

@@ -146,7 +146,7 @@ OpTests pair_tests(const PairLoss& f, const std::function<double(double, double)
                    double high) {
   OpTests tests;
   int seed = 0;
-  for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 4}, Shape{0, 2}}) {
+  for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 4}, Shape{0, 2}, kLongVector}) {
     for (Reduction reduction : {Reduction::kMean, Reduction::kSum, Reduction::kNone}) {
       Sample sample;
       sample.name = to_string(shape) + name_of_reduction(reduction);

@@ -17,10 +17,10 @@ inline std::string name_of_reduction(Reduction reduction) {
 /// Losses as the reduction leaves them; `shape` is theirs.
 inline Tensor reduced(const std::vector<double>& losses, const Shape& shape, Reduction reduction) {
   if (reduction == Reduction::kNone) return Tensor::from(losses, shape);
-  double total = 0;
+  long double total = 0;
   for (double v : losses) total += v;
-  return Tensor::scalar(reduction == Reduction::kSum ? total
-                                                     : total / static_cast<double>(losses.size()));
+  if (reduction == Reduction::kMean) total /= static_cast<long double>(losses.size());
+  return Tensor::scalar(static_cast<double>(total));
 }
 
 }  // namespace wengert::testing

@@ -192,6 +192,9 @@ OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool loga
   cases.push_back({{2, 70}, 1});
   cases.push_back({{67, 2}, 0});
   cases.push_back({{20, 3}, 1});
+  for (const LineCase& c : long_line_cases()) cases.push_back(c);
+  cases.push_back({kLongRows, 1});
+  cases.push_back({{150, 70}, 1});
   int seed = 0;
   for (const auto& [shape, axis] : cases) {
     tests.samples.push_back(line_sample(

@@ -109,11 +109,11 @@ void evaluate_cross_entropy(EvalContext& call) {
                          const T* weights = p.view().as<T>() + first * batch.classes;
                          for (std::int64_t r = 0; r < rows;
                               ++r, weights += batch.classes, logs += batch.classes) {
-                           T total = 0;
+                           double total = 0;  // of many classes, in float32 too
                            for (std::int64_t j = 0; j < batch.classes; ++j) {
                              if (weights[j] != 0) total -= weights[j] * logs[j];  // 0·∞ is 0 here
                            }
-                           losses.data()[first + r] = total;
+                           losses.data()[first + r] = static_cast<T>(total);
                          }
                        });
     } else {
@@ -273,10 +273,11 @@ std::vector<double> row_losses(const Tensor& x, const Tensor& t) {
       most = std::max<long double>(most, x.at(r * classes + j));
     }
     for (std::int64_t j = 0; j < classes; ++j) total += std::exp(x.at(r * classes + j) - most);
+    const long double logarithm = most + std::log(total);
     for (std::int64_t j = 0; j < classes; ++j) {
       const double weight =
           is_floating(t.dtype()) ? t.at(r * classes + j) : (t.at(r) == static_cast<double>(j));
-      if (weight != 0) loss -= weight * (x.at(r * classes + j) - most - std::log(total));
+      if (weight != 0) loss -= weight * (x.at(r * classes + j) - logarithm);
     }
     losses.push_back(static_cast<double>(loss));
   }
@@ -318,6 +319,12 @@ WENGERT_OP_TESTS(softmax_cross_entropy) {
       }
       tests.samples.push_back(entropy_sample(x, spread(shape, 0, 1, seed + 50), reduction));
     }
+  }
+  for (const Shape& shape : {kLongColumns, Shape{150, 70}, kLongRows}) {
+    const Tensor x = spread(shape, -3, 3);
+    const Tensor classes = spread({shape[0]}, 0, static_cast<double>(shape[1])).to(DType::kInt64);
+    tests.samples.push_back(entropy_sample(x, classes, Reduction::kMean));
+    tests.samples.push_back(entropy_sample(x, spread(shape, 0, 1, 50), Reduction::kNone));
   }
   const Tensor far = Tensor::from({1e4, -1e4, 0., -kInfinity, 2., 2.}, {2, 3});
   tests.samples.push_back(

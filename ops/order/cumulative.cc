@@ -141,6 +141,15 @@ OpTests cumulative_tests(const std::function<Var(const Var&, int)>& f, bool prod
                                           call, reference, DType::kInt64));
     }
   }
+  for (const auto& [shape, axis] : long_line_cases()) {
+    const auto call = [f, axis = axis](const Var& x) { return f(x, axis); };
+    const double low = product ? 0.999 : -1, high = product ? 1.001 : 1;
+    tests.samples.push_back(line_sample("long", spread(shape, low, high), axis, call, reference));
+    tests.samples.back().step = 1e-5;
+    if (product) continue;
+    tests.samples.push_back(line_sample("integers", spread(shape, 0, 9).to(DType::kInt32), axis,
+                                        call, reference, DType::kInt64));
+  }
   for (const std::vector<double>& x : std::vector<std::vector<double>>{
            {2, 0, 3, 4}, {2, 0, 3, 0}, {0, 0, 0, 1}, {0, 2, 3, 4}, {1, 2, 3, 0}}) {
     tests.samples.push_back(line_sample(

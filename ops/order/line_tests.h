@@ -17,6 +17,9 @@ inline std::vector<LineCase> line_cases() {
           {{2, 3, 2}, -3}, {{0}, 0},  {{3, 0}, 0}, {{0, 3}, 1}};
 }
 
+/// Long lines side by side, and many short ones.
+inline std::vector<LineCase> long_line_cases() { return {{kLongColumns, 0}, {kLongColumns, 1}}; }
+
 using LineInputs = std::vector<std::vector<double>>;
 
 /// Applies f to every line along `axis` of tensors of one shape; f may change the line's length.
@@ -28,14 +31,15 @@ inline Tensor map_lines(std::span<const Tensor> inputs, int axis,
   std::int64_t outer = 1, inner = 1;
   for (int d = 0; d < at; ++d) outer *= shape[d];
   for (int d = at + 1; d < shape.size(); ++d) inner *= shape[d];
-  std::vector<std::vector<double>> results;
+  std::vector<std::vector<double>> results, values;
+  for (const Tensor& input : inputs) values.push_back(input.to_vector<double>());
   for (std::int64_t o = 0; o < outer; ++o) {
     for (std::int64_t i = 0; i < inner; ++i) {
       LineInputs lines;
-      for (const Tensor& input : inputs) {
+      for (const std::vector<double>& input : values) {
         lines.emplace_back();
         for (std::int64_t k = 0; k < shape[at]; ++k) {
-          lines.back().push_back(input.at((o * shape[at] + k) * inner + i));
+          lines.back().push_back(input[static_cast<std::size_t>((o * shape[at] + k) * inner + i)]);
         }
       }
       results.push_back(f(lines));

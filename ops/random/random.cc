@@ -208,6 +208,12 @@ WENGERT_OP_TESTS(random_uniform) {
         },
         0.5, 25.0 / 12, [](double x) { return (x + 2) / 5; }, -2, std::nextafter(3.0, 0.0)));
   }
+  tests.samples.push_back(holds_sample("no block is drawn twice", [] {
+    RandomStream stream(1, "u");
+    auto x = random_uniform(stream, {50001}, 0, 1, DType::kFloat64).value().to_vector<double>();
+    std::sort(x.begin(), x.end());
+    return std::adjacent_find(x.begin(), x.end()) == x.end();
+  }));
   tests.samples.push_back(holds_sample("equal ends", [] {
     RandomStream stream(1, "u");
     return all_equal(random_uniform(stream, {50}, 2, 2).value(), 2);
@@ -232,6 +238,7 @@ WENGERT_OP_TESTS(random_uniform) {
                             },
                             ErrorKind::kValue, "no interval [1, 0)"});
   tests.order = 0;
+  tests.small_only = "has no inputs; its samples draw 50,000 numbers";
   return tests;
 }
 
@@ -261,6 +268,7 @@ WENGERT_OP_TESTS(random_normal) {
                             ErrorKind::kValue,
                             "no normal distribution of mean 0 and standard deviation -1"});
   tests.order = 0;
+  tests.small_only = "has no inputs; its samples draw 50,000 numbers";
   return tests;
 }
 
@@ -296,6 +304,7 @@ WENGERT_OP_TESTS(random_bernoulli) {
   tests.rejected.push_back({"p", bad(1.5), ErrorKind::kValue, "p must lie in [0, 1], got 1.5"});
   tests.rejected.push_back({"NaN", bad(kNan), ErrorKind::kValue, "p must lie in [0, 1], got nan"});
   tests.order = 0;
+  tests.small_only = "has no inputs; its samples draw 50,000 numbers";
   return tests;
 }
 
@@ -339,6 +348,7 @@ WENGERT_OP_TESTS(random_permutation) {
       {"most negative", bad(INT64_MIN), ErrorKind::kShape, "negative count -9223372036854775808"}};
   tests.exempt = "its only argument is a count";
   tests.order = 0;
+  tests.small_only = "has no inputs; its samples draw 50,000 numbers";
   return tests;
 }
 #endif

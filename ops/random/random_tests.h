@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/testing.h"
 
 // Statistical and exact tests of random ops for the testing library. Seeds are fixed, so a test
@@ -96,6 +97,17 @@ inline void add_stream_samples(OpTests& tests, const Draw& draw) {
     const auto few = draw(a, {33}).value().to_vector<double>();
     const auto many = draw(b, {50000}).value().to_vector<double>();
     return std::equal(few.begin(), few.end(), many.begin());
+  }));
+  tests.samples.push_back(holds_sample("the same bits at any thread count", [draw] {
+    const auto at = [&](int threads) {
+      kernels::set_thread_count(threads);
+      RandomStream a(7, "x");
+      const Tensor drawn = draw(a, {50001}).value();
+      kernels::set_thread_count(0);
+      return drawn;
+    };
+    const Tensor one = at(1);
+    return same_elements(at(2), one) && same_elements(at(3), one);
   }));
   tests.samples.push_back(holds_sample("no elements", [draw] {
     RandomStream a(7, "x");

@@ -116,7 +116,10 @@ OpTests argument_tests(const std::function<Var(const Var&, int, bool)>& f, doubl
                                                            {{3, 5}, {-1}, true},
                                                            {{2, 3, 4}, {1}},
                                                            {{2, 3, 4}, {-3}, true},
-                                                           {{0, 3}, {1}}}) {
+                                                           {{0, 3}, {1}},
+                                                           {kLongColumns, {0}},
+                                                           {kLongColumns, {1}},
+                                                           {kLongRows, {1}}}) {
     tests.samples.push_back(
         reduction_sample(c, spread(c.shape, -2, 2), call, reference, DType::kInt64));
     tests.samples.push_back(reduction_sample(c, spread(c.shape, -20, 20).to(DType::kInt32), call,

@@ -117,6 +117,7 @@ using namespace wengert::testing;
 OpTests extreme_tests(const ReductionCall& call, const RowReference& reference, double sign) {
   OpTests tests;
   tests.samples = reduction_samples(call, reference, -3, 2, false);
+  add_long_samples(tests, call, reference, -3, 2, 0, 1e-6);
   const auto all = [call](std::span<const Var> x) {
     return std::vector<Var>{call(x[0], {}, false)};
   };

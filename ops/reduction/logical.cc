@@ -124,6 +124,7 @@ OpTests logical_tests(const ReductionCall& call, const RowReference& reference, 
   cases.push_back({{0}, {}});
   cases.push_back({{3, 0}, {1}, true});
   cases.push_back({{0, 3}, {1}});
+  for (const ReductionCase& c : long_reduction_cases()) cases.push_back(c);
   int seed = 0;
   for (const ReductionCase& c : cases) {
     // Truncation leaves zeros among ones and minus ones.

@@ -79,15 +79,14 @@ WENGERT_OP_TESTS(logsumexp) {
     return logsumexp(x, axes, keepdims);
   };
   OpTests tests;
-  tests.samples = reduction_samples(
-      call,
-      [](const std::vector<double>& values) {
-        long double total = 0;
-        for (double v : values) total += std::exp(static_cast<long double>(v));
-        return static_cast<double>(std::log(total));
-      },
-      -3, 3, true);
+  const RowReference reference = [](const std::vector<double>& values) {
+    long double total = 0;
+    for (double v : values) total += std::exp(static_cast<long double>(v));
+    return static_cast<double>(std::log(total));
+  };
+  tests.samples = reduction_samples(call, reference, -3, 3, true);
   for (Sample& sample : tests.samples) sample.scale = 1;
+  add_long_samples(tests, call, reference, -3, 3, 1);
   const auto all = [](std::span<const Var> x) { return std::vector<Var>{logsumexp(x[0])}; };
   const auto total = [](const Var& x) { return logsumexp(x); };
   const double two = std::log(2.0);

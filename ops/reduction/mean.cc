@@ -63,16 +63,15 @@ WENGERT_OP_TESTS(mean) {
   const ReductionCall call = [](const Var& x, const Axes& axes, bool keepdims) {
     return mean(x, axes, keepdims);
   };
+  const RowReference reference = [](const std::vector<double>& values) {
+    long double total = 0;
+    for (double v : values) total += v;
+    return static_cast<double>(total / static_cast<long double>(values.size()));
+  };
   OpTests tests;
-  tests.samples = reduction_samples(
-      call,
-      [](const std::vector<double>& values) {
-        double total = 0;
-        for (double v : values) total += v;
-        return total / static_cast<double>(values.size());
-      },
-      -1, 1, true);
+  tests.samples = reduction_samples(call, reference, -1, 1, true);
   for (Sample& sample : tests.samples) sample.scale = 1;
+  add_long_samples(tests, call, reference, -1, 1, 1);
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"integers", [] { mean(Tensor::zeros(DType::kInt32, {2})); },
                             ErrorKind::kDType, "needs float32 or float64, got i32[2]"});

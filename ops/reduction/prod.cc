@@ -102,6 +102,7 @@ WENGERT_OP_TESTS(prod) {
   };
   OpTests tests;
   tests.samples = reduction_samples(call, reference, -1.6, 1.6, true);
+  add_long_samples(tests, call, reference, 0.9995, 1.0005, 1, 1e-5);
   const auto zeros = [&](const char* name, std::vector<double> x, std::vector<double> gradient) {
     const ReductionCase c = {{static_cast<std::int64_t>(x.size())}, {}};
     const Tensor at = Tensor::from(x, c.shape);

@@ -42,6 +42,11 @@ inline std::vector<ReductionCase> reduction_cases() {
           {{5, 2, 2, 3}, {0, 2}}};
 }
 
+/// Beyond one task of rows, few long rows, and rows that lie across memory.
+inline std::vector<ReductionCase> long_reduction_cases() {
+  return {{kLongVector, {}}, {kLongColumns, {0}}, {kLongColumns, {1}}, {kLongRows, {-1}}};
+}
+
 /// The textbook reduction: walks the input and collects what belongs to each result.
 inline Tensor reduce_reference(const Tensor& x, const ReductionCase& c, const RowReference& f,
                                DType dtype = DType::kFloat64) {
@@ -60,6 +65,7 @@ inline Tensor reduce_reference(const Tensor& x, const ReductionCase& c, const Ro
     }
   }
   std::vector<std::vector<double>> groups(static_cast<std::size_t>(results));
+  const std::vector<double> values = x.to_vector<double>();
   for (std::int64_t i = 0; i < x.element_count(); ++i) {
     std::int64_t rest = i, group = 0, step = 1;
     for (int d = x.rank() - 1; d >= 0; --d) {
@@ -69,7 +75,7 @@ inline Tensor reduce_reference(const Tensor& x, const ReductionCase& c, const Ro
       group += index * step;
       step *= x.shape()[d];
     }
-    groups[static_cast<std::size_t>(group)].push_back(x.at(i));
+    groups[static_cast<std::size_t>(group)].push_back(values[static_cast<std::size_t>(i)]);
   }
   std::vector<double> out;
   for (const auto& group : groups) out.push_back(f(group));
@@ -109,6 +115,18 @@ inline std::vector<Sample> reduction_samples(const ReductionCall& call,
         reduction_sample(c, spread(c.shape, low, high, ++seed), call, reference, dtype));
   }
   return samples;
+}
+
+/// Samples over [low, high] for long_reduction_cases(); errors grow like the root of the length.
+inline void add_long_samples(OpTests& tests, const ReductionCall& call,
+                             const RowReference& reference, double low, double high, double scale,
+                             double step = 1e-3, DType dtype = DType::kFloat64) {
+  for (const ReductionCase& c : long_reduction_cases()) {
+    tests.samples.push_back(
+        reduction_sample(c, spread(c.shape, low, high), call, reference, dtype));
+    tests.samples.back().scale = scale;
+    tests.samples.back().step = step;
+  }
 }
 
 /// Axis out of range, an axis twice, an empty Var: what every reduction rejects.

@@ -95,7 +95,7 @@ WENGERT_OP_TESTS(signed_power) {
   int seed = 0;
   for (double exponent : {0.0, 1.0, 2.0, 2.5, 0.5, -1.0, -0.5}) {
     for (bool odd : {false, true}) {
-      for (const Shape& shape : {Shape{}, Shape{7}, Shape{2, 3}, Shape{0}}) {
+      for (const Shape& shape : {Shape{}, Shape{7}, Shape{2, 3}, Shape{0}, kLongVector}) {
         for (double sign : {1.0, -1.0}) {
           Sample sample;
           sample.name = to_string(shape) + " to " + std::to_string(exponent) + (odd ? " odd" : "");

@@ -67,15 +67,30 @@ WENGERT_OP_TESTS(sum) {
   OpTests tests;
   tests.samples = reduction_samples(call, reference, -1, 1, true);
   for (Sample& sample : tests.samples) sample.scale = 8;
-  for (const ReductionCase& c : std::vector<ReductionCase>{{{3000}, {}}, {{300, 70}, {0}}}) {
+  for (const ReductionCase& c : std::vector<ReductionCase>{{{3000}, {}},
+                                                           {{300, 70}, {0}},
+                                                           {{140001}, {}},
+                                                           {{40001, 4}, {0}},
+                                                           {{2100, 136}, {0}},
+                                                           {{200, 700}, {1}},
+                                                           {{3, 70001}, {1}},
+                                                           {{700, 3, 70}, {0, 2}},
+                                                           {{5, 400, 70}, {1}},
+                                                           {{3, 70, 5, 20}, {0, 2}}}) {
     tests.samples.push_back(reduction_sample(c, spread(c.shape, -1, 1), call, reference));
-    tests.samples.back().scale = 300;
-    tests.samples.back().smooth = false;  // only the value: differences would take long
+    // Rounding errors of n additions add up like √n, each of a block's sum of some terms.
+    const auto terms = static_cast<double>(element_count(c.shape));
+    tests.samples.back().scale = std::fmax(300, 3 * std::sqrt(terms));
+    if (!tests.samples.back().large()) tests.samples.back().smooth = false;  // takes long
   }
   for (DType dtype : {DType::kInt32, DType::kInt64, DType::kUint8}) {
     const ReductionCase c = {{3, 5}, {0}};
     tests.samples.push_back(
         reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference, DType::kInt64));
+    for (const ReductionCase& large : long_reduction_cases()) {
+      tests.samples.push_back(reduction_sample(large, spread(large.shape, 0, 200).to(dtype), call,
+                                               reference, DType::kInt64));
+    }
   }
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"bool", [] { sum(Tensor::zeros(DType::kBool, {2})); },

@@ -143,11 +143,11 @@ using namespace wengert;
 using namespace wengert::testing;
 
 double textbook_variance(const std::vector<double>& values, int correction) {
-  double mean = 0, squares = 0;
-  for (double v : values) mean += v / static_cast<double>(values.size());
+  long double mean = 0, squares = 0;
+  for (double v : values) mean += v / static_cast<long double>(values.size());
   for (double v : values) squares += (v - mean) * (v - mean);
   const double left = static_cast<double>(values.size()) - correction;
-  return left <= 0 ? kNan : squares / left;
+  return left <= 0 ? kNan : static_cast<double>(squares / left);
 }
 
 using CorrectedCall = std::function<Var(const Var&, const Axes&, bool, std::int64_t)>;
@@ -170,6 +170,7 @@ OpTests spread_tests(const CorrectedCall& f, bool root) {
       sample.scale = 1;
       tests.samples.push_back(std::move(sample));
     }
+    if (correction == 1) add_long_samples(tests, call, reference, -1, 3, 1);
   }
   const ReductionCall plain = [f](const Var& x, const Axes& axes, bool keepdims) {
     return f(x, axes, keepdims, 0);

@@ -107,6 +107,8 @@ WENGERT_OP_TESTS(where) {
     tests.samples.push_back(choose({3, 1, 1}, {5, 1}, {4}, dtype));
     tests.samples.push_back(choose({}, {3}, {2, 1}, dtype));
     tests.samples.push_back(choose({0, 3}, {3}, {1}, dtype));
+    tests.samples.push_back(choose({9001}, {9001}, {9001}, dtype));
+    tests.samples.push_back(choose({9001, 1}, {3}, {9001, 3}, dtype));
   }
   const Tensor yes = Tensor::full(DType::kBool, {2}, 1), x = Tensor::full(DType::kFloat32, {2}, 1);
   tests.rejected = {

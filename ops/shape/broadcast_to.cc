@@ -85,6 +85,9 @@ WENGERT_OP_TESTS(broadcast_to) {
   add({}, {3});
   add({1, 1}, {2, 0});
   add({2, 3}, {2, 3});
+  add({24001, 1}, {24001, 3});
+  add({1, 24001}, {3, 24001});
+  add({9001}, {9, 9001});
   tests.rejected = {{"size", [] { broadcast_to(zeros32({2}), {3}); }, ErrorKind::kShape,
                      "f32[2] does not broadcast to [3]"},
                     {"rank",

@@ -215,6 +215,24 @@ WENGERT_OP_TESTS(concat) {
           return i[0] == 0 ? element(x[0], i) : element(x[1], {i[0] - 1, i[1], i[2]});
         });
       });
+  for (const int axis : {0, 1}) {
+    const Shape first = axis == 0 ? Shape{6001, 3} : Shape{3, 6001};
+    Shape second = first, whole = first;
+    second[axis] = 4001;
+    whole[axis] += 4001;
+    add_sample(
+        tests, "long, axis " + std::to_string(axis),
+        {spread(first, -1, 1), spread(second, -1, 1, 2)},
+        [=](std::span<const Var> x) { return concat(x, axis); },
+        [=](std::span<const Tensor> x) {
+          return by_index(whole, [&](const Dims& i) {
+            Dims from = i;
+            if (i[axis] < 6001) return element(x[0], from);
+            from[axis] -= 6001;
+            return element(x[1], from);
+          });
+        });
+  }
   tests.rejected = {{"shapes",
                      [] {
                        concat(std::vector<Var>{zeros32({2, 3}), zeros32({3, 3})}, 1);
@@ -236,11 +254,13 @@ WENGERT_OP_TESTS(concat) {
 
 WENGERT_OP_TESTS(stack) {
   OpTests tests = moving_tests();
-  for (const int axis : {0, 1, -1}) {
+  for (const auto& [axis, each] : std::vector<std::pair<int, Shape>>{
+           {0, {2, 3}}, {1, {2, 3}}, {-1, {2, 3}}, {0, {3, 4001}}, {-1, {4001, 3}}}) {
     add_sample(
-        tests, "axis " + std::to_string(axis), {spread({2, 3}, -1, 1), spread({2, 3}, -1, 1, 2)},
-        [=](std::span<const Var> x) { return stack(x, axis); },
-        [=](std::span<const Tensor> x) {
+        tests, to_string(each) + " axis " + std::to_string(axis),
+        {spread(each, -1, 1), spread(each, -1, 1, 2)},
+        [axis = axis](std::span<const Var> x) { return stack(x, axis); },
+        [axis = axis](std::span<const Tensor> x) {
           const int at = axis < 0 ? axis + 3 : axis;
           Shape shape = x[0].shape();
           shape.insert(at, 2);
@@ -290,6 +310,8 @@ WENGERT_OP_TESTS(split) {
   add({2, 4}, 2, -1);
   add({4, 3}, 1, 0);
   add({0, 3}, 2, 0);
+  add({9003, 3}, 3, 0);
+  add({3, 9003}, 3, 1);
   tests.rejected = {{"division", [] { split(zeros32({5}), 2); }, ErrorKind::kShape,
                      "axis 0 of f32[5] does not divide into 2 equal sections"},
                     {"sections", [] { split(zeros32({5}), 0); }, ErrorKind::kShape,

@@ -49,6 +49,16 @@ WENGERT_OP_TESTS(contiguous) {
       [](std::span<const Tensor> x) {
         return by_index({3, 2}, [&](const Dims& i) { return element(x[0], {i[1], i[0]}); });
       });
+  for (const Shape& shape : {Shape{24001, 3}, Shape{3, 24001}}) {
+    add_sample(
+        tests, "of a transposed " + to_string(shape), {spread(shape, -1, 1)},
+        [](std::span<const Var> x) { return contiguous(transpose(x[0])); },
+        [=](std::span<const Tensor> x) {
+          return by_index({shape[1], shape[0]}, [&](const Dims& i) {
+            return element(x[0], {i[1], i[0]});
+          });
+        });
+  }
   add_sample(
       tests, "of a dense tensor", {spread({4}, -1, 1)},
       [](std::span<const Var> x) { return contiguous(x[0]); },

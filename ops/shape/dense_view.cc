@@ -202,6 +202,14 @@ WENGERT_OP_TESTS(place_view) {
           return i[0] % 2 == 0 && i[1] % 2 == 0 ? element(x[0], {i[0] / 2, 2 - i[1] / 2}) : 0.0;
         });
       });
+  add_sample(
+      tests, "a long column", {spread({9001}, -1, 1)},
+      [](std::span<const Var> x) {
+        return place_view(x[0], {9001, 3}, {3}, 1);
+      },
+      [](std::span<const Tensor> x) {
+        return by_index({9001, 3}, [&](const Dims& i) { return i[1] == 1 ? x[0].at(i[0]) : 0.0; });
+      });
   tests.rejected = {
       {"outside", [] { place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
        "the view leaves the 4 elements: shape [3], strides [2], offset 0"},
@@ -228,6 +236,12 @@ WENGERT_OP_TESTS(take_view) {
       [](std::span<const Var> x) { return take_view(x[0], {3}, {5}, 0); },
       [](std::span<const Tensor> x) {
         return by_index({3}, [&](const Dims& i) { return element(x[0], {i[0], i[0]}); });
+      });
+  add_sample(
+      tests, "a long column", {spread({9001, 3}, -1, 1)},
+      [](std::span<const Var> x) { return take_view(x[0], {9001}, {3}, 1); },
+      [](std::span<const Tensor> x) {
+        return by_index({9001}, [&](const Dims& i) { return element(x[0], {i[0], 1}); });
       });
   tests.rejected = {
       {"outside", [] { take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,

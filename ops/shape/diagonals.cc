@@ -207,6 +207,14 @@ WENGERT_OP_TESTS(diagonal) {
           });
         });
   }
+  for (const Shape& shape : {Shape{30, 1001}, Shape{1001, 30}}) {
+    add_sample(
+        tests, "of " + to_string(shape), {spread(shape, -1, 1)},
+        [](std::span<const Var> x) { return diagonal(x[0]); },
+        [](std::span<const Tensor> x) {
+          return by_index({30}, [&](const Dims& k) { return element(x[0], {k[0], k[0]}); });
+        });
+  }
   add_sample(
       tests, "outer axes", {spread({3, 2, 3}, -1, 1)},
       [](std::span<const Var> x) { return diagonal(x[0], 0, 0, 2); },
@@ -236,7 +244,8 @@ wengert::testing::OpTests triangle_tests(wengert::Var (*op)(const wengert::Var&,
   testing::OpTests tests = testing::moving_tests();
   const auto here = std::source_location::current();
   for (const std::int64_t offset : {0, 1, -1}) {
-    for (const Shape& shape : {Shape{3, 4}, Shape{2, 3, 3}, Shape{0, 2}}) {
+    for (const Shape& shape :
+         {Shape{3, 4}, Shape{2, 3, 3}, Shape{0, 2}, Shape{90, 101}, Shape{1001, 3, 3}}) {
       testing::add_sample(
           tests, to_string(shape) + " offset " + std::to_string(offset),
           {testing::spread(shape, -1, 1)},
@@ -279,6 +288,17 @@ WENGERT_OP_TESTS(trace) {
           });
         });
   }
+  add_sample(
+      tests, "long", {spread({3, 70, 70}, -1, 1)},
+      [](std::span<const Var> x) { return trace(x[0]); },
+      [](std::span<const Tensor> x) {
+        return by_index({3}, [&](const Dims& b) {
+          double total = 0;
+          for (std::int64_t i = 0; i < 70; ++i) total += element(x[0], {b[0], i, i});
+          return total;
+        });
+      });
+  tests.samples.back().scale = 8;
   tests.rejected = {
       {"vector", [] { trace(zeros32({3})); }, ErrorKind::kShape, "needs a matrix, got f32[3]"},
       {"scalar", [] { trace(zeros32({})); }, ErrorKind::kShape, "needs a matrix, got f32[]"},

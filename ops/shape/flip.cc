@@ -72,6 +72,20 @@ WENGERT_OP_TESTS(flip) {
       [](std::span<const Tensor> x) {
         return by_index({2, 3}, [&](const Dims& i) { return element(x[0], {1 - i[0], 2 - i[1]}); });
       });
+  for (const Shape& shape : {kLongColumns, kLongRows}) {
+    for (const int axis : {0, 1}) {
+      add_sample(
+          tests, to_string(shape) + " axis " + std::to_string(axis), {spread(shape, -1, 1)},
+          [=](std::span<const Var> x) { return flip(x[0], {axis}); },
+          [=](std::span<const Tensor> x) {
+            return by_index(shape, [&](const Dims& i) {
+              Dims from = i;
+              from[axis] = shape[axis] - 1 - i[axis];
+              return element(x[0], from);
+            });
+          });
+    }
+  }
   add_sample(
       tests, "nothing", {spread({0, 3}, -1, 1)}, [](std::span<const Var> x) { return flip(x[0]); },
       [](std::span<const Tensor> x) { return x[0]; });

@@ -126,19 +126,46 @@ void infer_fold(InferContext& call) {
   call.output(call.dtype(0), shape);
 }
 
+constexpr double kFewCopies = 64;
+
+/// At most so many padded positions show one element.
+double most_copies(const OpCall& call) {
+  const auto& attributes = call.attributes<PadAttributes>();
+  double most = 1;
+  for (int d = 0; d < attributes.before.size(); ++d) {
+    const std::int64_t before = attributes.before[d], after = attributes.after[d];
+    most *= attributes.mode == PadMode::kReflect ? 3.0 : 1.0 + static_cast<double>(before + after);
+  }
+  return most;
+}
+
 void evaluate_fold(EvalContext& call) {
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
   const RunWalk walk(x.view().shape(), out.shape(),
                      pad_tables(out.shape(), call.attributes<PadAttributes>(), x.view().count()));
-  dispatch_floating(out.dtype, [&]<class T>(T) {
-    const T* from = x.view().as<T>();
-    T* to = out.as<T>();
-    std::fill_n(to, out.count(), T(0));
+  const auto fold = [&]<class T, class Total>(const T* from, Total* to) {
     walk.for_each([&](const Run& run) {
       if (run.from < 0) return;
-      for (std::int64_t i = 0; i < run.length; ++i) to[run.from + i] += from[run.to + i];
+      for (std::int64_t i = 0; i < run.length; ++i) {
+        to[run.from + i] += static_cast<Total>(from[run.to + i]);
+      }
     });
+  };
+  dispatch_floating(out.dtype, [&]<class T>(T) {
+    const std::int64_t count = out.count();
+    T* to = out.as<T>();
+    if (sizeof(T) == sizeof(double) || most_copies(call) <= kFewCopies) {
+      std::fill_n(to, count, T(0));
+      fold(x.view().as<T>(), to);
+      return;
+    }
+    // Many float32 terms meet in the elements at the edge: they are summed in float64.
+    std::vector<double> totals(static_cast<std::size_t>(count));
+    fold(x.view().as<T>(), totals.data());
+    for (std::int64_t i = 0; i < count; ++i) {
+      to[i] = static_cast<T>(totals[static_cast<std::size_t>(i)]);
+    }
   });
 }
 
@@ -170,7 +197,8 @@ constinit const OpDef fold_padding_op = {
     .name = "fold_padding",
     .doc = {.summary = "Adds padded elements onto the elements that they were copies of.",
             .formula = "y[j] = Σ x[i] over the padded positions i that show j",
-            .arguments = "x: float32 or float64; before, after, mode: as in pad",
+            .arguments = "x: float32 or float64; before, after, mode: as in pad; many terms of "
+                         "float32 are summed in float64",
             .gradient = "pad of the cotangent",
             .source = "the engine's own; derivative of pad"},
     .differentiable = 1,
@@ -232,6 +260,24 @@ WENGERT_OP_TESTS(pad) {
           });
         });
   }
+  for (const PadMode mode : {PadMode::kConstant, PadMode::kEdge, PadMode::kReflect}) {
+    for (const Shape& shape : {Shape{6001, 3}, Shape{3, 6001}}) {
+      const Shape padded{shape[0] + 3, shape[1] + 2};
+      add_sample(
+          tests, to_string(shape) + " mode " + std::to_string(static_cast<int>(mode)),
+          {spread(shape, -1, 1)},
+          [=](std::span<const Var> x) {
+            return pad(x[0], {1, 2}, {2, 0}, mode, 0.5);
+          },
+          [=](std::span<const Tensor> x) {
+            return by_index(padded, [&](const Dims& i) {
+              const std::int64_t r = walk_back(i[0] - 1, shape[0], mode);
+              const std::int64_t k = walk_back(i[1] - 2, shape[1], mode);
+              return r < 0 || k < 0 ? 0.5 : element(x[0], {r, k});
+            });
+          });
+    }
+  }
   add_sample(
       tests, "of nothing", {spread({0}, -1, 1)},
       [](std::span<const Var> x) { return pad(x[0], {1}, {1}); },
@@ -286,6 +332,25 @@ WENGERT_OP_TESTS(fold_padding) {
             return total;
           });
         });
+    for (const std::int64_t columns : {1, 3}) {
+      const std::int64_t kept = columns == 1 ? 9001 : 3001;
+      add_sample(
+          tests,
+          "long, mode " + std::to_string(static_cast<int>(mode)) + " of " + std::to_string(columns),
+          {spread({kept + 1003, columns}, -1, 1)},
+          [=](std::span<const Var> x) {
+            return fold_padding(x[0], {1001, 0}, {2, 0}, mode);
+          },
+          [=](std::span<const Tensor> x) {
+            std::vector<double> total(static_cast<std::size_t>(kept * columns));
+            for (std::int64_t i = 0; i < x[0].element_count(); ++i) {
+              const std::int64_t to = walk_back(i / columns - 1001, kept, mode);
+              total[static_cast<std::size_t>(to * columns + i % columns)] += x[0].at(i);
+            }
+            return Tensor::from(total, {kept, columns});
+          });
+      tests.samples.back().scale = 32;  // the root of the longest sum's length
+    }
   }
   tests.rejected = {
       {"too small", [] { fold_padding(zeros32({2}), {2}, {1}, PadMode::kEdge); }, ErrorKind::kShape,

@@ -142,6 +142,8 @@ WENGERT_OP_TESTS(permute) {
   add({2, 3, 4}, {2, 0, 1}, {4, 2, 3}, [](const Dims& i) { return Dims{i[1], i[2], i[0]}; });
   add({2, 3}, {-1, 0}, {3, 2}, [](const Dims& i) { return Dims{i[1], i[0]}; });
   add({}, {}, {}, [](const Dims& i) { return i; });
+  add({24001, 3}, {1, 0}, {3, 24001}, [](const Dims& i) { return Dims{i[1], i[0]}; });
+  add({9, 1001, 3}, {2, 0, 1}, {3, 9, 1001}, [](const Dims& i) { return Dims{i[1], i[2], i[0]}; });
   add({0, 3}, {1, 0}, {3, 0}, [](const Dims& i) { return i; });
   tests.rejected = {{"count",
                      [] {
@@ -174,6 +176,7 @@ WENGERT_OP_TESTS(flatten) {
   add({2, 3, 4}, -3, -2, {6, 4});
   add({}, 0, -1, {1});
   add({2, 0}, 0, -1, {0});
+  add({4001, 3, 2}, 0, 1, {12003, 2});
   tests.rejected = {{"range",
                      [] {
                        flatten(zeros32({2, 3}), 0, 2);

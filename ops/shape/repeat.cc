@@ -168,6 +168,18 @@ WENGERT_OP_TESTS(tile) {
           });
         });
   }
+  for (const Shape& shape : {Shape{4001, 3}, Shape{3, 4001}}) {
+    add_sample(
+        tests, "of " + to_string(shape), {spread(shape, -1, 1)},
+        [](std::span<const Var> x) {
+          return tile(x[0], {3, 2});
+        },
+        [=](std::span<const Tensor> x) {
+          return by_index({3 * shape[0], 2 * shape[1]}, [&](const Dims& i) {
+            return element(x[0], {i[0] % shape[0], i[1] % shape[1]});
+          });
+        });
+  }
   add_sample(
       tests, "a long axis beside an empty one", {spread({1, 0}, -1, 1)},
       [](std::span<const Var> x) {
@@ -202,6 +214,21 @@ WENGERT_OP_TESTS(repeat_interleave) {
                            : by_index({2, 9}, [&](const Dims& i) {
                                return element(x[0], {i[0], i[1] / 3});
                              });
+        });
+  }
+  for (const int axis : {0, 1}) {
+    const Shape shape = axis == 0 ? Shape{4001, 3} : Shape{3, 4001};
+    add_sample(
+        tests, "of " + to_string(shape) + " axis " + std::to_string(axis), {spread(shape, -1, 1)},
+        [=](std::span<const Var> x) { return repeat_interleave(x[0], 3, axis); },
+        [=](std::span<const Tensor> x) {
+          Shape whole = shape;
+          whole[axis] *= 3;
+          return by_index(whole, [&](const Dims& i) {
+            Dims from = i;
+            from[axis] /= 3;
+            return element(x[0], from);
+          });
         });
   }
   tests.rejected = {{"axis", [] { repeat_interleave(zeros32({2}), 2, 1); }, ErrorKind::kAxis,

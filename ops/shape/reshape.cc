@@ -128,6 +128,7 @@ WENGERT_OP_TESTS(reshape) {
   add({}, {1, 1}, {1, 1});
   add({0, 3}, {3, -1}, {3, 0});
   add({2, 3, 4}, {6, 1, 4}, {6, 1, 4});
+  add({24001, 3}, {3, -1}, {3, 24001});
   tests.rejected = {{"count",
                      [] {
                        reshape(zeros32({2, 3}), {4});

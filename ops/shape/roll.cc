@@ -82,6 +82,19 @@ WENGERT_OP_TESTS(roll) {
           });
         });
   }
+  for (const int axis : {0, 1}) {
+    const Shape shape = axis == 0 ? kLongColumns : kLongRows;
+    add_sample(
+        tests, "of " + to_string(shape) + " axis " + std::to_string(axis), {spread(shape, -1, 1)},
+        [=](std::span<const Var> x) { return roll(x[0], -1501, axis); },
+        [=](std::span<const Tensor> x) {
+          return by_index(shape, [&](const Dims& i) {
+            Dims from = i;
+            from[axis] = (i[axis] + 1501) % shape[axis];
+            return element(x[0], from);
+          });
+        });
+  }
   add_sample(
       tests, "rows", {spread({3, 2}, -1, 1)}, [](std::span<const Var> x) { return roll(x[0], 1); },
       [](std::span<const Tensor> x) {

@@ -166,6 +166,12 @@ WENGERT_OP_TESTS(slice) {
   add("two axes", {4, 5}, {1, 4}, {4, 0}, {0, 1}, {2, -3}, {2, 2}, [](const Dims& i) {
     return Dims{1 + 2 * i[0], 4 - 3 * i[1]};
   });
+  add("long rows", {24001, 3}, {-2, 2}, {0, 0}, {0, 1}, {-7, -1}, {3429, 2}, [](const Dims& i) {
+    return Dims{23999 - 7 * i[0], 2 - i[1]};
+  });
+  add("long columns", {3, 24001}, {1}, {24000}, {1}, {5}, {3, 4800}, [](const Dims& i) {
+    return Dims{i[0], 1 + 5 * i[1]};
+  });
   add("one of two", {2}, {1}, {2}, {}, {}, {1}, [](const Dims&) { return Dims{1}; });
   constexpr std::int64_t kHuge = std::int64_t{1} << 61;
   add("a step beyond the end", {4, 3}, {1}, {4}, {}, {kHuge}, {1, 3}, [](const Dims& i) {

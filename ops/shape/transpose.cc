@@ -78,6 +78,16 @@ WENGERT_OP_TESTS(transpose) {
           return element(x[0], {i[2], i[1], i[0]});
         });
       });
+  for (const Shape& shape : {kLongColumns, kLongRows}) {
+    add_sample(
+        tests, to_string(shape), {spread(shape, -1, 1)},
+        [](std::span<const Var> x) { return transpose(x[0]); },
+        [=](std::span<const Tensor> x) {
+          return by_index({shape[1], shape[0]}, [&](const Dims& i) {
+            return element(x[0], {i[1], i[0]});
+          });
+        });
+  }
   add_sample(
       tests, "nothing", {spread({0, 3}, -1, 1)},
       [](std::span<const Var> x) { return transpose(x[0]); },

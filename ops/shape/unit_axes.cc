@@ -119,6 +119,7 @@ WENGERT_OP_TESTS(expand_dims) {
   add({2, 3}, 1, {2, 1, 3});
   add({}, 0, {1});
   add({0}, 0, {1, 0});
+  add({24001, 3}, 1, {24001, 1, 3});
   tests.rejected = {{"axis", [] { expand_dims(zeros32({2}), 2); }, ErrorKind::kAxis,
                      "axis 2 is out of range for rank 2"},
                     {"negative", [] { expand_dims(zeros32({2}), -3); }, ErrorKind::kAxis,
@@ -143,6 +144,7 @@ WENGERT_OP_TESTS(squeeze) {
   add({1, 3, 1}, {-1}, {1, 3});
   add({1}, {0}, {});
   add({1, 0}, {0}, {0});
+  add({24001, 1, 3}, {1}, {24001, 3});
   tests.rejected = {{"size",
                      [] {
                        squeeze(zeros32({2, 3}), {0});

@@ -55,12 +55,16 @@ TEST_P(Op, IsDocumented) {
 TEST_P(Op, StatesItsTests) {
   EXPECT_FALSE(tests().samples.empty());
   std::set<std::string> names;
-  bool smooth = false;
+  bool smooth = false, large = false;
   for (const Sample& sample : tests().samples) {
     EXPECT_TRUE(names.insert(sample.name).second) << "two samples named " << sample.name;
     EXPECT_TRUE(sample.reference != nullptr) << "no reference for " << sample.name;
     smooth |= sample.smooth;
+    large |= sample.large();
   }
+  EXPECT_TRUE(large || op().elementwise != nullptr || !tests().small_only.empty())
+      << "no sample goes beyond one task, tile or block; state one, or in small_only why not";
+  EXPECT_TRUE(!large || tests().small_only.empty()) << "has a large sample and a reason why not";
   EXPECT_TRUE(tests().rejected.size() >= 3 || !tests().exempt.empty());
   if (op().differentiable == 0) return;
   // A composite is recorded as the ops that it is made of, which have derivatives.

@@ -50,10 +50,11 @@ Outcome write_between(const Sample& sample, const Shape& shape, std::size_t plac
     xs.push_back(variable(memory.back()));
   }
   const Var y = sample.call(xs)[0];
-  const std::uint8_t bits = tape.node(tape.id_of(y, "test")).saved;
+  const detail::Node& node = tape.node(tape.id_of(y, "test"));
   const bool is_input = place < xs.size();
   Outcome outcome;
-  outcome.saved = (bits & (is_input ? 1 << place : detail::kSavedOutputs)) != 0;
+  outcome.saved = is_input ? detail::in_set(node.saved_inputs(), static_cast<int>(place))
+                           : (node.saved & detail::kSavedOutput) != 0;
   Tensor written = is_input ? memory[place] : y.value();
   { const WriteGuard guard(written, "test"); }
   try {

@@ -80,7 +80,10 @@ std::vector<Case> cases() {
       {Flaw::kZeroCotangent, "ZeroCotangent", "gradient of argument 0 at a zero cotangent"},
       {Flaw::kFloat32, "Float32", "float32 gradient of argument 0"},
       {Flaw::kForgottenRead, "ForgottenRead",
-       "the derivative reads input 0 that its record does not name in reads"}};
+       "the derivative reads input 0 that its record does not name in reads"},
+      {Flaw::kFarValue, "FarValue", "sample \"[70001]\", float64 value: output 0: element 65536"},
+      {Flaw::kFarGradient, "FarGradient", "sample \"[70001]\", projected gradient: vᵀJu is"},
+      {Flaw::kThreads, "Threads", "value, bits of float64 at 3 threads: 0: element 0"}};
 #ifndef __SANITIZE_ADDRESS__  // this one reads outside of its memory
   all.push_back({Flaw::kStrides, "Strides", "value of strided inputs"});
 #endif
@@ -123,6 +126,38 @@ TEST_F(CheckOpTests, TooFewRejectedInputsNeedAReason) {
   EXPECT_THAT(check_op(op_, tests_).str(), HasSubstr("there are 2, state at least three"));
   tests_.exempt = "accepts almost everything";
   EXPECT_TRUE(check_op(op_, tests_).passed());
+}
+
+TEST_F(CheckOpTests, NoLargeSampleNeedsAReason) {
+  tests_.samples.pop_back();
+  EXPECT_THAT(check_op(op_, tests_).str(), HasSubstr("there are none, state one, or in"));
+  tests_.small_only = "never sees many elements";
+  EXPECT_TRUE(check_op(op_, tests_).passed());
+}
+
+/// y = x³ once more.
+struct Elementwise {
+  static constexpr int reads = kX;
+  template <class T>
+  static T value(T x) {
+    return x * square(x);
+  }
+  template <class T>
+  static T partial(T x, T) {
+    return 3.0 * square(x);
+  }
+};
+
+TEST(CheckOp, ElementwiseOpsGetLargeSamplesByThemselves) {
+  static const OpDef& op = elementwise_op<Elementwise>("large_cube", {"For tests.", "y = x³"});
+  OpTests tests = cube_tests(op);
+  tests.samples.pop_back();
+  tests.specials.clear();
+  tests.rejected.clear();
+  tests.exempt = "not what is tested";
+  const CheckReport report = check_op(op, tests, {.sample = "[5] tiled to [70001]"});
+  EXPECT_TRUE(report.passed()) << report.str();
+  EXPECT_GT(report.checks, 10);
 }
 
 TEST_F(CheckOpTests, AnExceptionIsAFailureOfThatSample) {

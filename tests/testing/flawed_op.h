@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/ops.h"
 #include "wengert/ops/testing.h"
 
@@ -19,6 +20,9 @@ enum class Flaw {
   kZeroCotangent,  ///< 0·∞ gives NaN
   kFloat32,        ///< float32 derivatives are computed with half the digits
   kForgottenRead,  ///< the derivative reads x, the record does not say so
+  kFarValue,       ///< a value far beyond the first task is its neighbour's
+  kFarGradient,    ///< so is a gradient
+  kThreads,        ///< the last bit of a value depends on the number of threads
 };
 
 inline Flaw g_flaw = Flaw::kNone;
@@ -45,8 +49,12 @@ inline void evaluate_cube(EvalContext& call) {
   dispatch_floating(in.dtype, [&]<class T>(T) {
     const T factor = static_cast<T>(g_flaw == Flaw::kValue ? 1 + 1e-12 : 1);
     for (std::int64_t i = 0; i < in.count(); ++i) {
-      const T x = in.as<T>()[offset_of(in, i)];
+      const bool far = g_flaw == Flaw::kFarValue && i == 65536;
+      const T x = in.as<T>()[offset_of(in, far ? i - 1 : i)];
       out.as<T>()[i] = x * x * x * factor;
+    }
+    if (g_flaw == Flaw::kThreads && kernels::thread_count() == 3 && in.count() > 0) {
+      out.as<T>()[0] = std::nextafter(out.as<T>()[0], T(0));
     }
   });
 }
@@ -67,7 +75,8 @@ inline void backward_cube(BackwardContext& c) {
     if (g_flaw == Flaw::kFirstOrder) factor = 2.9999;
     if (g_flaw == Flaw::kFusedForm) factor = 3.0001;
     for (std::int64_t i = 0; i < in.count(); ++i) {
-      const T x = in.as<T>()[offset_of(in, i)], u = g.as<T>()[i];
+      const bool far = g_flaw == Flaw::kFarGradient && i == 65536;
+      const T x = in.as<T>()[offset_of(in, far ? i - 1 : i)], u = g.as<T>()[i];
       T r = static_cast<T>(factor) * (x * x);
       if (g_flaw == Flaw::kFloat32 && sizeof(T) == 4) r = std::ldexp(std::rint(r * 1024), -10);
       r = u == 0 && g_flaw != Flaw::kZeroCotangent ? T(0) : u * r;
@@ -99,7 +108,7 @@ inline OpTests cube_tests(const OpDef& op) {
   OpTests tests;
   tests.op = "test_cube";
   int seed = 0;
-  for (const Shape& shape : {Shape{}, Shape{5}, Shape{3, 4}, Shape{0, 2}}) {
+  for (const Shape& shape : {Shape{}, Shape{5}, Shape{3, 4}, Shape{0, 2}, kLongVector}) {
     Sample sample;
     sample.name = to_string(shape);
     sample.inputs = {spread(shape, -2, 2, ++seed)};
