@@ -2,8 +2,11 @@
 
 // Everything a program needs to compute, record and differentiate.
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/buffer.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/mode.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/random_stream.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/tensor.h"
 #include "wengert/graph/var.h"

@@ -5,6 +5,7 @@
 #include "wengert/autodiff/engine.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/text.h"
+#include "wengert/ops/ops.h"
 
 namespace wengert {
 namespace {
@@ -25,6 +26,15 @@ void meet(Tape& tape, const Var& var, std::source_location where) {
   }
 }
 
+/// Recorded where the live tape recorded one of them; else of the values alone.
+Var sum_of(const Var& a, const Var& b) {
+  const Tape* tape = Tape::current();
+  const auto is_recorded = [&](const Var& x) { return x.requires_grad() && tape->owns(x); };
+  if (tape != nullptr && (is_recorded(a) || is_recorded(b))) return add(a, b);
+  const NoGrad off;
+  return add(a.value(), b.value());
+}
+
 }  // namespace
 
 Var Gradients::operator[](const Operand& operand) const {
@@ -39,6 +49,29 @@ Var Gradients::operator[](const Operand& operand) const {
                 operand.where);
   }
   return Tensor::zeros(leaf.dtype(), leaf.shape());
+}
+
+Var Gradients::operator[](const Parameter& parameter) const {
+  if (const Var* known = find(parameter)) return *known;
+  return Tensor::zeros(parameter.value().dtype(), parameter.value().shape());
+}
+
+Gradients& Gradients::operator+=(const Gradients& other) {
+  const std::size_t own = entries_.size();
+  for (const Entry& added : std::vector<Entry>(other.entries_)) {
+    const auto end = entries_.begin() + static_cast<std::ptrdiff_t>(own);
+    const auto known = std::find_if(entries_.begin(), end, [&](const Entry& entry) {
+      return added.parameter != nullptr ? entry.parameter == added.parameter
+                                        : entry.leaf.get() == added.leaf.get();
+    });
+    if (known == end) {
+      entries_.push_back(added);
+    } else {
+      known->gradient = sum_of(known->gradient, added.gradient);
+    }
+  }
+  updates_.append(other.updates_);
+  return *this;
 }
 
 const Var& Gradients::at(std::string_view name, std::source_location where) const {
@@ -70,7 +103,9 @@ Gradients backward(const Var& loss, const BackwardOptions& options, std::source_
   Engine engine(tape, options, where);
   engine.seed(loss, {}, "backward", false);
   engine.sweep(0);
-  return engine.collect();
+  Gradients result = engine.collect();
+  result.updates_ = tape.updates();
+  return result;
 }
 
 std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,

@@ -13,7 +13,11 @@
 
 namespace wengert {
 
+class Gradients;
 class Tape;
+struct BackwardOptions;
+WENGERT_API Gradients backward(const Var& loss, const BackwardOptions& options,
+                               std::source_location where);
 
 /// Watches gradients as they are computed; see BackwardOptions::observer.
 class WENGERT_API GradientObserver {
@@ -39,7 +43,9 @@ struct BackwardOptions {
   GradientObserver* observer = nullptr;
 };
 
-/// Gradients of one scalar with respect to the leaves it depends on.
+/// Gradients of one scalar with respect to the leaves it depends on, and the updates of buffers
+/// that waited on its tape: they take effect when an optimizer's step with these gradients
+/// succeeds.
 class WENGERT_API Gradients {
  public:
   struct Entry {
@@ -51,6 +57,8 @@ class WENGERT_API Gradients {
   /// The gradient with respect to a variable; zeros when the scalar does not depend on it.
   /// Throws Error(kGraph) for what is not a variable or parameter.
   Var operator[](const Operand& leaf) const;
+  /// That of a parameter; zeros when the scalar does not depend on it.
+  Var operator[](const Parameter& parameter) const;
   /// By parameter name. Throws Error(kParameter) when no gradient of that name is here.
   const Var& at(std::string_view parameter_name,
                 std::source_location where = std::source_location::current()) const;
@@ -60,9 +68,20 @@ class WENGERT_API Gradients {
   std::span<const Entry> entries() const { return entries_; }
   std::span<Entry> entries() { return entries_; }
 
+  /// Sums gradients of the same parameter or variable; the other's updates of buffers come after
+  /// these. The parts of a step: in the order of their tapes, of which each should start after the
+  /// updates of the part before (Tape::start_after). The sum is recorded only on a live tape that
+  /// recorded the gradients. Throws what `add` throws when shapes or dtypes differ.
+  Gradients& operator+=(const Gradients& other);
+  /// What will become of buffers.
+  const BufferUpdates& updates() const { return updates_; }
+
  private:
   friend class Engine;
+  friend Gradients backward(const Var& loss, const BackwardOptions& options,
+                            std::source_location where);
   std::vector<Entry> entries_;
+  BufferUpdates updates_;
 };
 
 /// Gradients of `loss` with respect to every variable and parameter it depends on.

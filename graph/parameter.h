@@ -5,10 +5,13 @@
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/api.h"
+#include "wengert/graph/buffer.h"
 #include "wengert/graph/op.h"
+#include "wengert/graph/random_stream.h"
 #include "wengert/graph/tensor.h"
 #include "wengert/graph/var.h"
 
@@ -56,9 +59,10 @@ class WENGERT_API Parameter {
   bool trainable_ = true;
 };
 
-/// Named parameters with one seed. Parameters are created on first use by name; using a name
-/// again shares it. Creation is safe from several threads; so is reading while nobody writes. The
-/// set outlives the tapes that use it and their gradients.
+/// Named parameters, buffers and random streams with one seed, under names of which each stands for
+/// one thing. They are created on first use by name; using a name again shares it. Creation is safe
+/// from several threads; so is reading while nobody writes. The set outlives the tapes that use it
+/// and their gradients.
 class WENGERT_API ParameterSet {
  public:
   explicit ParameterSet(std::uint64_t seed = 0);
@@ -68,7 +72,8 @@ class WENGERT_API ParameterSet {
 
   std::uint64_t seed() const { return seed_; }
   /// The parameter `scope path/name`, created by `initializer` at its first use.
-  /// Throws Error(kParameter) when it exists with another dtype, shape or initializer.
+  /// Throws Error(kParameter) when it exists with another dtype, shape or initializer, and when
+  /// another line declared it on the live tape (see shared).
   Parameter& declare(std::string_view name, DType dtype, const Shape& shape,
                      const Initializer& initializer, const Fans& fans,
                      std::source_location where = std::source_location::current());
@@ -84,12 +89,32 @@ class WENGERT_API ParameterSet {
   /// Null when unknown.
   Parameter* find(std::string_view name);
   const Parameter* find(std::string_view name) const;
-  /// In order of creation.
+  /// In order of creation; buffers are not among them.
   std::vector<Parameter*> all();
   std::vector<const Parameter*> all() const;
   std::size_t size() const;
   /// Number of trained elements.
   std::int64_t element_count() const;
+
+  /// The buffer `scope path/name`, filled with `initial` at its first use. Throws Error(kParameter)
+  /// when it exists with another dtype, shape or initial value, or is a parameter.
+  Buffer& declare_buffer(std::string_view name, DType dtype, const Shape& shape, double initial = 0,
+                         std::source_location where = std::source_location::current());
+  /// Adds a buffer under its full name; copies. Throws Error(kParameter) if the name is taken.
+  Buffer& add_buffer(std::string name, const Tensor& value,
+                     std::source_location where = std::source_location::current());
+  /// By full name; null when unknown.
+  Buffer* find_buffer(std::string_view name);
+  const Buffer* find_buffer(std::string_view name) const;
+  /// In order of creation.
+  std::vector<Buffer*> buffers();
+  std::vector<const Buffer*> buffers() const;
+
+  /// The random stream `scope path/name` of this set's seed. It counts in the buffer `…/counter`,
+  /// so that a failed step draws again and a checkpoint goes on where it was. Threads may draw at
+  /// once while each has a tape (see RandomLane).
+  RandomStream& stream(std::string_view name,
+                       std::source_location where = std::source_location::current());
 
  private:
   struct Members;
@@ -97,7 +122,29 @@ class WENGERT_API ParameterSet {
   std::unique_ptr<Members> members_;
 };
 
-/// The value of a parameter in the current graph: a leaf of the live tape, or a mere value.
+/// While it lives, `use` gives other values in the place of parameters, on this thread: in layers
+/// and wherever else. Gradients flow to what those values were computed from, the parameters
+/// beneath among them if they were used before. Overrides nest; the innermost counts.
+class WENGERT_API ParameterOverride {
+ public:
+  /// Throws Error(kParameter) on a name that the set does not have, or a value of another dtype or
+  /// shape than its parameter.
+  ParameterOverride(ParameterSet& parameters, std::vector<std::pair<std::string, Var>> values,
+                    std::source_location where = std::source_location::current());
+  ~ParameterOverride();
+  ParameterOverride(const ParameterOverride&) = delete;
+  ParameterOverride& operator=(const ParameterOverride&) = delete;
+
+  /// What stands for a parameter on this thread; null where it stands for itself.
+  static const Var* find(const Parameter& parameter);
+
+ private:
+  std::vector<std::pair<const Parameter*, Var>> values_;
+  const ParameterOverride* outer_;
+};
+
+/// The value of a parameter in the current graph: a leaf of the live tape, or a mere value; or what
+/// a ParameterOverride puts in its place.
 WENGERT_API Var use(Parameter& parameter,
                     std::source_location where = std::source_location::current());
 

@@ -51,8 +51,10 @@ std::string ScopedName::scope_path() { return detail::scope_path(t_state.scope);
 
 }  // namespace detail
 
-Scope::Scope(std::string_view name, std::source_location where) : outer_(detail::t_state.scope) {
+Scope::Scope(const ScopeName& scope_name, std::source_location where)
+    : outer_(detail::t_state.scope), outer_sharing_(detail::t_state.sharing) {
   const detail::CallSite site(where);
+  const std::string_view name = scope_name.text;
   detail::ThreadState& state = detail::t_state;
   if (state.scopes == nullptr) {
     detail::register_thread();
@@ -65,9 +67,13 @@ Scope::Scope(std::string_view name, std::source_location where) : outer_(detail:
     id = detail::add_scope(*state.scopes, outer_, name, hash);
   }
   state.scope = id;
+  state.sharing |= scope_name.shared;
 }
 
-Scope::~Scope() { detail::t_state.scope = outer_; }
+Scope::~Scope() {
+  detail::t_state.scope = outer_;
+  detail::t_state.sharing = outer_sharing_;
+}
 
 std::string Scope::path() { return detail::scope_path(detail::t_state.scope); }
 

@@ -35,6 +35,13 @@ constinit const OpDef parameter_op =
             .gradient = "collected here, by name",
             .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
 
+constinit const OpDef buffer_op = source(
+    "buffer", {.summary = "A named tensor that is not trained: a running statistic, a counter.",
+               .formula = "y = value",
+               .arguments = "a Buffer of a ParameterSet",
+               .gradient = "none: a buffer is a constant of the graph",
+               .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
+
 }  // namespace wengert::detail
 
 namespace wengert::ops {

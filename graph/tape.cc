@@ -11,7 +11,6 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/numbers.h"
-#include "wengert/graph/parameter.h"
 #include "wengert/graph/tape_memory.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
@@ -51,7 +50,23 @@ void restore_control(std::uint32_t control) {
 
 }  // namespace
 
-Tape::Tape() : serial_(next_serial()), outer_(t_state.tape) {
+Tape::Tape() { open(t_state.tape != nullptr ? t_state.mode : Mode::kTraining); }
+
+Tape::Tape(Mode mode, std::source_location where) {
+  if (t_state.tape != nullptr && t_state.mode != mode) {
+    const std::string outer(name_of(t_state.mode));
+    throw Error(ErrorKind::kGraph, "Tape",
+                "a tape for " + std::string(name_of(mode)) + " under one for " + outer,
+                "the outermost tape fixes the mode: end it first, or open Tape tape; which takes "
+                "it on",
+                where);
+  }
+  open(mode);
+}
+
+void Tape::open(Mode mode) {
+  serial_ = next_serial();
+  outer_ = t_state.tape;
   if (t_state.spare_tape_memory != nullptr) {
     memory_ = t_state.spare_tape_memory;
     t_state.spare_tape_memory = nullptr;
@@ -62,6 +77,7 @@ Tape::Tape() : serial_(next_serial()), outer_(t_state.tape) {
   chunks_ = memory_->chunks.data();
   saved_control_ = flush_denormals();
   saved_recording_off_ = std::exchange(t_state.recording_off, 0);
+  mode_ = t_state.mode = mode;
   t_state.tape = this;
 }
 
@@ -255,44 +271,6 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
   return value;
 }
 
-Var Tape::use(Parameter& parameter, std::source_location where) {
-  if (const auto it = memory_->leaf_of.find(&parameter); it != memory_->leaf_of.end()) {
-    Value* known = node(it->second).value;
-    // After an optimizer step on a live tape, or under another value or mode, the leaf stands for
-    // what was; make a new one.
-    const Tensor& value = parameter.value();
-    const bool trained = parameter.trainable() && is_floating(value.dtype());
-    if (!known->has(Value::kReleased) && known->storage == value.storage() &&
-        known->data == value.data() && known->version == value.version() &&
-        known->has(Value::kRequiresGrad) == trained) {
-      return Var::share(known);
-    }
-  }
-  Var leaf = parameter.trainable() && is_floating(parameter.value().dtype())
-                 ? variable(parameter.value())
-                 : Var(parameter.value());
-  Value* outputs[] = {leaf.get()};
-  const std::uint32_t id = append(detail::parameter_op, {}, nullptr, outputs, {0, 1}, where);
-  node(id).attributes = &parameter;  // what the leaf stands for; its record has no attributes
-  memory_->leaf_of[&parameter] = id;
-  return leaf;
-}
-
-const Parameter* Tape::parameter(std::uint32_t id) const {
-  const Node& leaf = node(id);
-  return leaf.op == &detail::parameter_op ? static_cast<const Parameter*>(leaf.attributes)
-                                          : nullptr;
-}
-
-std::vector<Parameter*> Tape::parameters() const {
-  std::vector<std::pair<std::uint32_t, const Parameter*>> known;
-  for (const auto& [parameter, id] : memory_->leaf_of) known.push_back({id, parameter});
-  std::sort(known.begin(), known.end());
-  std::vector<Parameter*> result;
-  for (const auto& [id, parameter] : known) result.push_back(const_cast<Parameter*>(parameter));
-  return result;
-}
-
 Var Tape::var(std::uint32_t id, std::source_location where) const {
   const detail::CallSite site(where);
   if (id >= size_) {
@@ -325,22 +303,6 @@ void Tape::name(const Var& var, std::string_view name, std::source_location wher
     adopt(var.get(), detail::variable_op, where);
   }
   memory_->names[id_of(var, "Tape::name", where)] = std::string(name);
-}
-
-std::string_view Tape::name(std::uint32_t id) const {
-  if (const Parameter* known = parameter(id)) return known->name();
-  const auto it = memory_->names.find(id);
-  return it == memory_->names.end() ? std::string_view() : it->second;
-}
-
-std::uint32_t Tape::find(std::string_view name) const {
-  for (const auto& [id, known] : memory_->names) {
-    if (known == name) return id;
-  }
-  for (const auto& [known, id] : memory_->leaf_of) {
-    if (known->name() == name) return id;
-  }
-  return kNoNode;
 }
 
 bool Tape::knows(const Var& var) const {
@@ -426,6 +388,8 @@ std::uint32_t Tape::derivative_of(std::uint32_t id) const {
   }
   return kNoNode;
 }
+
+Mode current_mode() { return t_state.tape != nullptr ? t_state.mode : Mode::kInference; }
 
 NoGrad::NoGrad() { ++t_state.recording_off; }
 NoGrad::~NoGrad() { --t_state.recording_off; }

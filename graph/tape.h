@@ -9,11 +9,14 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
+#include "wengert/graph/mode.h"
 #include "wengert/graph/op.h"
 #include "wengert/graph/var.h"
 
 namespace wengert {
 
+class Buffer;
+class BufferUpdates;
 class Parameter;
 class Tape;
 
@@ -86,7 +89,10 @@ struct QuickPath;
 /// a tape lives its thread flushes denormals to zero (restored at the end).
 class WENGERT_API Tape {
  public:
+  /// In the mode of the enclosing tape, or else for training.
   Tape();
+  /// The outermost tape fixes the mode of its thread. Throws Error(kGraph) under a tape of another.
+  explicit Tape(Mode mode, std::source_location where = std::source_location::current());
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -97,6 +103,7 @@ class WENGERT_API Tape {
   /// Number of nodes; outputs beyond an op's first count as nodes.
   std::uint32_t size() const { return size_; }
   std::uint32_t serial() const { return serial_; }
+  Mode mode() const { return mode_; }
   const detail::Node& node(std::uint32_t id) const {
     return chunks_[id >> kChunkBits][id & (kChunkNodes - 1)];
   }
@@ -117,7 +124,7 @@ class WENGERT_API Tape {
   /// on a value of another tape.
   void name(const Var& var, std::string_view name,
             std::source_location where = std::source_location::current());
-  /// That name, a parameter's name, or empty.
+  /// That name, a parameter's or buffer's name, or empty.
   std::string_view name(std::uint32_t id) const;
   /// The node of that name, or kNoNode.
   std::uint32_t find(std::string_view name) const;
@@ -127,6 +134,16 @@ class WENGERT_API Tape {
   std::vector<Parameter*> parameters() const;
   /// The leaf of a parameter on this tape, made at its first use.
   Var use(Parameter& parameter, std::source_location where);
+  /// The buffer that a leaf stands for, or null.
+  const Buffer* buffer(std::uint32_t id) const;
+  /// The leaf of a buffer's present value on this tape.
+  Var use(const Buffer& buffer, std::source_location where);
+
+  /// The updates of buffers that wait on this tape.
+  const BufferUpdates& updates() const;
+  /// Buffers read on this tape as these updates will leave them, for the second and further parts
+  /// of one step: each part then goes on from the one before, and their Gradients add up.
+  void start_after(const BufferUpdates& updates);
 
   /// The id of a Var on this tape. Throws Error(kGraph): no node, another tape, tape ended.
   /// `where`, if given, is the user's line for the message.
@@ -200,6 +217,13 @@ class WENGERT_API Tape {
   /// end_derivative, belong to the derivative of node `id`.
   std::size_t begin_derivative(std::uint32_t id);
   void end_derivative(std::size_t number);
+  /// For the library: a buffer's value as it reads here.
+  const Tensor& value_of(const Buffer& buffer) const;
+  /// For the library: an update waits.
+  void add_update(Buffer& buffer, Tensor value);
+  /// For the library: a layer at `where` names a parameter. Throws Error(kParameter) when another
+  /// line named it on this tape before, unless a Scope(shared(…)) is open.
+  void check_sharing(const Parameter& parameter, std::source_location where);
   /// For the library: a backward ended in an error and may have given saved values back.
   void mark_broken_backward() { broken_backward_ = true; }
   bool has_broken_backward() const { return broken_backward_; }
@@ -210,6 +234,7 @@ class WENGERT_API Tape {
 
   friend struct detail::QuickPath;
 
+  void open(Mode mode);
   detail::Node& next_node() {
     if (cursor_ == cursor_end_) [[unlikely]]
       enter_next_chunk();
@@ -237,6 +262,7 @@ class WENGERT_API Tape {
   bool watched_ = false;  ///< detect_non_finite_ or an observer
   bool detect_non_finite_ = false;
   bool broken_backward_ = false;
+  Mode mode_ = Mode::kTraining;
   std::uint32_t first_non_finite_ = detail::kNoNode;
   std::uint32_t saved_control_ = 0;
   std::uint32_t saved_recording_off_ = 0;
@@ -253,11 +279,30 @@ class WENGERT_API NoGrad {
   NoGrad& operator=(const NoGrad&) = delete;
 };
 
+/// The name of a scope or layer, or shared(name) where it shall share its parameters.
+struct ScopeName {
+  std::string_view text;
+  bool shared = false;
+  ScopeName(const char* name) : text(name) {}         // NOLINT(google-explicit-constructor)
+  ScopeName(std::string_view name) : text(name) {}    // NOLINT(google-explicit-constructor)
+  ScopeName(const std::string& name) : text(name) {}  // NOLINT(google-explicit-constructor)
+};
+
+/// A name that another line of the program uses for the same parameters: without it two lines that
+/// name one parameter on one tape are an error. One line shares with itself, as in a loop, and
+/// whatever runs on different tapes shares.
+inline ScopeName shared(std::string_view name) {
+  ScopeName result(name);
+  result.shared = true;
+  return result;
+}
+
 /// A named part of a model: nodes recorded inside carry its path, parameters are named by it.
 class WENGERT_API Scope {
  public:
-  /// Throws Error(kValue) on an empty name or one with control characters.
-  explicit Scope(std::string_view name,
+  /// Under shared(name) all parameters inside may be ones that other lines use. Throws
+  /// Error(kValue) on an empty name or one with control characters.
+  explicit Scope(const ScopeName& name,
                  std::source_location where = std::source_location::current());
   ~Scope();
   Scope(const Scope&) = delete;
@@ -267,6 +312,7 @@ class WENGERT_API Scope {
 
  private:
   std::uint32_t outer_;
+  bool outer_sharing_;
 };
 
 namespace ops {
@@ -281,6 +327,7 @@ namespace detail {
 using ops::constant_op;
 WENGERT_API extern const OpDef variable_op;
 WENGERT_API extern const OpDef parameter_op;
+WENGERT_API extern const OpDef buffer_op;
 /// The path of a scope of this thread.
 std::string scope_path(std::uint32_t scope);
 }  // namespace detail

@@ -67,7 +67,10 @@ void TapeMemory::clear() {
   derivatives.clear();
   owned.clear();
   names.erase(names.begin(), names.end());
-  leaf_of.erase(leaf_of.begin(), leaf_of.end());
+  parameters.erase(parameters.begin(), parameters.end());
+  leaf_of_buffer.erase(leaf_of_buffer.begin(), leaf_of_buffer.end());
+  updates.clear();
+  before.clear();
   alias_of.erase(alias_of.begin(), alias_of.end());
 }
 

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <source_location>
 
+#include "wengert/graph/mode.h"
 #include "wengert/graph/storage.h"
 
 namespace wengert {
+class ParameterOverride;
 class Tape;
-}
+}  // namespace wengert
 
 // What a thread keeps: its pools, its current tape and scope. Private to the library.
 namespace wengert::detail {
@@ -46,9 +48,13 @@ struct TapeMemory;
 inline constexpr int kValueClasses = 12;
 
 struct ThreadState {
-  Tape* tape = nullptr;             ///< innermost live tape
-  std::uint32_t scope = 0;          ///< innermost named scope, an index into `scopes`
-  std::uint32_t recording_off = 0;  ///< depth of NoGrad scopes
+  Tape* tape = nullptr;                          ///< innermost live tape
+  std::uint32_t scope = 0;                       ///< innermost named scope, an index into `scopes`
+  std::uint32_t recording_off = 0;               ///< depth of NoGrad scopes
+  Mode mode = Mode::kTraining;                   ///< of the live tapes
+  bool sharing = false;                          ///< inside a Scope(shared(…))
+  const ParameterOverride* overrides = nullptr;  ///< the innermost
+  std::uint64_t random_lane = 0;
   /// While a derivative is computed in ops: the line of the op that it is the derivative of.
   std::source_location location = {};
   bool overrides_location = false;

@@ -10,6 +10,8 @@ namespace wengert {
 namespace {
 
 detail::Value* wrap(const Tensor& tensor) {
+  // A tensor that was moved from has no storage, which every leaf has.
+  if (tensor.storage() == nullptr) return wrap(Tensor::empty(DType::kFloat32, {0}));
   const bool dense = tensor.is_dense();
   detail::Value* value = detail::take_header(tensor.dtype(), tensor.rank(), !dense);
   for (int i = 0; i < tensor.rank(); ++i) {
@@ -28,9 +30,7 @@ detail::Value* wrap(const Tensor& tensor) {
 
 }  // namespace
 
-Var::Var(const Tensor& tensor)
-    // A tensor that was moved from has no storage, which every leaf has.
-    : value_(wrap(tensor.storage() != nullptr ? tensor : Tensor::empty(DType::kFloat32, {0}))) {}
+Var::Var(const Tensor& tensor) : value_(wrap(tensor)) {}
 
 Var::Var(bool fractional, double real, std::int64_t integer) {
   using detail::Value;

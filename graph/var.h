@@ -15,6 +15,8 @@
 
 namespace wengert {
 
+class Parameter;
+
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
@@ -27,6 +29,9 @@ class WENGERT_API Var {
   Var() = default;
   /// A constant: no gradient flows into it. Shares the tensor's memory.
   Var(const Tensor& tensor);  // NOLINT(google-explicit-constructor)
+  /// The parameter in the current graph, as use(parameter): its gradient flows.
+  Var(Parameter& parameter,  // NOLINT(google-explicit-constructor)
+      std::source_location where = std::source_location::current());
   /// A number that takes the dtype of the tensors it meets; alone it becomes float32, or int64
   /// for an integer (one beyond int64 counts as fractional).
   template <Number T>
@@ -125,12 +130,14 @@ Var variable(T number, std::source_location where = std::source_location::curren
 /// default arguments, so this parameter type captures the caller's line as it converts.
 struct Operand {
   const Var* var;
-  Var made;  ///< holds what was converted from a tensor or a number
+  Var made;  ///< holds what was converted from a tensor, a parameter or a number
   std::source_location where;
   Operand(const Var& v, std::source_location at = std::source_location::current())
       : var(&v), where(at) {}
   Operand(const Tensor& t, std::source_location at = std::source_location::current())
       : var(&made), made(t), where(at) {}
+  Operand(Parameter& p, std::source_location at = std::source_location::current())
+      : var(&made), made(p, at), where(at) {}
   template <Number T>
   Operand(T number, std::source_location at = std::source_location::current())
       : var(&made), made(number), where(at) {}

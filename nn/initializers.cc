@@ -10,11 +10,19 @@
 namespace wengert::nn {
 namespace {
 
-double fan_sum(const Fans& fans) {
-  return static_cast<double>(std::max<std::int64_t>(1, fans.fan_in + fans.fan_out));
-}
-double fan_in(const Fans& fans) {
-  return static_cast<double>(std::max<std::int64_t>(1, fans.fan_in));
+std::int64_t fan_sum(const Fans& fans) { return fans.fan_in + fans.fan_out; }
+std::int64_t fan_in(const Fans& fans) { return fans.fan_in; }
+
+/// The count that scales an initializer; of a tensor without elements it may be 0.
+double checked(std::int64_t count, const Initializer& self, const Fans& fans, const Tensor& out) {
+  if (count < 1 && out.element_count() > 0) {
+    throw Error(ErrorKind::kValue, std::string(self.name),
+                "its scale comes from the fans, which are fan_in=" + std::to_string(fans.fan_in) +
+                    ", fan_out=" + std::to_string(fans.fan_out),
+                "give the Fans of the op that consumes the parameter (fans_of), or use normal or "
+                "uniform");
+  }
+  return static_cast<double>(std::max<std::int64_t>(1, count));
 }
 
 void check_finite(const char* name, double a, double b) {
@@ -40,15 +48,15 @@ constexpr Fill kFillConstant = [](const Initializer& self, std::uint64_t, std::s
 };
 
 /// N(0, 2/n) or U(−√(6/n), √(6/n)), which has the same variance, for a count n of the fans.
-template <double (*kCount)(const Fans&)>
-void fill_scaled_normal(const Initializer&, std::uint64_t seed, std::string_view name,
+template <std::int64_t (*kCount)(const Fans&)>
+void fill_scaled_normal(const Initializer& self, std::uint64_t seed, std::string_view name,
                         const Fans& fans, Tensor& out) {
-  fill_normal(out, seed, name, 0, 0, std::sqrt(2 / kCount(fans)));
+  fill_normal(out, seed, name, 0, 0, std::sqrt(2 / checked(kCount(fans), self, fans, out)));
 }
-template <double (*kCount)(const Fans&)>
-void fill_scaled_uniform(const Initializer&, std::uint64_t seed, std::string_view name,
+template <std::int64_t (*kCount)(const Fans&)>
+void fill_scaled_uniform(const Initializer& self, std::uint64_t seed, std::string_view name,
                          const Fans& fans, Tensor& out) {
-  const double r = std::sqrt(6 / kCount(fans));
+  const double r = std::sqrt(6 / checked(kCount(fans), self, fans, out));
   fill_uniform(out, seed, name, 0, -r, r);
 }
 

@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 
 namespace wengert {
@@ -22,7 +21,7 @@ namespace {
 
 }  // namespace
 
-Var linear(ParameterSet& parameters, std::string_view name, const Var& x, std::int64_t outputs,
+Var linear(ParameterSet& parameters, const ScopeName& name, const Var& x, std::int64_t outputs,
            const LinearOptions& options, std::source_location where) {
   const Scope scope(name);
   if (outputs < 1) {

@@ -9,20 +9,6 @@
 namespace wengert {
 namespace {
 
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
-/// A bijection that spreads every bit over the word (the finalizer of SplitMix64).
-std::uint64_t mix(std::uint64_t x) {
-  x += 0x9e3779b97f4a7c15u;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
 std::byte* floating_memory(const WriteGuard& guard, const Tensor& out, const char* caller,
                            std::source_location where) {
   if (!is_floating(out.dtype())) {
@@ -38,9 +24,6 @@ std::byte* floating_memory(const WriteGuard& guard, const Tensor& out, const cha
 }
 
 }  // namespace
-
-RandomStream::RandomStream(std::uint64_t seed, std::string_view name)
-    : seed_(seed), name_hash_(fnv1a(name)), key_(mix(mix(seed) ^ name_hash_)), name_(name) {}
 
 void fill_uniform(Tensor& out, std::uint64_t seed, std::string_view name, std::uint64_t counter,
                   double low, double high, std::source_location where) {

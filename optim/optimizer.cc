@@ -257,6 +257,7 @@ void Optimizer::step_checked(ParameterSet& parameters, const Gradients& gradient
   }
   step.make_states();
   step.update();
+  gradients.updates().commit();  // the step has succeeded
 }
 
 // ---------------------------------------------------------------------------- with a closure

@@ -46,10 +46,11 @@ class WENGERT_API Optimizer {
   const OptionValues& option_values(int group = 0) const;
 
   /// One update of every trainable parameter of the set that has a gradient; parameters without
-  /// one stay as they are, gradients of other sets' parameters are left alone.
-  /// Throws Error(kNonFinite) naming the parameter when a gradient holds NaN or infinity,
-  /// Error(kShape) when one does not fit, Error(kParameter) when restored state does not, groups
-  /// are wrong, or all gradients are of another set's parameters; nothing is changed then.
+  /// one stay as they are, gradients of other sets' parameters are left alone. Then the gradients'
+  /// updates of buffers take effect. Throws Error(kNonFinite) naming the parameter when a gradient
+  /// holds NaN or infinity, Error(kShape) when one does not fit, Error(kParameter) when restored
+  /// state does not, groups are wrong, or all gradients are of another set's parameters; nothing is
+  /// changed then.
   void step(ParameterSet& parameters, const Gradients& gradients,
             std::source_location where = std::source_location::current());
 

@@ -53,7 +53,7 @@ inline constexpr int kMaxVisibleNodes = 1000;
 
 /// One op call, leaf or collapsed scope.
 struct ViewNode {
-  enum class Kind { kOp, kConstant, kVariable, kParameter, kCollapsed };
+  enum class Kind { kOp, kConstant, kVariable, kParameter, kBuffer, kCollapsed };
   struct Output {
     DType dtype = DType::kFloat32;
     Shape shape;
@@ -68,7 +68,7 @@ struct ViewNode {
   Kind kind = Kind::kOp;
   std::uint32_t tape_id = 0;  ///< first node on the tape
   std::string op;
-  std::string name;    ///< the user's or the parameter's, or empty
+  std::string name;    ///< the user's, the parameter's or buffer's, or empty
   std::string scope;   ///< "encoder/fc1"; of a collapsed box: what it stands for
   std::string source;  ///< "model.cc:42"
   std::vector<Output> outputs;

@@ -73,6 +73,8 @@ std::string_view name_of(ViewNode::Kind kind) {
       return "variable";
     case ViewNode::Kind::kParameter:
       return "parameter";
+    case ViewNode::Kind::kBuffer:
+      return "buffer";
     default:
       return "collapsed";
   }

@@ -39,6 +39,7 @@ ViewNode::Kind kind_of(const OpDef* op) {
   if (op == &constant_op) return ViewNode::Kind::kConstant;
   if (op == &variable_op) return ViewNode::Kind::kVariable;
   if (op == &parameter_op) return ViewNode::Kind::kParameter;
+  if (op == &buffer_op) return ViewNode::Kind::kBuffer;
   return ViewNode::Kind::kOp;
 }
 

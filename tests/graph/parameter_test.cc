@@ -212,6 +212,111 @@ TEST(Parameter, UseFollowsTheValueAndWhetherItIsTrained) {
   EXPECT_EQ(tape.size(), after);
 }
 
+TEST(Parameter, AsAnOperandCarriesItsGradient) {
+  ParameterSet set;
+  Parameter& w = set.add("w", Tensor::from({1.0, 2.0}, {2}));
+  Tape tape;
+  EXPECT_EQ(backward(sum(square(set.at("w"))))[w].value().to_vector<double>(),
+            (std::vector<double>{2, 4}));
+  EXPECT_EQ(backward(sum(w * w + 3 * w))[w].value().to_vector<double>(),
+            (std::vector<double>{5, 7}));
+  const Var made = w;
+  EXPECT_EQ(made.get(), use(w).get());
+  ParameterSet other;
+  const Parameter& unused = other.add("u", Tensor::from({1.0, 2.0}, {2}));
+  EXPECT_EQ(backward(sum(Var(w)))[unused].value().to_vector<double>(), (std::vector<double>{0, 0}));
+}
+
+/// A layer that passes its caller's line on.
+Var layer(ParameterSet& set, const ScopeName& name,
+          std::source_location where = std::source_location::current()) {
+  const Scope scope(name);
+  return use(set.declare("w", DType::kFloat64, {}, filled_with(2), {}, where), where);
+}
+
+TEST(Sharing, OneLineSharesAndTwoLinesMustSaySo) {
+  ParameterSet set;
+  Tape tape;
+  const unsigned line = __LINE__ + 2;
+  Var product = 1.0;
+  for (int i = 0; i < 3; ++i) product = product * layer(set, "cell");
+  EXPECT_EQ(set.size(), 1u);
+  try {
+    layer(set, "cell");
+    ADD_FAILURE() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.message(),
+              "parameter 'cell/w' is used at parameter_test.cc:" + std::to_string(line) +
+                  " and at parameter_test.cc:" + std::to_string(line + 3));
+    EXPECT_THAT(error.fix(), HasSubstr("shared(\"cell\")"));
+    EXPECT_EQ(error.line(), line + 3);
+  }
+  EXPECT_EQ(layer(set, shared("cell")).get(), use(set.at("cell/w")).get());
+  {
+    const Scope all(shared("outer"));
+    layer(set, "inner");
+    layer(set, "inner");
+  }
+  const Scope outer("outer");
+  EXPECT_THROW(layer(set, "inner"), Error) << "what was shared elsewhere is not shared here";
+  EXPECT_EQ(set.size(), 2u);
+}
+
+TEST(Sharing, EveryTapeStartsAnew) {
+  ParameterSet set;
+  {
+    const Tape tape;
+    layer(set, "cell");
+  }
+  {
+    const Tape tape;
+    layer(set, "cell");
+  }
+  layer(set, "cell");
+  layer(set, "cell");
+  EXPECT_EQ(set.size(), 1u);
+}
+
+TEST(ParameterOverride, PutsValuesInTheirPlaceAndGradientsFlow) {
+  ParameterSet set;
+  Parameter& w = set.add("w", Tensor::scalar(3.0));
+  set.add("v", Tensor::scalar(5.0));
+  Tape tape;
+  const Var x = variable(2.0);
+  Var y;
+  {
+    const ParameterOverride o(set, {{"w", x * set.at("w")}});
+    EXPECT_EQ(use(w).scalar_value(), 6);
+    EXPECT_EQ(use(set.at("v")).scalar_value(), 5);
+    {
+      // Made from what stands there already: overrides compose.
+      const ParameterOverride inner(set, {{"w", square(set.at("w"))}, {"v", 7}});
+      EXPECT_EQ(use(set.at("v")).scalar_value(), 7);
+      y = use(w) * 1.0;
+    }
+    EXPECT_EQ(use(w).scalar_value(), 6);
+    std::thread([&] { EXPECT_EQ(use(w).scalar_value(), 3); }).join();
+  }
+  EXPECT_EQ(use(w).scalar_value(), 3);
+  EXPECT_EQ(y.scalar_value(), 36);
+  const Gradients gradients = backward(y);  // (x·w)²
+  EXPECT_EQ(gradients[x].scalar_value(), 2 * 2 * 9);
+  EXPECT_EQ(gradients[w].scalar_value(), 2 * 4 * 3);
+}
+
+TEST(ParameterOverride, RefusesWhatDoesNotFit) {
+  ParameterSet set;
+  set.add("weight", Tensor::from({1.0, 2.0}, {2}));
+  EXPECT_ERROR(ParameterOverride(set, {{"wieght", Tensor::scalar(1.0)}}), kParameter,
+               "no parameter named 'wieght'");
+  EXPECT_ERROR(ParameterOverride(set, {{"weight", Tensor::scalar(1.0)}}), kParameter,
+               "parameter 'weight' is f64[2], what shall stand for it f64[]");
+  EXPECT_ERROR(ParameterOverride(set, {{"weight", Tensor::from({1.0f, 2.0f}, {2})}}), kParameter,
+               "parameter 'weight' is f64[2], what shall stand for it f32[2]");
+  EXPECT_THROW(ParameterOverride(set, {{"weight", Var()}}), Error);
+  EXPECT_EQ(use(set.at("weight")).value().at(1), 2) << "what was refused stands for nothing";
+}
+
 TEST(Parameter, WithoutATapeUseGivesTheValue) {
   ParameterSet set;
   Parameter& w = set.add("w", Tensor::scalar(3.0));

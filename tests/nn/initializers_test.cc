@@ -145,6 +145,24 @@ TEST(Initializers, RefuseBadNumbers) {
   }
 }
 
+TEST(Initializers, ThatScaleByFansNeedThem) {
+  ParameterSet parameters;
+  const auto declare = [&](const Initializer& initializer, const Shape& shape, const Fans& fans) {
+    parameters.declare("w", DType::kFloat32, shape, initializer, fans);
+  };
+  EXPECT_ERROR(declare(he_normal(), {2, 3}, {}), kValue,
+               "its scale comes from the fans, which are fan_in=0, fan_out=0");
+  EXPECT_ERROR(declare(he_uniform(), {2, 3}, {0, 3}), kValue,
+               "its scale comes from the fans, which are fan_in=0, fan_out=3");
+  EXPECT_ERROR(declare(xavier_normal(), {2, 3}, {}), kValue,
+               "its scale comes from the fans, which are fan_in=0, fan_out=0");
+  EXPECT_ERROR(declare(xavier_uniform(), {2, 3}, {}), kValue,
+               "its scale comes from the fans, which are fan_in=0, fan_out=0");
+  EXPECT_EQ(parameters.size(), 0u);
+  declare(he_normal(), {0, 3}, {0, 3});  // nothing to fill
+  EXPECT_EQ(parameters.size(), 1u);
+}
+
 TEST(Fans, AreReadOffTheConsumingOp) {
   const auto fans = [](const char* op, const Shape& x, const Shape& w) {
     const Shape shapes[] = {x, w};

@@ -80,7 +80,7 @@ TEST(Linear, TheSameNameSharesItsParameters) {
   const Tape tape;
   const Tensor x = Tensor::from({1.0, 2.0}, {1, 2});
   const Var once = linear(parameters, "fc", x, 2);
-  const Var twice = linear(parameters, "fc", once, 2);
+  const Var twice = linear(parameters, shared("fc"), once, 2);
   EXPECT_EQ(parameters.size(), 2u);
   const Gradients gradients = backward(sum(twice));
   // Both uses count: db = 1 + W·1.
