@@ -8,9 +8,9 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
+#include "wengert/io/checkpoint.h"
 #include "wengert/io/dataset.h"
 #include "wengert/io/idx.h"
-#include "wengert/io/safetensors.h"
 #include "wengert/nn/models.h"
 #include "wengert/ops/ops.h"
 #include "wengert/optim/dataset.h"
@@ -45,24 +45,39 @@ const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
     const NoGrad off;
     def.logits(expected, Tensor::zeros(DType::kFloat32, {1, def.features}));
   }
+  const std::set<std::string> buffers = io::buffers_of(file);
   for (io::NamedTensor& entry : file.tensors) {
-    const Parameter* like = expected.find(entry.name);
-    if (like == nullptr || !(like->value().shape() == entry.tensor.shape()) ||
-        like->value().dtype() != entry.tensor.dtype()) {
+    const Parameter* parameter = expected.find(entry.name);
+    const Buffer* buffer = expected.find_buffer(entry.name);
+    const bool is_buffer = buffers.contains(entry.name);
+    const Tensor* like = nullptr;
+    if (!is_buffer && parameter != nullptr) like = &parameter->value();
+    if (is_buffer && buffer != nullptr) like = &buffer->value();
+    if (like == nullptr || !(like->shape() == entry.tensor.shape()) ||
+        like->dtype() != entry.tensor.dtype()) {
       throw IoError(
           path,
           "'" + entry.name + "' is " + to_string(entry.tensor.dtype(), entry.tensor.shape()) +
-              (like == nullptr
-                   ? ", which the model " + named->second + " has not"
-                   : ", the model's is " + to_string(like->value().dtype(), like->value().shape())),
+              (like == nullptr ? ", which the model " + named->second + " has not"
+                               : ", the model's is " + to_string(like->dtype(), like->shape())),
           "use a checkpoint of this model");
     }
-    parameters.add(entry.name, std::move(entry.tensor));
+    if (is_buffer) {
+      parameters.add_buffer(entry.name, entry.tensor);
+    } else {
+      parameters.add(entry.name, std::move(entry.tensor));
+    }
   }
   for (const Parameter* parameter : expected.all()) {
     if (parameters.find(parameter->name()) == nullptr) {
       throw IoError(path,
                     "'" + parameter->name() + "' of the model " + named->second + " is missing",
+                    "use a checkpoint of this model");
+    }
+  }
+  for (const Buffer* buffer : expected.buffers()) {
+    if (parameters.find_buffer(buffer->name()) == nullptr) {
+      throw IoError(path, "'" + buffer->name() + "' of the model " + named->second + " is missing",
                     "use a checkpoint of this model");
     }
   }

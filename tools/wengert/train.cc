@@ -8,9 +8,9 @@
 #include "tools/wengert/pictures.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
+#include "wengert/io/checkpoint.h"
 #include "wengert/io/dataset.h"
 #include "wengert/io/file.h"
-#include "wengert/io/safetensors.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/curves.h"
 #include "wengert/optim/passes/clip_global_norm.h"
@@ -215,14 +215,10 @@ class Run {
   }
 
   void save_checkpoint(std::int64_t epoch) {
-    std::vector<io::NamedTensor> tensors;
-    for (const Parameter* parameter : parameters_.all()) {
-      tensors.push_back({parameter->name(), parameter->value()});
-    }
-    io::write_safetensors(path("model.safetensors"), tensors,
-                          {{"model", std::string(def_.name)},
-                           {"epoch", std::to_string(epoch)},
-                           {"seed", std::to_string(settings_.seed)}});
+    io::write_checkpoint(path("model.safetensors"), parameters_,
+                         {{"model", std::string(def_.name)},
+                          {"epoch", std::to_string(epoch)},
+                          {"seed", std::to_string(settings_.seed)}});
     saved_ = true;
   }
 
