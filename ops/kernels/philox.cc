@@ -98,11 +98,18 @@ void fill_normal(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& d
   });
 }
 
-void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw, double p) {
-  // u < p for u = x·2⁻⁵³ says the same as x < ⌈p·2⁵³⌉; false for a p that is no number.
+namespace {
+
+/// u < p for u = x·2⁻⁵³ says the same as x < ⌈p·2⁵³⌉; false for a p that is no number.
+std::int64_t threshold_of(double p) {
   const double scaled = std::ceil(p * 0x1p53);
-  const std::int64_t threshold =
-      scaled > 0 ? static_cast<std::int64_t>(std::fmin(scaled, 0x1p53)) : 0;
+  return scaled > 0 ? static_cast<std::int64_t>(std::fmin(scaled, 0x1p53)) : 0;
+}
+
+}  // namespace
+
+void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw, double p) {
+  const std::int64_t threshold = threshold_of(p);
   dispatch(dtype, [&]<class T>(T) {
     const T value = static_cast<T>(1);
     std::uint64_t one = 0;
@@ -111,6 +118,29 @@ void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw
     in_parts(n, [&](std::int64_t begin, std::int64_t count) {
       kernel(draw.key, draw.counter, begin, count, reinterpret_cast<T*>(to) + begin, threshold,
              one);
+    });
+  });
+}
+
+void apply_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
+                   const RandomDraw& draw, double p, bool accumulate) {
+  constexpr std::int64_t kTile = 2048;
+  const std::int64_t threshold = threshold_of(p);
+  dispatch_floating(dtype, [&]<class T>(T) {
+    const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
+    const auto kernel = active_philox_table().bernoulli[0];
+    in_parts(n, [&](std::int64_t begin, std::int64_t count) {
+      std::uint8_t dropped[kTile] = {};
+      for (std::int64_t first = begin; first < begin + count; first += kTile) {
+        const std::int64_t here = std::min(kTile, begin + count - first);
+        if (threshold > 0) kernel(draw.key, draw.counter, first, here, dropped, threshold, 1);
+        const T* x = reinterpret_cast<const T*>(from) + first;
+        T* y = reinterpret_cast<T*>(to) + first;
+        for (std::int64_t i = 0; i < here; ++i) {
+          const T kept = dropped[i] != 0 ? T(0) : x[i] * scale;
+          y[i] = accumulate ? y[i] + kept : kept;
+        }
+      }
     });
   });
 }

@@ -49,6 +49,10 @@ void fill_normal(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& d
                  double stddev);
 /// 1 with probability p, else 0, in any dtype; p = 0 and p = 1 are exact.
 void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw, double p);
+/// to = from/(1 − p) of n elements of a floating dtype, 0 where the draw's bernoulli(p) is 1,
+/// whatever stands there; added to `to` when `accumulate`. `to` may be `from`. p = 0 draws nothing.
+void apply_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
+                   const RandomDraw& draw, double p, bool accumulate);
 /// A random order of 0 … n − 1, each equally likely up to ties of 64-bit keys.
 void fill_permutation(std::int64_t* to, std::int64_t n, const RandomDraw& draw);
 

@@ -8,6 +8,7 @@
 #include "wengert/graph/export/statistics.h"
 #include "wengert/io/idx.h"
 #include "wengert/io/safetensors.h"
+#include "wengert/nn/dropout.h"
 #include "wengert/nn/initializers.h"
 #include "wengert/nn/linear.h"
 #include "wengert/nn/models.h"
@@ -115,6 +116,20 @@ TEST(EveryCall, OfNetworksAndOptimizersNamesItsLine) {
   linear(parameters, "fc", x, 2);
   EXPECT_LOCATED(parameters.add("fc/weight", Tensor::scalar(1.0f)));
   EXPECT_LOCATED(linear(parameters, "fc", x, 0));
+  parameters.add("outer/taken", Tensor::scalar(1.0f));
+  EXPECT_LOCATED(parameters.declare("w", DType::kFloat32, {2}, nn::he_normal(), {}));
+  EXPECT_LOCATED(parameters.declare_buffer("taken", DType::kFloat32, {2}));
+  EXPECT_LOCATED(parameters.add_buffer("", Tensor::scalar(1.0f)));
+  EXPECT_LOCATED(parameters.stream(""));
+  Buffer& buffer = parameters.declare_buffer("outer_buffer", DType::kFloat32, {2});
+  EXPECT_LOCATED(buffer.set(Tensor::scalar(1.0f)));
+  EXPECT_LOCATED(update(buffer, Tensor::scalar(1.0f)));
+  EXPECT_LOCATED(update(buffer, Var()));
+  EXPECT_LOCATED(Tape(Mode::kInference));
+  EXPECT_LOCATED(ParameterOverride(parameters, {{"nobody", x}}));
+  EXPECT_LOCATED(ParameterOverride(parameters, {{"fc/weight", x}}));
+  EXPECT_LOCATED(dropout(parameters, "drop", x, 2));
+  EXPECT_LOCATED(dropout(parameters, "", x, 0.5));
   EXPECT_LOCATED(nn::normal(0, -1));
   EXPECT_LOCATED(nn::uniform(1, 0));
   EXPECT_LOCATED(nn::constant(kNan));
