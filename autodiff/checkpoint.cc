@@ -5,6 +5,7 @@
 #include <string>
 
 #include "wengert/autodiff/engine.h"
+#include "wengert/graph/buffer.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/op.h"
 #include "wengert/graph/parameter.h"
@@ -21,6 +22,7 @@ struct Block {
   std::vector<Parameter*> parameters;  ///< that f uses
   std::vector<Tensor> first;           ///< what f gave when it was recorded, until evaluated
   std::vector<InferContext::Output> outputs;
+  BufferUpdates before;  ///< buffers that f updates, as they were before it
 };
 
 struct CheckpointAttributes {
@@ -118,6 +120,11 @@ class CheckpointRule {
 
  private:
   static void recorded(const Block& block, VjpContext& c) {
+    if (!block.before.empty()) {
+      fail(ErrorKind::kGraph,
+           "the function draws random numbers or updates buffers, which it would do once more",
+           "differentiate a second time without the checkpoint");
+    }
     std::vector<Var> inputs, wanted;
     std::vector<int> places;
     for (int i = 0; i < c.input_count(); ++i) {
@@ -135,6 +142,7 @@ class CheckpointRule {
     std::vector<Tensor> values;
     for (int i = 0; i < c.input_count(); ++i) values.push_back(c.input(i).value());
     Tape tape;
+    tape.start_after(block.before);  // the same draws; what f makes of buffers ends with the tape
     std::vector<Var> leaves;
     for (std::size_t i = 0; i < block.inputs; ++i) {
       leaves.push_back(c.needs(static_cast<int>(i)) ? variable(values[i]) : Var(values[i]));
@@ -220,6 +228,10 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
       block->outputs.push_back({.dtype = y.dtype(), .shape = y.shape(), .strides = {}});
     }
     block->parameters = scratch.parameters();
+    for (const auto& [buffer, value] : scratch.updates().latest()) {
+      block->before.add(*buffer, tape->value_of(*buffer));
+    }
+    tape->take_updates(scratch.updates());
   }
   if (block->outputs.empty()) fail(ErrorKind::kValue, "the function gave no value", "");
   block->f = std::move(f);

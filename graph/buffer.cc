@@ -59,6 +59,14 @@ const BufferUpdates::Entry* BufferUpdates::last(const Buffer& buffer) const {
   return found == entries_.rend() ? nullptr : &*found;
 }
 
+std::vector<std::pair<Buffer*, Tensor>> BufferUpdates::latest() const {
+  std::vector<std::pair<Buffer*, Tensor>> result;
+  for (const Entry& entry : entries_) {
+    if (last(*entry.buffer) == &entry) result.push_back({entry.buffer, entry.update->value});
+  }
+  return result;
+}
+
 void BufferUpdates::append(const BufferUpdates& later) {
   for (const Entry& entry : std::vector<Entry>(later.entries_)) {
     const bool here = std::any_of(entries_.begin(), entries_.end(),

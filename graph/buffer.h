@@ -4,6 +4,7 @@
 #include <optional>
 #include <source_location>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/api.h"
@@ -53,6 +54,8 @@ class WENGERT_API BufferUpdates {
   /// Lets every update that has not yet taken effect do so.
   void commit() const noexcept;
 
+  /// For the library: each buffer once, with what it will be.
+  std::vector<std::pair<Buffer*, Tensor>> latest() const;
   /// For the library: one more; `value` is nobody else's.
   void add(Buffer& buffer, Tensor value);
   void clear() { entries_.clear(); }

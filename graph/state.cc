@@ -43,8 +43,7 @@ Var Tape::use(Parameter& parameter, std::source_location where) {
   Var leaf(value);
   if (trained) leaf.get()->flags |= Value::kRequiresGrad;
   Value* outputs[] = {leaf.get()};
-  const std::uint32_t id =
-      append(detail::parameter_op, {}, nullptr, outputs, {0, 1}, where);
+  const std::uint32_t id = append(detail::parameter_op, {}, nullptr, outputs, {0, 1}, where);
   node(id).attributes = &parameter;  // what the leaf stands for; its record has no attributes
   known = id;
   return leaf;
@@ -94,8 +93,7 @@ Var Tape::use(const Buffer& buffer, std::source_location where) {
   }
   Var leaf(value);
   Value* outputs[] = {leaf.get()};
-  const std::uint32_t id =
-      append(detail::buffer_op, {}, nullptr, outputs, {0, 1}, where);
+  const std::uint32_t id = append(detail::buffer_op, {}, nullptr, outputs, {0, 1}, where);
   node(id).attributes = const_cast<Buffer*>(&buffer);
   known->second = id;
   return leaf;
@@ -109,6 +107,8 @@ const Buffer* Tape::buffer(std::uint32_t id) const {
 const BufferUpdates& Tape::updates() const { return memory_->updates; }
 
 void Tape::start_after(const BufferUpdates& updates) { memory_->before.append(updates); }
+
+void Tape::take_updates(const BufferUpdates& updates) { memory_->updates.append(updates); }
 
 const Tensor& Tape::value_of(const Buffer& buffer) const {
   for (const Tape* tape = this; tape != nullptr; tape = tape->outer_) {

@@ -219,6 +219,8 @@ class WENGERT_API Tape {
   void end_derivative(std::size_t number);
   /// For the library: a buffer's value as it reads here.
   const Tensor& value_of(const Buffer& buffer) const;
+  /// For the library: updates made on an inner tape wait here.
+  void take_updates(const BufferUpdates& updates);
   /// For the library: an update waits.
   void add_update(Buffer& buffer, Tensor value);
   /// For the library: a layer at `where` names a parameter. Throws Error(kParameter) when another

@@ -8,6 +8,7 @@
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/storage.h"
 #include "wengert/graph/tape.h"
+#include "wengert/nn/dropout.h"
 #include "wengert/nn/linear.h"
 #include "wengert/ops/ops.h"
 
@@ -68,6 +69,27 @@ TEST(Checkpoint, HasDerivativesOfHigherOrder) {
   const Tensor at[] = {Tensor::from({0.3, -0.8}, {2}), Tensor::from({1.1, 0.4}, {2})};
   const auto result = gradcheck(f, at, {.order = 2});
   EXPECT_TRUE(result.passed) << result.message;
+}
+
+TEST(Checkpoint, DrawsTheSameNumbersAgainAndUpdatesOnce) {
+  const auto run = [](bool checkpointed) {
+    ParameterSet parameters(5);
+    Tape tape;
+    const Var x = variable(Tensor::full(DType::kFloat32, {1000}, 1));
+    const auto f = [&](const Var& v) {
+      return dropout(parameters, "second", dropout(parameters, "first", v, 0.5) * v, 0.5);
+    };
+    const Var y = checkpointed ? checkpoint(f, x) : f(x);
+    const Var after = dropout(parameters, "after", y, 0.5);
+    const Gradients g = backward(sum(after * y));
+    commit(tape);
+    std::vector<float> result = g[x].value().to_vector<float>();
+    for (const Buffer* buffer : parameters.buffers()) {
+      result.push_back(static_cast<float>(buffer->value().scalar_value()));
+    }
+    return result;
+  };
+  EXPECT_EQ(run(true), run(false));
 }
 
 TEST(Checkpoint, MayStandInsideAnother) {
