@@ -13,7 +13,7 @@ foreach(room IN LISTS public_rooms)
   endforeach()
 endforeach()
 install(FILES ops/ops.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/ops)
-install(FILES optim/optimizers.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/optim)
+install(FILES optim/optimizers.def optim/passes.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/optim)
 install(FILES wengert.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert)
 
 install(TARGETS wengert wengert_testing EXPORT wengert-targets

@@ -39,7 +39,7 @@ struct OptionsOf;
   constexpr void OptionsOf<Class>::visit([[maybe_unused]] Options& o, \
                                          [[maybe_unused]] Visitor&& option)
 
-namespace detail {
+namespace options_of {
 
 /// Converts to anything, so that aggregates tell how many members they have.
 struct Anything {
@@ -82,17 +82,18 @@ struct Lister {
   }
 };
 
-}  // namespace detail
+}  // namespace options_of
 
 /// The options of a class with their defaults.
 template <class Class>
 const std::vector<OptionDef>& list_options() {
-  static_assert(detail::stated_count<Class>() == detail::member_count<typename Class::Options>(),
-                "WENGERT_OPTIONS states every member of Options once");
+  static_assert(
+      options_of::stated_count<Class>() == options_of::member_count<typename Class::Options>(),
+      "WENGERT_OPTIONS states every member of Options once");
   static const std::vector<OptionDef> list = [] {
     std::vector<OptionDef> result;
     const typename Class::Options defaults{};
-    OptionsOf<Class>::visit(defaults, detail::Lister{result});
+    OptionsOf<Class>::visit(defaults, options_of::Lister{result});
     return result;
   }();
   return list;

@@ -10,7 +10,7 @@
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
-#include "wengert/optim/passes/gradients.h"
+#include "wengert/optim/passes.h"
 
 namespace wengert::optim {
 namespace {
@@ -49,12 +49,12 @@ Var logits_of(const Model& model, ParameterSet& parameters, const Var& inputs) {
                                     std::int64_t epoch, std::source_location where) {
   Tape tape;
   tape.detect_non_finite(true);
-  Graph graph;
-  graph.parameters = &parameters;
+  Roots roots;
+  roots.parameters = &parameters;
   const Var logits = logits_of(model, parameters, batch.inputs);
-  graph.add("loss", softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where));
+  roots.add("loss", softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where));
   PassContext context;
-  if (options.loss_passes != nullptr) options.loss_passes->run(graph, context);
+  if (options.passes != nullptr) options.passes->run(PassStage::kLoss, roots, context);
   const std::uint32_t node = tape.first_non_finite();
   const std::string what = node == detail::kNoNode ? "the op cannot be told" : tape.describe(node);
   throw Error(ErrorKind::kNonFinite, "train",
@@ -106,24 +106,25 @@ class Session {
     double value;
     {
       Tape tape;
-      Graph graph;
-      graph.parameters = &parameters_;
+      Roots roots;
+      roots.parameters = &parameters_;
       PassContext context;
       const Var logits = logits_of(model_, parameters_, batch.inputs);
-      graph.add("loss", softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where_));
-      if (options_.loss_passes != nullptr) options_.loss_passes->run(graph, context);
-      const Var loss = graph.at("loss");
+      roots.add("loss", softmax_cross_entropy(logits, batch.labels, Reduction::kMean, where_));
+      const PassPipeline* passes = options_.passes;
+      if (passes != nullptr) passes->run(PassStage::kLoss, roots, context);
+      const Var loss = roots.at("loss");
       value = loss.scalar_value();
       if (std::isfinite(value)) {
         correct += correct_rows(logits.value(), batch.labels);
         Gradients gradients = backward(loss);
-        if (options_.gradient_passes != nullptr) {
-          run_on_gradients(*options_.gradient_passes, gradients, context);
-        }
+        if (passes != nullptr) run_on_gradients(*passes, gradients, context);
         optimizer_.step(parameters_, gradients, where_);
-        if (explain && options_.explain && !context.explanations().empty()) {
+        if (passes != nullptr) run_after_step(*passes, parameters_, context);
+        if (explain && options_.explain) {
+          const std::string words = context.str();
           const detail::UserCode users;
-          options_.explain(context.str());
+          if (!words.empty()) options_.explain(words);
         }
         return value;
       }

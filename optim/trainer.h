@@ -35,8 +35,7 @@ struct TrainOptions {
   /// The rate falls linearly to this share of itself in the last epoch; afterwards the optimizer
   /// has the rate that it came with.
   double final_rate_share = 1;
-  const PassPipeline* loss_passes = nullptr;
-  const PassPipeline* gradient_passes = nullptr;
+  const PassPipeline* passes = nullptr;  ///< over the loss, gradients and updated parameters
   /// Called a few times a second at most, with the share of the epoch done.
   std::function<void(std::int64_t epoch, double share, double loss)> progress = {};
   std::function<void(const EpochRecord&)> after_epoch = {};

@@ -1,44 +1,62 @@
-#include "wengert/optim/passes/l2_penalty.h"
-
 #include <cmath>
 
-#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
+#include "wengert/optim/passes/record.h"
 
 namespace wengert::optim {
 
-L2Penalty::L2Penalty(double lambda, ParameterFilter filter, std::source_location where)
-    : lambda_(lambda), filter_(filter) {
-  const detail::CallSite site(where);
-  if (!std::isfinite(lambda) || lambda < 0) {
-    throw Error(ErrorKind::kValue, "l2_penalty", "lambda " + format_number(lambda),
-                "it is finite and not negative");
-  }
-}
+WENGERT_OPTIONS(L2Penalty) { option("lambda", o.lambda, kNotNegative, "λ, how much weights cost"); }
 
-bool L2Penalty::run(Graph& graph, PassContext& context) {
-  if (graph.parameters == nullptr) {
-    throw Error(ErrorKind::kGraph, "l2_penalty", "the graph names no parameters",
-                "set graph.parameters");
+namespace {
+
+bool add_penalty(const OptionValues& options, const ParameterFilter& filter, Roots& roots,
+                 PassContext& context) {
+  if (roots.parameters == nullptr) {
+    throw Error(ErrorKind::kGraph, "l2_penalty", "the roots name no parameters",
+                "set roots.parameters");
   }
-  if (lambda_ == 0) return false;
+  const double half = options_as<L2Penalty>(options).lambda / 2;
+  if (half == 0) return false;
   const Scope scope("l2_penalty");
-  Var total;
-  for (Parameter* parameter : graph.parameters->all()) {
-    if (!filter_(*parameter) || !parameter->trainable()) continue;
-    const Var squares = sum(square(use(*parameter)));
-    context.explain(name(), parameter->name(),
-                    "adds " + format_number(lambda_ / 2) + "·Σw² to the loss, ‖w‖ = " +
-                        format_number(std::sqrt(squares.scalar_value())));
-    total = total ? total + squares : squares;
+  Var& loss = roots.at("loss");
+  std::vector<Var> weights;
+  std::vector<const Parameter*> chosen;
+  for (Parameter* parameter : roots.parameters->all()) {
+    if (!parameter->trainable() || !filter(*parameter)) continue;
+    const Var w = use(*parameter);
+    weights.push_back(w.dtype() == loss.dtype() ? w : cast(w, loss.dtype()));
+    chosen.push_back(parameter);
   }
-  if (!total) return false;
-  Var& loss = graph.at("loss");
-  loss = loss + total * (lambda_ / 2);
+  if (weights.empty()) return false;
+  const Var norms = squared_norms(weights);
+  loss = loss + sum(norms) * half;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    context.explain("l2_penalty", chosen[i]->name(), [half, norms, i] {
+      return "adds " + format_number(half) + "·Σw² to the loss, ‖w‖ = " +
+             format_number(std::sqrt(norms.value().at(static_cast<std::int64_t>(i))));
+    });
+  }
   return true;
 }
+
+}  // namespace
+
+WENGERT_PASS(l2_penalty, L2Penalty) = {
+    .name = "l2_penalty",
+    .doc = {.summary = "Adds the squares of weights to the loss.",
+            .formula = "loss ← loss + (λ/2)·Σw²",
+            .notes =
+                "Recorded ops in scope l2_penalty, with gradients of every order. Over weights "
+                "(matrices and higher) unless a filter says otherwise. For plain SGD it equals "
+                "weight decay by ηλ; for adaptive methods it does not: see adamw. Others write "
+                "λΣw², which is twice as much.",
+            .source = "A. Krogh, J. Hertz, A simple weight decay can improve generalization, 1991"},
+    .stage = PassStage::kLoss,
+    .options = list_options<L2Penalty>,
+    .rewrite = add_penalty,
+};
 
 }  // namespace wengert::optim

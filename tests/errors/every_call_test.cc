@@ -13,9 +13,7 @@
 #include "wengert/nn/linear.h"
 #include "wengert/nn/models.h"
 #include "wengert/optim/curves.h"
-#include "wengert/optim/passes/clip_global_norm.h"
-#include "wengert/optim/passes/gradients.h"
-#include "wengert/optim/passes/l2_penalty.h"
+#include "wengert/optim/passes.h"
 #include "wengert/optim/trainer.h"
 #include "wengert/wengert.h"
 
@@ -99,8 +97,8 @@ TEST(EveryCall, OfVarsAndTapesNamesItsLine) {
   EXPECT_LOCATED(gradients.at("nobody"));
   EXPECT_LOCATED(gradcheck([](std::span<const Var> in) { return in[0]; },
                            std::vector<Tensor>{Tensor::scalar(1.0)}, {.order = 0}));
-  Graph graph;
-  EXPECT_LOCATED(graph.at("nobody"));
+  Roots roots;
+  EXPECT_LOCATED(roots.at("nobody"));
   const OpDef nameless;
   EXPECT_LOCATED(register_op(nameless));
   EXPECT_LOCATED(render("digraph {}", ImageFormat::kPng, {.dots_per_inch = 0}));
@@ -145,8 +143,14 @@ TEST(EveryCall, OfNetworksAndOptimizersNamesItsLine) {
   EXPECT_LOCATED(optim::Lamb({.rate = kNan}));
   EXPECT_LOCATED(optim::make_optimizer("nobody"));
   EXPECT_LOCATED(optim::make_optimizer("adam", -1));
-  EXPECT_LOCATED(optim::ClipGlobalNorm(0));
-  EXPECT_LOCATED(optim::L2Penalty(-1));
+  EXPECT_LOCATED(optim::ClipGlobalNorm({.limit = 0}));
+  EXPECT_LOCATED(optim::L2Penalty({.lambda = -1}));
+  EXPECT_LOCATED(optim::make_pass("nobody"));
+  EXPECT_LOCATED(optim::make_pass("l2_penalty", {{"lambda", "x"}}));
+  Roots nothing;
+  PassContext context;
+  optim::L2Penalty penalty({});
+  EXPECT_LOCATED(penalty.run(nothing, context));
   optim::Adam adam({});
   EXPECT_LOCATED(adam.set_rate(-1));
   EXPECT_LOCATED(adam.add_group(is_weight, {.epsilon = -1}));

@@ -9,8 +9,7 @@
 #include "tests/optim/training_models.h"
 #include "wengert/nn/linear.h"
 #include "wengert/ops/kernels/thread_pool.h"
-#include "wengert/optim/passes/clip_global_norm.h"
-#include "wengert/optim/passes/l2_penalty.h"
+#include "wengert/optim/passes.h"
 
 namespace wengert::optim {
 namespace {
@@ -115,13 +114,11 @@ std::string bytes_after(const Model& model, int threads, const char* method) {
   split.train = first(1250);
   ParameterSet parameters(11);
   const auto optimizer = make_optimizer(method, 0.01);
-  PassPipeline loss, gradients;
-  loss.add(std::make_unique<L2Penalty>(1e-3));
-  gradients.add(std::make_unique<ClipGlobalNorm>(0.5));
+  PassPipeline passes;
+  passes.add<L2Penalty>({.lambda = 1e-3}).add<ClipGlobalNorm>({.limit = 0.5});
   // 4 epochs of 50 batches: 200 steps.
-  const auto result =
-      train(model, parameters, *optimizer, examples, split,
-            {.epochs = 4, .batch_size = 25, .loss_passes = &loss, .gradient_passes = &gradients});
+  const auto result = train(model, parameters, *optimizer, examples, split,
+                            {.epochs = 4, .batch_size = 25, .passes = &passes});
   EXPECT_EQ(optimizer->steps(), 200);
   EXPECT_LT(result.epochs.back().train_loss, result.epochs.front().train_loss);
   kernels::set_thread_count(0);
@@ -220,10 +217,10 @@ TEST(Train, ExplainsItsPassesOnceAnEpoch) {
   split.train = first(40);
   ParameterSet parameters(1);
   Sgd sgd({.rate = 0.01});
-  PassPipeline loss;
-  loss.add(std::make_unique<L2Penalty>(0.1));
+  PassPipeline passes;
+  passes.add<L2Penalty>({.lambda = 0.1});
   std::vector<std::string> told;
-  TrainOptions options{.epochs = 3, .batch_size = 10, .loss_passes = &loss};
+  TrainOptions options{.epochs = 3, .batch_size = 10, .passes = &passes};
   options.explain = [&](const std::string& text) { told.push_back(text); };
   train(linear_model, parameters, sgd, examples, split, options);
   ASSERT_EQ(told.size(), 3u);

@@ -12,8 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kCommands = {"train",      "predict",   "graph", "ops",
-                                            "optimizers", "gradcheck", "bench", "version"};
+const std::vector<std::string> kCommands = {"train",  "predict",   "graph", "ops",    "optimizers",
+                                            "passes", "gradcheck", "bench", "version"};
 
 TEST(Program, HelpOfEveryCommand) {
   const Outcome all = run_wengert({"--help"});
@@ -164,27 +164,42 @@ TEST(Ops, ThePageOfOne) {
   EXPECT_TRUE(holds(run_wengert({"ops"}).out, "`wengert ops NAME` prints the page of one."));
 }
 
+/// The list of a kind of records, each of which has a page that holds all that JSON has.
+json pages_of(const std::string& kind) {
+  const json list = json::parse(run_wengert({kind, "--json"}).out);
+  for (const json& record : list) {
+    const std::string name = record.at("name").get<std::string>();
+    const Outcome page = run_wengert({kind, name});
+    EXPECT_EQ(page.status, 0) << page.err;
+    for (const char* key : {"summary", "formula", "notes", "source"}) {
+      EXPECT_TRUE(holds(page.out, record.at(key).get<std::string>())) << name << " " << key;
+    }
+    EXPECT_FALSE(record.at("options").empty()) << name;
+    for (const json& option : record.at("options")) {
+      EXPECT_TRUE(holds(page.out, option.at("name").get<std::string>() + " = ")) << page.out;
+      EXPECT_TRUE(holds(page.out, option.at("values").get<std::string>())) << page.out;
+      EXPECT_TRUE(holds(page.out, option.at("meaning").get<std::string>())) << page.out;
+    }
+    EXPECT_EQ(json::parse(run_wengert({kind, name, "--json"}).out), record);
+  }
+  EXPECT_TRUE(
+      holds(run_wengert({kind}).out, "`wengert " + kind + " NAME` prints the page of one."));
+  return list;
+}
+
 TEST(Optimizers, PagesAndJson) {
-  const json list = json::parse(run_wengert({"optimizers", "--json"}).out);
+  const json list = pages_of("optimizers");
   ASSERT_GE(list.size(), 8u);
   const std::string help = run_wengert({"train", "--help"}).out;
   for (const json& method : list) {
-    const std::string name = method.at("name").get<std::string>();
-    EXPECT_TRUE(holds(help, name)) << name;
-    const Outcome page = run_wengert({"optimizers", name});
-    ASSERT_EQ(page.status, 0) << page.err;
-    for (const char* key : {"summary", "formula", "notes", "source"}) {
-      EXPECT_TRUE(holds(page.out, method.at(key).get<std::string>())) << name << " " << key;
-    }
-    ASSERT_FALSE(method.at("options").empty());
-    for (const json& option : method.at("options")) {
-      EXPECT_TRUE(holds(page.out, option.at("name").get<std::string>() + " = ")) << page.out;
-      EXPECT_TRUE(holds(page.out, option.at("meaning").get<std::string>())) << page.out;
-    }
-    EXPECT_EQ(json::parse(run_wengert({"optimizers", name, "--json"}).out), method);
+    EXPECT_TRUE(holds(help, method.at("name").get<std::string>())) << method;
   }
-  EXPECT_TRUE(
-      holds(run_wengert({"optimizers"}).out, "`wengert optimizers NAME` prints the page of one."));
+}
+
+TEST(Passes, PagesAndJson) {
+  const json list = pages_of("passes");
+  ASSERT_GE(list.size(), 2u);
+  EXPECT_EQ(list[0].at("stage"), "loss");
 }
 
 TEST(GraphCommand, WritesEveryFormat) {

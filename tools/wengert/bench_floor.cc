@@ -36,7 +36,7 @@ double MlpFloor::loss_and_gradient(const std::int64_t* labels) {
   return loss / static_cast<double>(batch_);
 }
 
-double MlpFloor::step(const float* inputs, const std::int64_t* labels, float rate) {
+void MlpFloor::forward(const float* inputs) {
   static const ElementwiseKernels& tanh_kernels = *find_op("tanh")->elementwise->kernels;
   const std::size_t layers = sizes_.size() - 1;
   for (std::size_t i = 0; i < layers; ++i) {
@@ -51,23 +51,93 @@ double MlpFloor::step(const float* inputs, const std::int64_t* labels, float rat
       tanh_kernels.forward[0](operand, y, batch_ * out, nullptr);
     }
   }
+}
+
+void MlpFloor::propagate(std::size_t i) {
+  static const ElementwiseKernels& tanh_kernels = *find_op("tanh")->elementwise->kernels;
+  const std::int64_t in = sizes_[i], out = sizes_[i + 1];
+  float* previous = gradients_[i - 1].data();
+  kernels::gemm(false, true, batch_, in, out, gradients_[i].data(), out, weights_[2 * i].data(),
+                out, 0, previous, in);
+  tanh_kernels.backward[0][0](previous, nullptr, activations_[i - 1].data(), previous, batch_ * in,
+                              nullptr, false);
+}
+
+double MlpFloor::step(const float* inputs, const std::int64_t* labels, float rate) {
+  forward(inputs);
   const double loss = loss_and_gradient(labels);
-  for (std::size_t i = layers; i-- > 0;) {
+  for (std::size_t i = sizes_.size() - 1; i-- > 0;) {
     const std::int64_t in = sizes_[i], out = sizes_[i + 1];
     const float* x = i == 0 ? inputs : activations_[i - 1].data();
     float* g = gradients_[i].data();
-    if (i > 0) {
-      float* previous = gradients_[i - 1].data();
-      kernels::gemm(false, true, batch_, in, out, g, out, weights_[2 * i].data(), out, 0, previous,
-                    in);
-      tanh_kernels.backward[0][0](previous, nullptr, x, previous, batch_ * in, nullptr, false);
-    }
+    if (i > 0) propagate(i);
     for (std::int64_t k = 0; k < batch_ * out; ++k) g[k] *= -rate;
     float* bias = weights_[2 * i + 1].data();
     for (std::int64_t row = 0; row < batch_; ++row) {
       for (std::int64_t c = 0; c < out; ++c) bias[c] += g[row * out + c];
     }
     kernels::gemm(true, false, in, out, batch_, x, in, g, out, 1, weights_[2 * i].data(), out);
+  }
+  return loss;
+}
+
+namespace {
+
+/// Σw² and Σ(g + λw)², in 32 sums side by side.
+WENGERT_WIDEST void sums_of(const float* w, const float* g, std::int64_t n, float lambda,
+                            double* sums) {
+  constexpr int kSums = 32;
+  float weights[kSums] = {}, all[kSums] = {};
+  std::int64_t i = 0;
+  for (; i + kSums <= n; i += kSums) {
+    for (int k = 0; k < kSums; ++k) {
+      const float total = g[i + k] + lambda * w[i + k];
+      weights[k] += w[i + k] * w[i + k];
+      all[k] += total * total;
+    }
+  }
+  for (; i < n; ++i) {
+    weights[0] += w[i] * w[i];
+    all[0] += (g[i] + lambda * w[i]) * (g[i] + lambda * w[i]);
+  }
+  for (int k = 0; k < kSums; ++k) sums[0] += weights[k], sums[1] += all[k];
+}
+
+/// w ← w − rate·(g + λw).
+WENGERT_WIDEST void update(float* __restrict w, const float* __restrict g, std::int64_t n,
+                           float lambda, float rate) {
+  for (std::int64_t i = 0; i < n; ++i) w[i] -= rate * (g[i] + lambda * w[i]);
+}
+
+}  // namespace
+
+double MlpFloor::step_l2_clip(const float* inputs, const std::int64_t* labels, float rate,
+                              float lambda, float limit) {
+  if (weight_gradients_.empty()) weight_gradients_ = weights_;
+  forward(inputs);
+  double loss = loss_and_gradient(labels);
+  double sums[2] = {0, 0}, biases[2] = {0, 0};
+  for (std::size_t i = sizes_.size() - 1; i-- > 0;) {
+    const std::int64_t in = sizes_[i], out = sizes_[i + 1];
+    const float* x = i == 0 ? inputs : activations_[i - 1].data();
+    const float* g = gradients_[i].data();
+    if (i > 0) propagate(i);
+    std::vector<float>& bias = weight_gradients_[2 * i + 1];
+    std::fill(bias.begin(), bias.end(), 0.0f);
+    for (std::int64_t row = 0; row < batch_; ++row) {
+      for (std::int64_t c = 0; c < out; ++c) bias[static_cast<std::size_t>(c)] += g[row * out + c];
+    }
+    std::vector<float>& weight = weight_gradients_[2 * i];
+    kernels::gemm(true, false, in, out, batch_, x, in, g, out, 0, weight.data(), out);
+    sums_of(weights_[2 * i].data(), weight.data(), in * out, lambda, sums);
+    sums_of(weights_[2 * i + 1].data(), bias.data(), out, 0, biases);
+  }
+  loss += lambda / 2 * sums[0];
+  const double norm = std::sqrt(sums[1] + biases[1]);
+  const auto scaled = static_cast<float>(rate * std::min(1.0, limit / norm));
+  for (std::size_t k = 0; k < weights_.size(); ++k) {
+    update(weights_[k].data(), weight_gradients_[k].data(),
+           static_cast<std::int64_t>(weights_[k].size()), k % 2 == 0 ? lambda : 0, scaled);
   }
   return loss;
 }

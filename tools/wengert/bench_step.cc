@@ -11,6 +11,7 @@
 #include "tools/wengert/bench.h"
 #include "tools/wengert/bench_floor.h"
 #include "tools/wengert/bench_mlp.h"
+#include "wengert/optim/passes.h"
 #include "wengert/wengert.h"
 
 // The training step of 784-300-100-10 (tanh, SGD) beside its floor, and its peak memory.
@@ -25,28 +26,72 @@ std::vector<std::vector<float>> copies(const ParameterSet& parameters) {
   return result;
 }
 
-}  // namespace
+/// L2 and global clipping around the step. The limit lies below the norm of every step here, so
+/// that all gradients are scaled.
+struct PenalizedWork : MlpWork {
+  static constexpr double kLambda = 1e-3, kLimit = 0.1;
+  PassPipeline passes;
 
-void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
-  if (!selection.wants("step/mlp")) return;
-  MlpWork work(64);
-  work.step();  // creates the parameters
+  explicit PenalizedWork(std::int64_t batch) : MlpWork(batch) {
+    passes.add<optim::L2Penalty>({.lambda = kLambda}).add<optim::ClipGlobalNorm>({.limit = kLimit});
+  }
+  double step() {
+    const Tape tape;
+    Roots roots;
+    PassContext context;
+    roots.parameters = &parameters;
+    roots.add("loss", softmax_cross_entropy(logits(), labels));
+    passes.run(PassStage::kLoss, roots, context);
+    const Var loss = roots.at("loss");
+    Gradients gradients = backward(loss);
+    optim::run_on_gradients(passes, gradients, context);
+    sgd.step(parameters, gradients);
+    return loss.scalar_value();
+  }
+};
+
+/// `work` beside a floor's step. Both must compute the same: the losses of ten steps from the same
+/// weights agree.
+template <class Work, class Step>
+void compare_steps(const std::string& name, Step&& step, std::vector<BenchRow>& rows) {
+  Work work(64);
+  work.MlpWork::step();  // creates the parameters
   MlpFloor floor({784, 300, 100, 10}, 64, copies(work.parameters));
-  const auto inputs = work.inputs.span<float>();
-  const auto labels = work.labels.span<std::int64_t>();
-  // Both must compute the same: the losses of ten steps from the same weights agree.
+  const float* inputs = work.inputs.template span<float>().data();
+  const std::int64_t* labels = work.labels.template span<std::int64_t>().data();
   double worst = 0;
   for (int i = 0; i < 10; ++i) {
     const double ours = work.step();
-    const double bare = floor.step(inputs.data(), labels.data(), MlpWork::kRate);
+    const double bare = step(floor, inputs, labels);
     worst = std::fmax(worst, std::fabs(ours - bare) / bare);
   }
   if (!(worst < 1e-4)) {
     throw Error(ErrorKind::kInternal, "bench", "the step and its floor compute different losses");
   }
   rows.push_back(compare(
-      "step/mlp", "µs", 1000, 400, [&] { work.step(); },
-      [&] { floor.step(inputs.data(), labels.data(), MlpWork::kRate); }));
+      name, "µs", 1000, 400, [&] { work.step(); }, [&] { step(floor, inputs, labels); }));
+}
+
+}  // namespace
+
+void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
+  if (selection.wants("step/mlp")) {
+    compare_steps<MlpWork>(
+        "step/mlp",
+        [](MlpFloor& floor, const float* inputs, const std::int64_t* labels) {
+          return floor.step(inputs, labels, MlpWork::kRate);
+        },
+        rows);
+  }
+  if (selection.wants("step/mlp-l2-clip")) {
+    using Work = PenalizedWork;
+    compare_steps<Work>(
+        "step/mlp-l2-clip",
+        [](MlpFloor& floor, const float* inputs, const std::int64_t* labels) {
+          return floor.step_l2_clip(inputs, labels, Work::kRate, Work::kLambda, Work::kLimit);
+        },
+        rows);
+  }
 }
 
 void run_memory_child() {

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "tools/wengert/bench.h"
+#include "tools/wengert/bench_floor.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 #include "wengert/optim/optimizer.h"
@@ -8,12 +9,6 @@
 // A step of an optimizer beside a loop over the same memory.
 namespace wengert::tools {
 namespace {
-
-#if defined(__x86_64__)
-#define WENGERT_WIDEST __attribute__((target_clones("default", "avx2", "avx512f"), optimize("O3")))
-#else
-#define WENGERT_WIDEST __attribute__((optimize("O3")))
-#endif
 
 /// Reads four arrays and writes three of them: the least traffic of a method with two slots.
 WENGERT_WIDEST void read_four_write_three(float* __restrict w, const float* __restrict g,

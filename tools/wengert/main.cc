@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   add_graph(program);
   add_ops(program);
   add_optimizers(program);
+  add_passes(program);
   add_gradcheck(program);
   add_bench(program);
   add_version(program);

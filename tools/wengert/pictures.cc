@@ -8,29 +8,29 @@
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
-#include "wengert/optim/passes/gradients.h"
+#include "wengert/optim/passes.h"
 
 namespace wengert::tools {
 
 std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const optim::Batch& batch, GraphDirection direction,
                       const std::string& format, const std::string& title,
-                      const StepPasses& passes) {
+                      const PassPipeline& passes) {
   Tape tape;
   tape.detect_non_finite(true);  // so that the picture names the first bad op itself
   const Var inputs = batch.inputs;
   const Var logits = model.logits(parameters, inputs);
-  Graph graph;
+  Roots roots;
   PassContext context;
-  graph.parameters = &parameters;
-  graph.add("loss", softmax_cross_entropy(logits, batch.labels));
-  if (passes.loss != nullptr) passes.loss->run(graph, context);
-  const Var loss = graph.at("loss");
+  roots.parameters = &parameters;
+  roots.add("loss", softmax_cross_entropy(logits, batch.labels));
+  passes.run(PassStage::kLoss, roots, context);
+  const Var loss = roots.at("loss");
   tape.name(inputs, "inputs");
   tape.name(loss, "loss");
   GradientFlow flow;
   Gradients gradients = backward(loss, {.retain = true, .observer = &flow});
-  if (passes.gradients != nullptr) optim::run_on_gradients(*passes.gradients, gradients, context);
+  optim::run_on_gradients(passes, gradients, context);
   GraphOptions options;
   options.view = direction;
   options.root = loss;

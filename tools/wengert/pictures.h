@@ -9,19 +9,13 @@
 
 namespace wengert::tools {
 
-/// Passes over a loss and over its gradients; null: none.
-struct StepPasses {
-  const PassPipeline* loss = nullptr;
-  const PassPipeline* gradients = nullptr;
-};
-
 /// One step of a model on a batch, recorded, differentiated and written as "dot", "svg", "png" or
 /// "json". `title` stands above the picture, what passes did at what they did it to. Throws Error
 /// as recording and rendering do.
 std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const optim::Batch& batch, GraphDirection direction,
                       const std::string& format, const std::string& title,
-                      const StepPasses& passes = {});
+                      const PassPipeline& passes = {});
 
 /// The models by name, for help texts: "mlp, sigmoid_mlp".
 std::string model_names();

@@ -13,8 +13,7 @@
 #include "wengert/io/file.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/curves.h"
-#include "wengert/optim/passes/clip_global_norm.h"
-#include "wengert/optim/passes/l2_penalty.h"
+#include "wengert/optim/passes.h"
 #include "wengert/optim/trainer.h"
 
 namespace wengert::tools {
@@ -85,14 +84,13 @@ class Run {
     const optim::Split split =
         optim::split_examples(train_set.count(), settings_.validation, settings_.seed);
     if (settings_.l2 != 0) {
-      loss_passes_.add(std::make_unique<optim::L2Penalty>(settings_.l2));
+      passes_.add<optim::L2Penalty>({.lambda = settings_.l2});
     }
     if (settings_.clip != 0) {
-      gradient_passes_.add(std::make_unique<optim::ClipGlobalNorm>(settings_.clip));
+      passes_.add<optim::ClipGlobalNorm>({.limit = settings_.clip});
     }
     optim::TrainOptions options = make_options();
-    if (!loss_passes_.empty()) options.loss_passes = &loss_passes_;
-    if (!gradient_passes_.empty()) options.gradient_passes = &gradient_passes_;
+    options.passes = &passes_;
     const optim::Model model = [this](ParameterSet& parameters, const Var& inputs) {
       return def_.logits(parameters, inputs);
     };
@@ -194,8 +192,7 @@ class Run {
 
   void draw(const optim::Batch& batch, const std::string& title) {
     const auto drawn = [&](const char* format) {
-      return draw_step(def_, parameters_, batch, GraphDirection::kBoth, format, title,
-                       {&loss_passes_, &gradient_passes_});
+      return draw_step(def_, parameters_, batch, GraphDirection::kBoth, format, title, passes_);
     };
     try {
       io::write_file_atomically(path("graph.svg"), drawn("svg"));
@@ -236,7 +233,7 @@ class Run {
   const Settings& settings_;
   const nn::ModelDef& def_;
   ParameterSet parameters_;
-  PassPipeline loss_passes_, gradient_passes_;
+  PassPipeline passes_;
   std::vector<optim::EpochRecord> history_;
   std::vector<nlohmann::ordered_json> lines_;
   bool saved_ = false;

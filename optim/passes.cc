@@ -1,0 +1,117 @@
+#include "wengert/optim/passes.h"
+
+#include <cstring>
+
+#include "wengert/graph/call_site.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
+#include "wengert/optim/passes/record.h"
+
+namespace wengert::optim {
+
+TablePass::TablePass(const PassDef& def, ParameterFilter filter, OptionValues options,
+                     std::source_location where)
+    : def_(def), filter_(std::move(filter)), options_(std::move(options)) {
+  const detail::CallSite site(where);
+  const std::vector<OptionDef>& list = def_.options();
+  if (options_.size() != list.size()) {
+    throw Error(ErrorKind::kValue, std::string(name()),
+                std::to_string(options_.size()) + " options where there are " +
+                    std::to_string(list.size()));
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) list[i].check(options_[i], name());
+}
+
+bool TablePass::rewrite(Roots& roots, PassContext& context) {
+  return def_.rewrite(options_, filter_, roots, context);
+}
+
+std::vector<const PassDef*> registered_passes() {
+  return {
+#define PASS(name, Class, touches, members) &name##_pass,
+#include "wengert/optim/passes.def"
+#undef PASS
+  };
+}
+
+std::unique_ptr<Pass> make_pass(std::string_view name, const std::vector<OptionSetting>& settings,
+                                std::source_location where) {
+  const detail::CallSite site(where);
+#define PASS(pass, Class, touches, members)                                                 \
+  if (name == #pass) {                                                                      \
+    return std::make_unique<TablePass>(                                                     \
+        pass##_pass, touches, optim::option_values(pass##_pass.options(), settings, name)); \
+  }
+#include "wengert/optim/passes.def"
+#undef PASS
+  std::vector<std::string> names;
+  std::string all;
+  for (const PassDef* pass : registered_passes()) {
+    names.emplace_back(pass->name);
+    all += (all.empty() ? "" : ", ") + names.back();
+  }
+  const std::string close = closest(name, names);
+  throw Error(ErrorKind::kValue, "pass", "no pass named '" + std::string(name) + "'",
+              close.empty() ? "choose one of " + all : "did you mean '" + close + "'?");
+}
+
+// ---------------------------------------------------------------------------- the stages
+
+bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassContext& context,
+                      std::source_location where) {
+  const detail::CallSite site(where);
+  if (!passes.has(PassStage::kGradients)) return false;
+  Roots roots;
+  bool recorded = false;
+  std::vector<Gradients::Entry*> entries;
+  for (Gradients::Entry& entry : gradients.entries()) {
+    if (entry.parameter == nullptr) continue;
+    recorded |= entry.gradient.requires_grad();
+    entries.push_back(&entry);
+  }
+  // Moved, not copied: a gradient that nobody else holds may be written in place.
+  for (Gradients::Entry* entry : entries) {
+    roots.add(entry->parameter->name(), std::move(entry->gradient), entry->parameter);
+  }
+  struct PutBack {
+    Roots& roots;
+    std::vector<Gradients::Entry*>& entries;
+    ~PutBack() {
+      for (std::size_t i = 0; i < entries.size(); ++i) {
+        entries[i]->gradient = std::move(roots.all()[i].value);
+      }
+    }
+  } put_back{roots, entries};
+  if (recorded) return passes.run(PassStage::kGradients, roots, context);
+  const NoGrad off;
+  return passes.run(PassStage::kGradients, roots, context);
+}
+
+bool run_after_step(const PassPipeline& passes, ParameterSet& parameters, PassContext& context,
+                    std::source_location where) {
+  const detail::CallSite site(where);
+  if (!passes.has(PassStage::kAfterStep)) return false;
+  const NoGrad off;
+  Roots roots;
+  roots.parameters = &parameters;
+  for (Parameter* parameter : parameters.all()) {
+    if (parameter->trainable()) roots.add(parameter->name(), parameter->value(), parameter);
+  }
+  if (!passes.run(PassStage::kAfterStep, roots, context)) return false;
+  std::vector<std::pair<Parameter*, Tensor>> written;
+  for (const Roots::Root& root : roots.all()) {
+    Tensor value = root.value.value().contiguous();
+    if (value.data() != root.parameter->value().data()) {
+      written.emplace_back(root.parameter, std::move(value));
+    }
+  }
+  for (auto& [parameter, value] : written) {
+    const WriteGuard guard(parameter->mutable_value(), "run_after_step", where);
+    std::memcpy(guard.data(), value.data(),
+                static_cast<std::size_t>(value.element_count()) * size_of(value.dtype()));
+  }
+  return !written.empty();
+}
+
+}  // namespace wengert::optim
