@@ -81,7 +81,22 @@ void Tape::open(Mode mode) {
   t_state.tape = this;
 }
 
+TapeObserver::~TapeObserver() {
+  if (tape_ != nullptr) tape_->observe(nullptr);
+}
+
+void Tape::observe(TapeObserver* observer) {
+  if (observer_ != nullptr) observer_->tape_ = nullptr;
+  if (observer != nullptr) {
+    if (observer->tape_ != nullptr) observer->tape_->observe(nullptr);
+    observer->tape_ = this;
+  }
+  observer_ = observer;
+  watched_ = detect_non_finite_ || observer_ != nullptr;
+}
+
 Tape::~Tape() {
+  observe(nullptr);
   // Consumers first: a node drops what it saved while the producers' headers are still held.
   for (std::uint32_t id = size_; id-- > 0;) {
     if (node(id).saved != 0) release_saved(id);

@@ -20,14 +20,22 @@ class BufferUpdates;
 class Parameter;
 class Tape;
 
-/// Watches what a tape records and gives back; see Tape::observe.
+/// Watches what a tape records and gives back; see Tape::observe. Either may end first: an observer
+/// that is destroyed looks on no more.
 class WENGERT_API TapeObserver {
  public:
-  virtual ~TapeObserver() = default;
+  TapeObserver() = default;
+  virtual ~TapeObserver();
+  TapeObserver(const TapeObserver&) = delete;
+  TapeObserver& operator=(const TapeObserver&) = delete;
   /// Output `id` was computed and recorded.
   virtual void on_record(const Tape& tape, std::uint32_t id) { (void)tape, (void)id; }
   /// The memory of output `id`, more than 8 bytes, is given back. Must not throw.
   virtual void on_release(const Tape& tape, std::uint32_t id) { (void)tape, (void)id; }
+
+ private:
+  friend class Tape;
+  Tape* tape_ = nullptr;  ///< that it looks on at
 };
 
 namespace detail {
@@ -164,12 +172,9 @@ class WENGERT_API Tape {
     detect_non_finite_ = on;
     watched_ = on || observer_ != nullptr;
   }
-  /// Lets `observer` see every node and every value given back from here on; null: nobody. Slows
-  /// the thread's ops down while it lasts.
-  void observe(TapeObserver* observer) {
-    observer_ = observer;
-    watched_ = detect_non_finite_ || observer_ != nullptr;
-  }
+  /// Lets `observer` alone see every node and every value given back from here on, until the tape
+  /// ends; null: nobody. It leaves a tape that it looked on at before. Slows the thread's ops down.
+  void observe(TapeObserver* observer);
   /// The node whose derivative node `id` was recorded for (create_graph), or kNoNode.
   std::uint32_t derivative_of(std::uint32_t id) const;
   /// No node: what find and first_non_finite give where there is none.
