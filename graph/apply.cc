@@ -674,13 +674,6 @@ std::vector<Var> apply_all(const OpDef& op, std::span<const Var* const> inputs,
   return all;
 }
 
-void apply_into(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
-                std::source_location where, std::span<Var> visible) {
-  Results results;
-  apply_general(op, inputs, attributes, where, static_cast<int>(visible.size()), results);
-  for (std::size_t k = 0; k < visible.size(); ++k) visible[k] = std::move(results[k]);
-}
-
 std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* const> inputs,
                                         const void* attributes, std::source_location where) {
   if (attributes == nullptr) attributes = op.default_attributes;

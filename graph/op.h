@@ -388,8 +388,6 @@ struct OpDef {
   std::uint32_t differentiable = 0;  ///< bit i: input i may need a gradient; all ones: every input
   /// reads[i]: what the derivative for input i reads; inputs beyond the array use its last entry.
   std::array<std::uint32_t, 4> reads{};
-  /// Bit i: y is linear in input i, the others held: the tangent is the op of the tangent.
-  std::uint32_t linear = 0;
   /// layouts[i]: where input i may lie; inputs beyond the array use its last entry. What lies
   /// otherwise becomes a visible `contiguous` node before infer sees it.
   std::array<Layout, 4> layouts{};
@@ -479,11 +477,6 @@ WENGERT_API Var apply(const OpDef& op, std::span<const Var* const> inputs,
 WENGERT_API std::vector<Var> apply_multiple(
     const OpDef& op, std::span<const Var* const> inputs, const void* attributes = nullptr,
     std::source_location where = std::source_location::current());
-/// The same for a known number of outputs, without memory from the heap.
-WENGERT_API void apply_into(const OpDef& op, std::span<const Var* const> inputs,
-                            const void* attributes, std::source_location where,
-                            std::span<Var> results);
-
 /// The same with hidden outputs too: for what runs recorded calls again.
 WENGERT_API std::vector<Var> apply_all(const OpDef& op, std::span<const Var* const> inputs,
                                        const void* attributes, std::source_location where);

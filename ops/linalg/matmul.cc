@@ -286,7 +286,6 @@ constinit const OpDef matmul_op = {
     .max_inputs = 2,
     .differentiable = 3,
     .reads = {reads_input(1), reads_input(0)},
-    .linear = 3,
     .layouts = {Layout::kMatrix, Layout::kMatrix},
     .infer = infer_matmul,
     .evaluate = evaluate_matmul,
