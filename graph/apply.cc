@@ -1,5 +1,4 @@
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <new>
 #include <vector>
@@ -7,6 +6,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/numbers.h"
 #include "wengert/graph/op.h"
+#include "wengert/graph/operands.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
@@ -14,157 +14,20 @@
 namespace wengert {
 namespace {
 
+using detail::fail_call;
+using detail::gather;
+using detail::meet_tape;
+using detail::misplaced;
 using detail::Node;
+using detail::Operands;
+using detail::reads_of;
+using detail::resolve;
+using detail::settle_numbers;
 using detail::t_state;
+using detail::takes_any_layout;
 using detail::Value;
 
 constexpr std::int64_t kSmall = 4096;  // elements up to which an elementwise call skips the driver
-
-/// The values that one call works on; usual calls stay off the heap.
-struct Operands {
-  static constexpr int kFew = 8;
-  /// What only unusual calls need.
-  struct Extra {
-    std::vector<Value*> many;
-    std::vector<Var> owned;  ///< numbers in the dtype of their partners
-  };
-  Value* few[kFew];
-  std::span<Value*> values;
-  bool requires_grad = false;
-  std::unique_ptr<Extra> extra;
-
-  explicit Operands(std::size_t count) : values(few, count) {
-    if (count <= kFew) return;
-    extra = std::make_unique<Extra>();
-    extra->many.resize(count);
-    values = extra->many;
-  }
-  void own(std::size_t i, Var var) {
-    if (extra == nullptr) extra = std::make_unique<Extra>();
-    values[i] = var.get();
-    extra->owned.push_back(std::move(var));
-  }
-};
-
-std::source_location resolve(std::source_location where) {
-  return t_state.overrides_location ? t_state.location : where;
-}
-
-[[noreturn]] void fail_call(const OpDef& op, ErrorKind kind, std::string message, std::string fix,
-                            std::source_location where) {
-  where = resolve(where);
-  throw Error({.kind = kind,
-               .op = std::string(op.name),
-               .message = std::move(message),
-               .scope = Scope::path(),
-               .file = where.file_name(),
-               .line = where.line(),
-               .fix = std::move(fix),
-               .users_line = true});
-}
-
-/// Gives numbers the dtype of the first tensor beside them; on a tape as its constants.
-void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {
-  const DType dtype = detail::dtype_of_numbers(operands.values, op);
-  for (std::size_t i = 0; i < operands.values.size(); ++i) {
-    Value* value = operands.values[i];
-    if (!value->has(Value::kWeak)) continue;
-    if (tape != nullptr) {
-      operands.values[i] = tape->number(value, dtype, op, resolve(where));
-    } else {
-      operands.own(i, detail::number_as(*value, dtype, op, resolve(where)));
-    }
-  }
-}
-
-/// Checks what every call must have and lists its operands; gives their flags together.
-std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs,
-                    const void* attributes, std::source_location where) {
-  if (op.infer == nullptr && op.expand == nullptr) [[unlikely]] {
-    fail_call(op, ErrorKind::kInternal, "its record has no infer", "", where);
-  }
-  if ((op.attributes == nullptr) != (attributes == nullptr)) [[unlikely]] {
-    fail_call(op, op.attributes == nullptr ? ErrorKind::kInternal : ErrorKind::kValue,
-              op.attributes == nullptr ? "attributes given to an op that has none"
-                                       : "applied without its attributes",
-              op.attributes == nullptr ? "" : "set them by name: Attributes a(op); a.set(…)",
-              where);
-  }
-  if (inputs.size() > std::numeric_limits<std::uint16_t>::max()) [[unlikely]] {
-    fail_call(op, ErrorKind::kValue, std::to_string(inputs.size()) + " inputs",
-              "at most 65535; combine them in groups", where);
-  }
-  const int count = static_cast<int>(inputs.size());
-  if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
-    fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs",
-              count == 0 ? "give at least " + std::to_string(op.min_inputs) : std::string(), where);
-  }
-  std::uint8_t flags = 0;
-  for (int i = 0; i < count; ++i) {
-    Value* value = inputs[i]->get();
-    if (value == nullptr) [[unlikely]] {
-      throw Error({.kind = ErrorKind::kGraph,
-                   .op = std::string(op.name),
-                   .message = "input " + std::to_string(i) + " is an empty Var",
-                   .scope = Scope::path(),
-                   .file = resolve(where).file_name(),
-                   .line = resolve(where).line(),
-                   .fix = "assign the result of an op to it first",
-                   .cause = Error::Cause::kEmptyVar,
-                   .users_line = true});
-    }
-    operands.values[i] = value;
-    flags |= value->flags;
-  }
-  return flags;
-}
-
-/// Checks that a tape may take the operands, and whether gradients will flow through the call.
-void meet_tape(Operands& operands, const OpDef& op, const Tape& tape, std::source_location where) {
-  for (std::size_t i = 0; i < operands.values.size(); ++i) {
-    const Value* value = operands.values[i];
-    if (value->serial != tape.serial()) [[unlikely]] {
-      tape.check_adoptable(value, op, resolve(where));
-    }
-    operands.requires_grad |=
-        value->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i));
-  }
-}
-
-/// What the derivatives of the inputs that want one read.
-std::uint32_t reads_of(const OpDef& op, std::span<Value* const> inputs) {
-  std::uint32_t reads = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i]->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i))) {
-      reads |= op.reads_for(static_cast<int>(i));
-    }
-  }
-  return reads;
-}
-
-/// Whether the value lies as a kernel takes it.
-bool fits(Layout layout, const Value* value) {
-  if (layout == Layout::kAny || !value->has(Value::kStrided)) return true;
-  if (layout == Layout::kDense || value->rank < 2) return false;
-  const std::int64_t *sizes = value->sizes(), *strides = value->strides();
-  const int row = value->rank - 2, column = value->rank - 1;
-  const std::int64_t rows = sizes[row], columns = sizes[column];
-  return rows == 0 || columns == 0 ||
-         (strides[column] == 1 && (strides[row] >= columns || rows == 1)) ||
-         (strides[row] == 1 && (strides[column] >= rows || columns == 1));
-}
-
-/// The inputs that must be copied before the op can take them.
-std::uint32_t misplaced(const OpDef& op, std::span<Value* const> inputs) {
-  std::uint32_t set = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const int k = static_cast<int>(i);
-    if (!fits(op.layout_for(k), inputs[i])) set |= 1u << (k < 31 ? k : 31);
-  }
-  return set;
-}
-
-constexpr bool takes_any_layout(const OpDef& op) { return op.layouts == std::array<Layout, 4>{}; }
 
 /// Elementwise on few elements of dense operands of one dtype and shape: straight to the kernel.
 /// Null for others. Inputs is an array or a span.
@@ -338,7 +201,20 @@ std::uint32_t compute(const OpDef& op, std::span<Value* const> inputs, const voi
                       std::source_location where, int wanted, Results& results) {
   InferContext inferred(op, inputs, attributes, where);
   op.infer(inferred);
-  if (inferred.wants_dense() != 0 || inferred.wants_expansion()) return inferred.wants_dense();
+  if (inferred.wants_expansion() && op.expand == nullptr) {
+    inferred.fail(ErrorKind::kInternal, "its infer asks for an expansion that its record lacks");
+  }
+  if (const std::uint32_t wanted_dense = inferred.wants_dense(); wanted_dense != 0) {
+    bool strided = false;
+    for (int i = 0; i < inferred.input_count(); ++i) {
+      strided |= detail::in_set(wanted_dense, i) && inputs[i]->has(Value::kStrided);
+    }
+    if (!strided) {
+      inferred.fail(ErrorKind::kInternal, "its infer asks for dense copies of what is dense");
+    }
+    return wanted_dense;
+  }
+  if (inferred.wants_expansion()) return 0;
   bool computed = false;
   for (const InferContext::Output& spec : inferred.outputs()) computed |= spec.viewed_input < 0;
   check_outputs(inferred, computed);

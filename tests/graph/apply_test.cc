@@ -21,6 +21,8 @@ void infer_two(InferContext& call) {
   infer_same(call);
   infer_same(call);
 }
+void infer_dense(InferContext& call) { call.want_dense(0); }
+void infer_expansion(InferContext& call) { call.want_expansion(); }
 void evaluate_nothing(EvalContext&) {}
 
 OpDef op_with(void (*infer)(InferContext&), void (*evaluate)(EvalContext&)) {
@@ -110,6 +112,10 @@ TEST_P(Misuse, OfBrokenRecords) {
                "its infer states no output");
   EXPECT_ERROR(apply(op_with(infer_two, evaluate_nothing), x_, kHere), kInternal,
                "gives 2 visible outputs where 1 are asked for");
+  EXPECT_ERROR(apply(op_with(infer_dense, evaluate_nothing), x_, kHere), kInternal,
+               "its infer asks for dense copies of what is dense");
+  EXPECT_ERROR(apply(op_with(infer_expansion, evaluate_nothing), x_, kHere), kInternal,
+               "its infer asks for an expansion that its record lacks");
   EXPECT_ERROR(apply(op_with(infer_same, nullptr), x_, kHere), kInternal,
                "its record has no evaluate, but its output is no view");
 }

@@ -1,0 +1,122 @@
+#include "wengert/graph/operands.h"
+
+#include <limits>
+
+#include "wengert/graph/numbers.h"
+
+namespace wengert::detail {
+
+void fail_call(const OpDef& op, ErrorKind kind, std::string message, std::string fix,
+               std::source_location where) {
+  where = resolve(where);
+  throw Error({.kind = kind,
+               .op = std::string(op.name),
+               .message = std::move(message),
+               .scope = Scope::path(),
+               .file = where.file_name(),
+               .line = where.line(),
+               .fix = std::move(fix),
+               .users_line = true});
+}
+
+void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {
+  const DType dtype = dtype_of_numbers(operands.values, op);
+  for (std::size_t i = 0; i < operands.values.size(); ++i) {
+    Value* value = operands.values[i];
+    if (!value->has(Value::kWeak)) continue;
+    if (tape != nullptr) {
+      operands.values[i] = tape->number(value, dtype, op, resolve(where));
+    } else {
+      operands.own(i, number_as(*value, dtype, op, resolve(where)));
+    }
+  }
+}
+
+std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs,
+                    const void* attributes, std::source_location where) {
+  if (op.infer == nullptr && op.expand == nullptr) [[unlikely]] {
+    fail_call(op, ErrorKind::kInternal, "its record has no infer", "", where);
+  }
+  if ((op.attributes == nullptr) != (attributes == nullptr)) [[unlikely]] {
+    fail_call(op, op.attributes == nullptr ? ErrorKind::kInternal : ErrorKind::kValue,
+              op.attributes == nullptr ? "attributes given to an op that has none"
+                                       : "applied without its attributes",
+              op.attributes == nullptr ? "" : "set them by name: Attributes a(op); a.set(…)",
+              where);
+  }
+  if (inputs.size() > std::numeric_limits<std::uint16_t>::max()) [[unlikely]] {
+    fail_call(op, ErrorKind::kValue, std::to_string(inputs.size()) + " inputs",
+              "at most 65535; combine them in groups", where);
+  }
+  const int count = static_cast<int>(inputs.size());
+  if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
+    fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs",
+              count == 0 ? "give at least " + std::to_string(op.min_inputs) : std::string(), where);
+  }
+  std::uint8_t flags = 0;
+  for (int i = 0; i < count; ++i) {
+    Value* value = inputs[i]->get();
+    if (value == nullptr) [[unlikely]] {
+      throw Error({.kind = ErrorKind::kGraph,
+                   .op = std::string(op.name),
+                   .message = "input " + std::to_string(i) + " is an empty Var",
+                   .scope = Scope::path(),
+                   .file = resolve(where).file_name(),
+                   .line = resolve(where).line(),
+                   .fix = "assign the result of an op to it first",
+                   .cause = Error::Cause::kEmptyVar,
+                   .users_line = true});
+    }
+    operands.values[i] = value;
+    flags |= value->flags;
+  }
+  return flags;
+}
+
+void meet_tape(Operands& operands, const OpDef& op, const Tape& tape, std::source_location where) {
+  for (std::size_t i = 0; i < operands.values.size(); ++i) {
+    const Value* value = operands.values[i];
+    if (value->serial != tape.serial()) [[unlikely]] {
+      tape.check_adoptable(value, op, resolve(where));
+    }
+    operands.requires_grad |=
+        value->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i));
+  }
+}
+
+std::uint32_t reads_of(const OpDef& op, std::span<Value* const> inputs) {
+  std::uint32_t reads = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i]->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i))) {
+      reads |= op.reads_for(static_cast<int>(i));
+    }
+  }
+  return reads;
+}
+
+namespace {
+
+/// Whether the value lies as a kernel takes it.
+bool fits(Layout layout, const Value* value) {
+  if (layout == Layout::kAny || !value->has(Value::kStrided)) return true;
+  if (layout == Layout::kDense || value->rank < 2) return false;
+  const std::int64_t *sizes = value->sizes(), *strides = value->strides();
+  const int row = value->rank - 2, column = value->rank - 1;
+  const std::int64_t rows = sizes[row], columns = sizes[column];
+  return rows == 0 || columns == 0 ||
+         (strides[column] == 1 && (strides[row] >= columns || rows == 1)) ||
+         (strides[row] == 1 && (strides[column] >= rows || columns == 1));
+}
+
+}  // namespace
+
+std::uint32_t misplaced(const OpDef& op, std::span<Value* const> inputs) {
+  std::uint32_t set = 0;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const int k = static_cast<int>(i);
+    if (!fits(op.layout_for(k), inputs[i])) set |= 1u << (k < 31 ? k : 31);
+  }
+  return set;
+}
+
+}  // namespace wengert::detail
