@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "wengert/autodiff/hooks.h"
 #include "wengert/autodiff/rules.h"
@@ -24,21 +25,24 @@ constexpr std::int64_t kQuickElements = 4096;  // above, the general drivers' co
 /// another (a hook that differentiates) gets a table of its own.
 struct Tables {
   std::vector<std::vector<Value*>*> spare;
+  std::size_t made = 0;  ///< `spare` has room for so many: giving one back cannot fail
   ~Tables() {
     for (auto* table : spare) delete table;
   }
 };
-thread_local Tables t_tables;
+
+Tables& tables() { return detail::kept_by_thread<Tables, detail::Kept::kCotangentTables>(); }
 
 std::vector<Value*>& take_table(std::uint32_t nodes) {
-  std::vector<Value*>* table;
-  if (t_tables.spare.empty()) {
-    table = new std::vector<Value*>;
-  } else {
-    table = t_tables.spare.back();
-    t_tables.spare.pop_back();
+  auto& [spare, made] = tables();
+  if (spare.empty()) {
+    spare.reserve(made + 1);
+    spare.push_back(new std::vector<Value*>);
+    ++made;
   }
+  std::vector<Value*>* table = spare.back();
   if (table->size() < nodes) table->resize(nodes, nullptr);
+  spare.pop_back();
   return *table;
 }
 
@@ -72,8 +76,9 @@ Engine::~Engine() {
   constexpr std::size_t kKept = std::size_t{1} << 20;
   if (table_.capacity() > kKept) {
     delete &table_;
+    --tables().made;
   } else {
-    t_tables.spare.push_back(&table_);
+    tables().spare.push_back(&table_);
   }
 }
 
@@ -189,7 +194,13 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
 
   const bool keep = restricted_ && (marks_[id] & kTarget) != 0;
   bool mine = !keep && detail::is_sole_owner(g);  // g's memory may serve the result
-  bool handle_left = !keep;                       // the table's handle on g is ours to pass on
+  // The table's handle on g is ours to pass on, and given back at the end where nobody took it.
+  struct Handle {
+    Value* left;
+    ~Handle() {
+      if (left != nullptr) detail::drop(left);
+    }
+  } handle{keep ? nullptr : g};
   if (!keep) table_[id] = nullptr;
   const int dtype = static_cast<int>(g->dtype);
   for (int i = 0; i < kInputs; ++i) {
@@ -202,8 +213,8 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
         add_in_place(slot, g, count);
         continue;
       }
-      if (last && handle_left) {
-        handle_left = false;
+      if (last && handle.left != nullptr) {
+        handle.left = nullptr;
       } else {
         detail::hold(g);
         mine = false;
@@ -221,8 +232,8 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
       continue;
     }
     Value* to = g;
-    if (last && mine && handle_left) {
-      handle_left = false;
+    if (last && mine && handle.left != nullptr) {
+      handle.left = nullptr;
     } else {
       to = detail::new_like(g);
     }
@@ -233,7 +244,6 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
       accumulate(node.few_inputs[i], to);
     }
   }
-  if (handle_left) detail::drop(g);
   if (node.saved != 0 && !options_.retain) give_back(node, in, kInputs);
   return true;
 }
@@ -241,10 +251,33 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
 void Engine::sweep(std::uint32_t last) {
   try {
     sweep_nodes(last);
+  } catch (const std::bad_alloc&) {
+    tape_.mark_broken_backward();
+    fail_below(ErrorKind::kMemory, "the system has no memory left for its gradients");
+  } catch (const Error& error) {
+    tape_.mark_broken_backward();
+    if (error.op() != "shape") throw;
+    fail_below(error.kind(), error.message());
   } catch (...) {
     tape_.mark_broken_backward();
     throw;
   }
+}
+
+void Engine::fail_below(ErrorKind kind, const std::string& message) const {
+  const Node& node = tape_.node(at_);
+  std::string inputs;
+  for (int i = 0; i < node.input_count; ++i) {
+    const std::uint32_t input = node.inputs()[i];
+    inputs += (i == 0 ? "; inputs " : ", ") + to_string(tape_.dtype(input), tape_.shape(input));
+  }
+  throw Error({.kind = kind,
+               .op = std::string(node.op->name),
+               .message = message + inputs,
+               .scope = detail::scope_path(node.scope),
+               .file = node.where.file_name(),
+               .line = node.where.line(),
+               .fix = "use smaller batches, or free values that are held"});
 }
 
 void Engine::sweep_nodes(std::uint32_t last) {
@@ -255,6 +288,7 @@ void Engine::sweep_nodes(std::uint32_t last) {
   for (std::uint32_t id = top_ + 1; id-- > last;) {
     Value* g = table[id];
     if (g == nullptr && id != due) continue;
+    at_ = id;
     Node& node = tape_.node(id);
     if (quick && g != nullptr) {
       if (node.op->single_element != nullptr && is_one(g, g->rank)) {

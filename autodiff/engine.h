@@ -73,6 +73,8 @@ class Engine {
   [[noreturn]] void fail_overwritten(std::uint32_t consumer, std::uint32_t id) const;
   [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix,
                          std::string op = {}) const;
+  /// What went wrong below the derivative of the node that is being computed.
+  [[noreturn]] void fail_below(ErrorKind kind, const std::string& message) const;
   void observe_edge(std::uint32_t consumer, int input, const Var& contribution);
   void observe_node(std::uint32_t id);
 
@@ -83,6 +85,7 @@ class Engine {
   enum Mark : std::uint8_t { kWanted = 1, kTarget = 2 };
   std::vector<std::uint8_t> marks_;  ///< by node, when restricted
   std::uint32_t top_ = 0;
+  std::uint32_t at_ = 0;  ///< the node whose derivative is being computed, or one shortly after it
   bool restricted_ = false;
   bool watched_ = false;  ///< an observer or hooks look on
 };

@@ -55,6 +55,12 @@ class FusedRule final : public BackwardContext {
     if (further_ == nullptr) further_ = std::make_unique<Further>();
     return *further_;
   }
+  /// Input i, which the op has: anything else is an error.
+  void check_input(int i) const {
+    if (static_cast<unsigned>(i) >= static_cast<unsigned>(input_count_)) [[unlikely]]
+      fail_index("input", i);
+  }
+  [[noreturn]] void fail_index(const char* what, int i) const;
   Value*& fresh(int i) {
     return i < kFew ? fresh_[i] : further_->fresh[static_cast<std::size_t>(i - kFew)];
   }
@@ -115,7 +121,15 @@ void FusedRule::take_cotangents() {
   }
 }
 
+void FusedRule::fail_index(const char* what, int i) const {
+  engine_.fail(ErrorKind::kInternal,
+               std::string("its backward asks for an ") + what +
+                   " that it does not have: " + std::to_string(i),
+               "", std::string(op_->name));
+}
+
 TensorView FusedRule::further_input(int i) const {
+  check_input(i);
   return view_of(engine_.saved_value(id_, ids_[i], i));
 }
 
@@ -124,19 +138,19 @@ TensorView FusedRule::output(int k) const { return view_of(engine_.saved_output(
 TensorView FusedRule::further_cotangent(int k) const {
   if (k == 0) return {};  // none flows
   if (further_ == nullptr || k < 0 || static_cast<std::size_t>(k) > further_->cotangents.size()) {
-    engine_.fail(ErrorKind::kInternal,
-                 "asks for the cotangent of an output that it does not have: " + std::to_string(k),
-                 "", std::string(op_->name));
+    fail_index("output's cotangent", k);
   }
   const Var& chosen = further_->cotangents[static_cast<std::size_t>(k) - 1];
   return chosen ? view_of(chosen.get()) : TensorView{};
 }
 
 bool FusedRule::further_needs(int i) const {
+  check_input(i);
   return engine_.needs_input(*op_, i, ids_[i], engine_.tape_.node(ids_[i]).value);
 }
 
 Value* FusedRule::destination(int i, bool& accumulate) {
+  check_input(i);
   const std::uint32_t id = ids_[i];
   Value* slot = engine_.table_[id];
   if (slot != nullptr && detail::is_sole_owner(slot) && !slot->has(Value::kStrided) &&

@@ -1,6 +1,6 @@
 #include "wengert/autodiff/gradient_flow.h"
 
-#include "absl/container/flat_hash_map.h"
+#include "wengert/graph/hash_map.h"
 #include "wengert/graph/tape.h"
 
 namespace wengert {
@@ -21,9 +21,9 @@ std::uint64_t key_of(std::uint32_t consumer, int input) {
 
 struct GradientFlow::Members {
   GradientRecord record;
-  absl::flat_hash_map<std::uint64_t, std::size_t> edges;  ///< by key_of, into record.edges
-  absl::flat_hash_map<std::uint32_t, std::size_t> nodes;  ///< by id, into record.nodes
-  absl::flat_hash_map<std::uint32_t, Arriving> arriving;
+  detail::HashMap<std::uint64_t, std::size_t> edges;  ///< by key_of, into record.edges
+  detail::HashMap<std::uint32_t, std::size_t> nodes;  ///< by id, into record.nodes
+  detail::HashMap<std::uint32_t, Arriving> arriving;
   std::uint32_t latest = 0;  ///< node reached last; within a pass ids fall
 
   void enter(const Tape& tape) {
@@ -54,10 +54,9 @@ void GradientFlow::on_edge(const Tape& tape, std::uint32_t consumer, int input,
                            const Tensor& cotangent) {
   members_->enter(tape);
   auto& edges = members_->record.edges;
-  const auto [it, added] = members_->edges.try_emplace(key_of(consumer, input), edges.size());
-  if (added) edges.emplace_back();
-  const GradientRecord::Edge& edge =
-      edges[it->second] = {consumer, input, statistics_of(cotangent)};
+  const TensorStatistics statistics = statistics_of(cotangent);
+  const std::size_t number = detail::number_in(members_->edges, key_of(consumer, input), edges);
+  const GradientRecord::Edge& edge = edges[number] = {consumer, input, statistics};
   Arriving& arriving = members_->arriving[tape.inputs(consumer)[static_cast<std::size_t>(input)]];
   arriving.norms += edge.gradient.l2;
   arriving.finite &= edge.gradient.non_finite == 0;
@@ -70,8 +69,6 @@ void GradientFlow::on_node(const Tape& tape, std::uint32_t node, const Tensor& c
     members_->arriving.clear();  // a new pass; the last one may have failed
   members_->latest = node;
   auto& nodes = members_->record.nodes;
-  const auto [it, added] = members_->nodes.try_emplace(node, nodes.size());
-  if (added) nodes.emplace_back();
   GradientRecord::Node reached{.id = node,
                                .gradient = statistics_of(cotangent),
                                .value = {},
@@ -88,7 +85,7 @@ void GradientFlow::on_node(const Tape& tape, std::uint32_t node, const Tensor& c
     }
     members_->arriving.erase(all);
   }
-  nodes[it->second] = std::move(reached);
+  nodes[detail::number_in(members_->nodes, node, nodes)] = std::move(reached);
 }
 
 }  // namespace wengert

@@ -1,11 +1,13 @@
 #include "wengert/autodiff/hooks.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/kept_by_thread.h"
 
 namespace wengert {
 namespace {
@@ -17,21 +19,22 @@ struct Hook {
   void* context;
 };
 
-thread_local std::vector<Hook> t_hooks;
+using Hooks = std::vector<Hook>;
+
+Hooks& hooks_of_thread() { return detail::kept_by_thread<Hooks, detail::Kept::kHooks>(); }
 
 }  // namespace
 
 bool has_hooks(const Tape& tape) {
-  if (t_hooks.empty()) return false;
-  for (const Hook& hook : t_hooks) {
-    if (hook.serial == tape.serial()) return true;
-  }
-  return false;
+  const Hooks& hooks = hooks_of_thread();
+  return std::any_of(hooks.begin(), hooks.end(),
+                     [&](const Hook& hook) { return hook.serial == tape.serial(); });
 }
 
 void run_hooks(const Tape& tape, std::uint32_t id, const Var& cotangent) {
-  for (std::size_t i = 0; i < t_hooks.size(); ++i) {  // a hook may add hooks
-    const Hook hook = t_hooks[i];
+  const Hooks& hooks = hooks_of_thread();
+  for (std::size_t i = 0; i < hooks.size(); ++i) {  // a hook may add hooks
+    const Hook hook = hooks[i];
     if (hook.serial == tape.serial() && hook.node == id) {
       const detail::UserCode users;
       hook.observe(hook.context, cotangent.value());
@@ -53,13 +56,14 @@ void on_gradient(std::string_view name, void (*observe)(void* context, const Ten
                 "no value named '" + std::string(name) + "' on this tape",
                 "name it with Tape::name, or use the parameter first");
   }
-  std::erase_if(t_hooks, [tape](const Hook& hook) {  // those of tapes that ended
+  Hooks& hooks = hooks_of_thread();
+  std::erase_if(hooks, [tape](const Hook& hook) {  // those of tapes that ended
     for (const Tape* live = tape; live != nullptr; live = live->enclosing()) {
       if (live->serial() == hook.serial) return false;
     }
     return true;
   });
-  t_hooks.push_back({tape->serial(), node, observe, context});
+  hooks.push_back({tape->serial(), node, observe, context});
 }
 
 }  // namespace wengert

@@ -10,40 +10,108 @@ using detail::Value;
 RecordedRule::RecordedRule(Engine& engine, std::uint32_t id)
     : engine_(engine), id_(id), node_(engine.tape_.node(id)), gradients_(node_.input_count) {}
 
+std::uint32_t RecordedRule::input_id(int i) const {
+  if (i < 0 || i >= node_.input_count) [[unlikely]] {
+    engine_.fail(
+        ErrorKind::kInternal,
+        "its vjp asks for input " + std::to_string(i) + " of " + std::to_string(node_.input_count),
+        "", std::string(node_.op->name));
+  }
+  return node_.inputs()[i];
+}
+
+std::uint32_t RecordedRule::output_id(int k) const {
+  const std::uint32_t id = id_ + static_cast<std::uint32_t>(k);
+  if (k < 0 || id >= engine_.tape_.size() || engine_.tape_.node(id).output != k) [[unlikely]] {
+    engine_.fail(ErrorKind::kInternal,
+                 "its vjp asks for an output that it does not have: " + std::to_string(k), "",
+                 std::string(node_.op->name));
+  }
+  return id;
+}
+
 Var RecordedRule::input(int i) const {
-  return Var::share(engine_.saved_value(id_, node_.inputs()[i], i));
+  return Var::share(engine_.saved_value(id_, input_id(i), i));
 }
 
 Var RecordedRule::output(int k) const { return Var::share(engine_.saved_output(id_, k)); }
 
 Var RecordedRule::cotangent(int k) const {
-  Value* value = engine_.table_[id_ + static_cast<std::uint32_t>(k)];
+  Value* value = engine_.table_[output_id(k)];
   return value == nullptr ? Var() : Var::share(value);
 }
 
 bool RecordedRule::needs(int i) const {
-  const std::uint32_t id = node_.inputs()[i];
+  const std::uint32_t id = input_id(i);
   return engine_.needs_input(*node_.op, i, id, engine_.tape_.node(id).value);
 }
 
-void RecordedRule::set(int i, Var gradient) { gradients_[i] = std::move(gradient); }
-
 Var RecordedRule::take_pending(int i) {
-  return Var::take(std::exchange(engine_.table_[node_.inputs()[i]], nullptr));
+  return Var::take(std::exchange(engine_.table_[input_id(i)], nullptr));
 }
 
-Shape RecordedRule::shape(int i) const { return engine_.tape_.shape(node_.inputs()[i]); }
-
-Shape RecordedRule::output_shape(int k) const {
-  return engine_.tape_.shape(id_ + static_cast<std::uint32_t>(k));
+void RecordedRule::set(int i, Var gradient) {
+  input_id(i);
+  gradients_[static_cast<std::size_t>(i)] = std::move(gradient);
 }
 
-DType RecordedRule::dtype(int i) const { return engine_.tape_.dtype(node_.inputs()[i]); }
+Shape RecordedRule::shape(int i) const { return engine_.tape_.shape(input_id(i)); }
+
+Shape RecordedRule::output_shape(int k) const { return engine_.tape_.shape(output_id(k)); }
+
+DType RecordedRule::dtype(int i) const { return engine_.tape_.dtype(input_id(i)); }
+
+namespace {
+
+bool broadcasts_to(const Value* from, const Value* to) {
+  for (int d = 1; d <= from->rank; ++d) {
+    const std::int64_t size = from->sizes()[from->rank - d];
+    if (size != 1 && (d > to->rank || size != to->sizes()[to->rank - d])) return false;
+  }
+  return true;
+}
+
+/// Whether `given` is summed down to `target` along axes of the output alone, as broadcasting makes
+/// them; those of size 1 do no harm.
+bool sums_to(const Value* given, const Value* target, const Value* output) {
+  for (int d = 1; d <= given->rank; ++d) {
+    const auto size_of_axis = [d](const Value* value) {
+      return d > value->rank ? std::int64_t{1} : value->sizes()[value->rank - d];
+    };
+    const std::int64_t size = size_of_axis(given), wanted = size_of_axis(target);
+    if (size == wanted || size == 1) continue;
+    if (wanted != 1 || d > output->rank || size_of_axis(output) != size) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void RecordedRule::check_fit(int i, const Var& gradient) const {
+  const Value* given = gradient.get();
+  const Value* target = engine_.tape_.node(node_.inputs()[i]).value;
+  bool fits = given->has(Value::kWeak) || given->dtype == target->dtype;
+  if (fits && !broadcasts_to(given, target)) {
+    fits = false;
+    const Tape& tape = engine_.tape_;
+    for (std::uint32_t k = id_; k < tape.size() && (k == id_ || tape.node(k).output > 0); ++k) {
+      fits |= sums_to(given, target, tape.node(k).value);
+    }
+  }
+  if (fits) return;
+  engine_.fail(ErrorKind::kInternal,
+               "its vjp gives input " + std::to_string(i) + ", " +
+                   to_string(target->dtype, {target->sizes(), target->rank}) + ", the gradient " +
+                   to_string(given->dtype, {given->sizes(), given->rank}),
+               "set(i, g) takes a g of the input's dtype, and of the input's or the output's shape",
+               std::string(node_.op->name));
+}
 
 void RecordedRule::deliver() {
   for (int i = 0; i < node_.input_count; ++i) {
     if (!gradients_[i] || !needs(i)) continue;
     const std::uint32_t id = node_.inputs()[i];
+    check_fit(i, gradients_[i]);
     Var fitted = engine_.fit(id, std::move(gradients_[i]));
     engine_.observe_edge(id_, i, fitted);
     engine_.accumulate(id, fitted.release());

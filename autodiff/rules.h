@@ -27,6 +27,12 @@ class RecordedRule final : public VjpContext {
   void deliver();
 
  private:
+  /// The node of input i, of output k. An index that the op does not have is an error.
+  std::uint32_t input_id(int i) const;
+  std::uint32_t output_id(int k) const;
+  /// Fails unless the gradient of input i has a dtype and a shape that it may have.
+  void check_fit(int i, const Var& gradient) const;
+
   Engine& engine_;
   std::uint32_t id_;
   detail::Node node_;  ///< a copy: recording may move the tape's chunk table

@@ -27,7 +27,8 @@ target_compile_definitions(wengert PRIVATE WENGERT_RECORDS)
 # Calls inside the library go straight to their function, not through the PLT: a public function
 # of the library is no place to interpose on.
 target_compile_options(wengert PRIVATE -fno-semantic-interposition)
-target_link_options(wengert PRIVATE -Wl,-Bsymbolic-functions)
+# Once loaded it stays: threads that computed end later than a dlclose.
+target_link_options(wengert PRIVATE -Wl,-Bsymbolic-functions -Wl,-z,nodelete)
 target_link_libraries(wengert PRIVATE absl::flat_hash_map absl::strings Threads::Threads
                                       ${CMAKE_DL_LIBS} mvec m ZLIB::ZLIB
                                       nlohmann_json::nlohmann_json)

@@ -38,8 +38,10 @@ function(wengert_precompile target)
     target_precompile_headers(${target} PRIVATE ${ARGN})
   endif()
   # From a precompiled header GCC 12 no longer knows its own library's exceptions to these.
-  target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow
-                                           -Wno-stringop-overread -Wno-restrict)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-stringop-overflow
+                                             -Wno-stringop-overread -Wno-restrict)
+  endif()
 endfunction()
 set(WENGERT_STANDARD_HEADERS <algorithm> <array> <atomic> <cmath> <cstdint> <cstring> <functional>
     <limits> <memory> <mutex> <source_location> <span> <string> <string_view> <vector>)

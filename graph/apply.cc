@@ -1,6 +1,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <vector>
 
 #include "wengert/graph/call_site.h"
@@ -76,9 +77,34 @@ template <std::size_t kInputs>
   return compute_elementwise(op, in, nullptr);
 }
 
+/// Whether the elements of a view lie inside the memory that it shares.
+bool lies_inside(const Value* viewed, const InferContext::Output& view) {
+  const bool inside_header = viewed->has(Value::kInline);
+  const std::byte* memory = inside_header ? viewed->scalar : viewed->storage->data;
+  const std::size_t bytes = inside_header ? sizeof viewed->scalar : viewed->storage->bytes;
+  const auto size = static_cast<std::int64_t>(size_of(view.dtype));
+  std::int64_t lowest = view.offset, highest = view.offset, reach = 0;
+  for (int d = 0; d < view.shape.size(); ++d) {
+    std::int64_t& end = view.strides[d] < 0 ? lowest : highest;
+    if (__builtin_mul_overflow(view.shape[d] - 1, view.strides[d], &reach) ||
+        __builtin_add_overflow(end, reach, &end)) {
+      return false;
+    }
+  }
+  const std::int64_t before = (viewed->data - memory) / size;  // elements in front of the input's
+  return lowest >= -before && highest < static_cast<std::int64_t>(bytes) / size - before;
+}
+
 /// A header that shares `viewed`'s memory (a copy of it, when that lies inside the header).
 Value* make_view(Value* viewed, const InferContext::Output& spec) {
   const int rank = spec.shape.size();
+  if (element_count(spec.shape) > 0 && !lies_inside(viewed, spec)) {
+    throw Error(ErrorKind::kInternal, "view",
+                "its infer makes a view " + spec.shape.str() + " with strides " +
+                    spec.strides.str() + " from element " + std::to_string(spec.offset) +
+                    " that leaves the memory of " +
+                    to_string(viewed->dtype, {viewed->sizes(), viewed->rank}));
+  }
   const bool dense = element_count(spec.shape) <= 1 || spec.strides == dense_strides(spec.shape);
   Value* value = detail::take_header(spec.dtype, rank, !dense);
   for (int d = 0; d < rank; ++d) {
@@ -115,7 +141,12 @@ Value* make_output(std::span<Value* const> inputs, const InferContext::Output& s
   } catch (const Error& error) {
     if (error.is_located()) throw;
     fail_call(op, error.kind(), error.message(), error.fix(), where);
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception& error) {
+    // A list of the library's own that cannot be so long is no other case.
+    if (dynamic_cast<const std::bad_alloc*>(&error) == nullptr &&
+        dynamic_cast<const std::length_error*>(&error) == nullptr) {
+      throw;
+    }
     std::string inputs;
     for (const Value* value : values) {
       inputs += (inputs.empty() ? " for inputs " : ", ") +
@@ -335,7 +366,22 @@ struct QuickPath {
     return true;
   }
 
-  /// Writes the node; `value` has one handle, the caller's.
+  /// As a whole, so that what lay there before need not come in.
+  [[gnu::always_inline]] static void write(Node& node, const OpDef& op, std::source_location where,
+                                           void* attributes, Value* value, std::uint8_t saved,
+                                           int inputs) {
+    node = {.op = &op,
+            .where = where,
+            .attributes = attributes,
+            .value = value,
+            .scope = t_state.scope,
+            .saved = saved,
+            .input_count = static_cast<std::uint16_t>(inputs),
+            .output = 0,
+            .few_inputs = {}};
+  }
+
+  /// Puts the call on the tape; `value` has one handle, the caller's.
   template <int kInputs>
   [[gnu::always_inline]] static void commit(Tape& tape, const OpDef& op,
                                             Value* const (&in)[kInputs], const void* attributes,
@@ -377,16 +423,7 @@ struct QuickPath {
         saved |= kSavedOutput;
       }
     }
-    // As a whole, so that what lay there before need not come in.
-    *node = {.op = &op,
-             .where = resolve(where),
-             .attributes = kept,
-             .value = value,
-             .scope = t_state.scope,
-             .saved = saved,
-             .input_count = kInputs,
-             .output = 0,
-             .few_inputs = {}};
+    write(*node, op, resolve(where), kept, value, saved, kInputs);
     for (int i = 0; i < kInputs; ++i) node->few_inputs[i] = in[i]->id;
     value->serial = tape.serial_;
     value->id = tape.commit();

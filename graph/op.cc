@@ -56,6 +56,11 @@ InferContext::Output& InferContext::next_of_many() {
 
 void InferContext::output_view(int i, const Shape& shape, const Strides& strides,
                                std::int64_t offset) {
+  if (i < 0 || i >= input_count() || strides.size() != shape.size()) {
+    fail(ErrorKind::kInternal, "its infer makes a view of input " + std::to_string(i) + " of " +
+                                   std::to_string(input_count()) + ", sizes " + shape.str() +
+                                   ", strides " + strides.str());
+  }
   Output& made = next();
   made.dtype = dtype(i);
   made.viewed_input = i;

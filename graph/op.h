@@ -209,7 +209,8 @@ class WENGERT_API InferContext : public OpCall {
   void output(DType dtype, std::initializer_list<std::int64_t> shape) {
     output(dtype, std::span<const std::int64_t>(shape.begin(), shape.size()));
   }
-  /// The next output shares input `i`'s memory under other sizes and strides.
+  /// The next output shares input `i`'s memory under other sizes and strides, whose elements lie
+  /// inside that memory; else the call fails with kInternal.
   void output_view(int i, const Shape& shape, const Strides& strides, std::int64_t offset = 0);
   Strides strides(int i) const;
   /// Asks for a dense copy of input `i`: the call starts anew with a visible `contiguous` node in
@@ -264,8 +265,10 @@ class WENGERT_API ExpandContext : public OpCall {
 };
 
 /// Where an op states its derivative in terms of ops: for each input i with needs(i), exactly one
-/// set(i, g) with g of the input's shape, or of the broadcast output's shape (the engine sums), or
-/// none where the gradient is zero. Values named in the record's `reads` may be used.
+/// set(i, g) with g of the input's shape or of one that broadcasts to it, or of the broadcast
+/// output's shape (the engine sums), or none where the gradient is zero. Values named in the
+/// record's `reads` may be used. What does not fit ends the pass with Error(kInternal) that names
+/// the record.
 class WENGERT_API VjpContext {
  public:
   virtual ~VjpContext() = default;
@@ -302,13 +305,13 @@ class WENGERT_API BackwardContext {
   const OpDef& op() const { return *op_; }
   int input_count() const { return input_count_; }
   TensorView input(int i) const {
-    return i < kFew && (readable_ >> i & 1) != 0 ? detail::view_of(few_[i]) : further_input(i);
+    return is_few(i) && (readable_ >> i & 1) != 0 ? detail::view_of(few_[i]) : further_input(i);
   }
   virtual TensorView output(int k = 0) const = 0;
   TensorView cotangent(int k = 0) const {
     return k == 0 && cotangent_ != nullptr ? detail::view_of(cotangent_) : further_cotangent(k);
   }
-  bool needs(int i) const { return i < kFew ? (needed_ >> i & 1) != 0 : further_needs(i); }
+  bool needs(int i) const { return is_few(i) ? (needed_ >> i & 1) != 0 : further_needs(i); }
   Destination gradient(int i) {
     bool accumulate = false;
     detail::Value* value = destination(i, accumulate);
@@ -322,6 +325,7 @@ class WENGERT_API BackwardContext {
 
  protected:
   static constexpr int kFew = 3;
+  static bool is_few(int i) { return static_cast<unsigned>(i) < static_cast<unsigned>(kFew); }
   BackwardContext(const OpDef& op, int input_count, const void* attributes)
       : op_(&op), attributes_(attributes), input_count_(input_count) {}
   /// Where gradient(i) goes. Views are made where they are used: a view that was just written and

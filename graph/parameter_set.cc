@@ -1,7 +1,8 @@
 #include <deque>
 #include <mutex>
+#include <type_traits>
+#include <unordered_set>
 
-#include "absl/container/flat_hash_set.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/scope_table.h"
@@ -27,9 +28,13 @@ class NameTable {
   }
   template <class... Rest>
   T& insert(Rest&&... rest) {
-    by_name_.reserve(all_.size() + 1);
     T& made = all_.emplace_back(std::forward<Rest>(rest)...);
-    by_name_.insert(&made);
+    try {
+      by_name_.insert(&made);
+    } catch (...) {
+      all_.pop_back();
+      throw;
+    }
     return made;
   }
   template <class Pointer>
@@ -44,21 +49,23 @@ class NameTable {
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view name) const {
-      return absl::Hash<std::uint64_t>()(detail::hash_text(detail::kEmptyTextHash, name));
+      return detail::hash_text(detail::kEmptyTextHash, name);
     }
     std::size_t operator()(const T* known) const { return (*this)(known->name()); }
-    std::size_t operator()(const ScopedName& name) const {
-      return absl::Hash<std::uint64_t>()(name.hash());
-    }
+    std::size_t operator()(const ScopedName& name) const { return name.hash(); }
   };
   struct SameName {
     using is_transparent = void;
     bool operator()(const T* a, const T* b) const { return a->name() == b->name(); }
     bool operator()(const T* a, std::string_view b) const { return a->name() == b; }
     bool operator()(const T* a, const ScopedName& b) const { return b.is(a->name()); }
+    template <class Name>
+    requires(!std::is_pointer_v<Name>) bool operator()(const Name& a, const T* b) const {
+      return (*this)(b, a);
+    }
   };
   std::deque<T> all_;
-  absl::flat_hash_set<T*, Hash, SameName> by_name_;
+  std::unordered_set<T*, Hash, SameName> by_name_;
 };
 
 [[noreturn]] void fail(std::string message, std::string fix = {}) {

@@ -25,10 +25,15 @@ std::uint32_t add_scope(ScopeTable& table, std::uint32_t parent, std::string_vie
                 "reuse names, do not number them by step");
   }
   table.entries.push_back({parent, ScopeTable::kNone, hash, std::string(name)});
-  const auto [known, fresh] = table.by_hash.try_emplace(hash, id);
-  if (!fresh) {
-    table.entries.back().next_of_hash = known->second;
-    known->second = id;
+  try {
+    const auto [known, fresh] = table.by_hash.try_emplace(hash, id);
+    if (!fresh) {
+      table.entries.back().next_of_hash = known->second;
+      known->second = id;
+    }
+  } catch (...) {
+    table.entries.pop_back();
+    throw;
   }
   return id;
 }
@@ -36,13 +41,14 @@ std::uint32_t add_scope(ScopeTable& table, std::uint32_t parent, std::string_vie
 }  // namespace
 
 void retire_scopes() noexcept {
-  delete t_state.scopes;
-  t_state.scopes = nullptr;
+  delete t_state.memory->scopes;
+  t_state.memory->scopes = nullptr;
 }
 
 std::string scope_path(std::uint32_t scope) {
-  if (scope == 0 || t_state.scopes == nullptr) return {};
-  const auto& entry = t_state.scopes->entries[scope];
+  const ScopeTable* scopes = t_state.memory->scopes;
+  if (scope == 0 || scopes == nullptr || scope >= scopes->entries.size()) return {};
+  const auto& entry = scopes->entries[scope];
   std::string outer = scope_path(entry.parent);  // as deep as the user's nesting of scopes
   return outer.empty() ? entry.name : outer + "/" + entry.name;
 }
@@ -55,19 +61,15 @@ Scope::Scope(const ScopeName& scope_name, std::source_location where)
     : outer_(detail::t_state.scope), outer_sharing_(detail::t_state.sharing) {
   const detail::CallSite site(where);
   const std::string_view name = scope_name.text;
-  detail::ThreadState& state = detail::t_state;
-  if (state.scopes == nullptr) {
-    detail::register_thread();
-    state.scopes = new detail::ScopeTable;
-  }
+  detail::ThreadMemory& memory = detail::thread_memory();
+  if (memory.scopes == nullptr) memory.scopes = new detail::ScopeTable;
+  detail::ScopeTable& scopes = *memory.scopes;
   const std::uint64_t hash =
-      detail::hash_text(detail::hash_text(state.scopes->entries[outer_].hash, name), "/");
-  std::uint32_t id = state.scopes->find(outer_, name, hash);
-  if (id == detail::ScopeTable::kNone) {
-    id = detail::add_scope(*state.scopes, outer_, name, hash);
-  }
-  state.scope = id;
-  state.sharing |= scope_name.shared;
+      detail::hash_text(detail::hash_text(scopes.entries[outer_].hash, name), "/");
+  std::uint32_t id = scopes.find(outer_, name, hash);
+  if (id == detail::ScopeTable::kNone) id = detail::add_scope(scopes, outer_, name, hash);
+  detail::t_state.scope = id;
+  detail::t_state.sharing |= scope_name.shared;
 }
 
 Scope::~Scope() {

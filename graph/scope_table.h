@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "wengert/graph/hash_map.h"
 #include "wengert/graph/thread_state.h"
 
 // The scopes of a thread, and names inside them that are compared without being put together.
@@ -30,7 +30,7 @@ struct ScopeTable {
     std::string name;
   };
   std::vector<Entry> entries{{0, kNone, kEmptyTextHash, ""}};
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> by_hash;
+  HashMap<std::uint64_t, std::uint32_t> by_hash;
 
   /// The entry, or kNone.
   std::uint32_t find(std::uint32_t parent, std::string_view name, std::uint64_t hash) const {
@@ -47,7 +47,8 @@ struct ScopeTable {
 class ScopedName {
  public:
   explicit ScopedName(std::string_view name) : name_(name) {
-    hash_ = t_state.scope == 0 ? kEmptyTextHash : t_state.scopes->entries[t_state.scope].hash;
+    hash_ =
+        t_state.scope == 0 ? kEmptyTextHash : t_state.memory->scopes->entries[t_state.scope].hash;
     hash_ = hash_text(hash_, name);
   }
   /// That of the full path's text.
@@ -56,7 +57,7 @@ class ScopedName {
     if (!path.ends_with(name_)) return false;
     path.remove_suffix(name_.size());
     for (std::uint32_t scope = t_state.scope; scope != 0;) {
-      const ScopeTable::Entry& entry = t_state.scopes->entries[scope];
+      const ScopeTable::Entry& entry = t_state.memory->scopes->entries[scope];
       if (!path.ends_with('/')) return false;
       path.remove_suffix(1);
       if (!path.ends_with(entry.name)) return false;

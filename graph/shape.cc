@@ -41,21 +41,28 @@ std::int64_t element_count(std::span<const std::int64_t> sizes) {
       throw Error(ErrorKind::kShape, "shape", "negative size in " + to_string(sizes));
     }
     zero |= size == 0;
-  }
-  if (zero) return 0;
-  for (std::int64_t size : sizes) {
-    if (__builtin_mul_overflow(count, size, &count)) {
+    if (size > 0 && __builtin_mul_overflow(count, size, &count)) {
       throw Error(ErrorKind::kShape, "shape",
                   "the product of " + to_string(sizes) + " overflows 64 bits");
     }
   }
-  return count;
+  return zero ? 0 : count;
+}
+
+std::size_t byte_count(DType dtype, std::span<const std::int64_t> sizes) {
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(element_count(sizes), static_cast<std::int64_t>(size_of(dtype)),
+                             &bytes)) {
+    throw Error(ErrorKind::kShape, "shape",
+                to_string(dtype, sizes) + " needs more than 2⁶³ − 1 bytes");
+  }
+  return static_cast<std::size_t>(bytes);
 }
 
 Strides dense_strides(std::span<const std::int64_t> sizes) {
   Strides strides;
   strides.resize(static_cast<int>(sizes.size()));
-  std::uint64_t step = 1;  // wraps only where another size is 0, and no element is addressed then
+  std::uint64_t step = 1;  // wraps only for sizes that no tensor has
   for (int i = strides.size() - 1; i >= 0; --i) {
     strides[i] = static_cast<std::int64_t>(step);
     step *= sizes[i] > 0 ? static_cast<std::uint64_t>(sizes[i]) : 1;

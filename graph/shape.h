@@ -74,8 +74,13 @@ using Strides = Dims;
 /// Axes of a reduction; negative ones count from the back; empty means all.
 using Axes = Dims;
 
-/// Number of elements. Throws Error(kShape) on a negative size or a product above 2⁶³−1.
+/// Number of elements. Throws Error(kShape) on a negative size or a product above 2⁶³−1, where the
+/// product is that of the sizes that are not 0.
 WENGERT_API std::int64_t element_count(std::span<const std::int64_t> sizes);
+
+/// Bytes of a dense tensor: whoever takes memory for elements asks this. Throws as element_count
+/// does, and Error(kShape) above 2⁶³−1.
+WENGERT_API std::size_t byte_count(DType dtype, std::span<const std::int64_t> sizes);
 
 /// Row-major strides of a dense tensor.
 WENGERT_API Strides dense_strides(std::span<const std::int64_t> sizes);

@@ -96,6 +96,8 @@ class Depot {
     for (FreeBlock*& head : heads_) free_list(std::exchange(head, nullptr));
     bytes_.store(0, std::memory_order_relaxed);
   }
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
 
  private:
   std::mutex mutex_;
@@ -123,27 +125,27 @@ void* system_allocate(std::size_t bytes) {
 Storage* allocate_storage(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 62)) throw std::bad_alloc();
   const SizeClass size = size_class(bytes + kHeader);
-  BlockPool& pool = t_state.blocks;
-  FreeBlock*& head = pool.heads[size.index];
-  void* block = head;
+  BlockPool* pool = &t_state.memory->blocks;
+  void* block = pool->heads[size.index];
   if (block != nullptr) {
-    head = head->next;
-    __builtin_prefetch(head);  // the next call's
-    pool.cached_bytes -= static_cast<std::int64_t>(size.bytes);
+    FreeBlock* next = static_cast<FreeBlock*>(block)->next;
+    __builtin_prefetch(next);  // the next call's
+    pool->heads[size.index] = next;
+    pool->cached_bytes -= static_cast<std::int64_t>(size.bytes);
   } else {
-    register_thread();
+    pool = &thread_memory().blocks;
     block = g_depot.take(size);
     if (block == nullptr) block = system_allocate(size.bytes);
   }
-  pool.live_bytes += static_cast<std::int64_t>(size.bytes);
-  ++pool.live_blocks;
-  if (pool.live_bytes > pool.most_live_bytes) [[unlikely]]
-    raise_most_live(pool);
+  pool->live_bytes += static_cast<std::int64_t>(size.bytes);
+  ++pool->live_blocks;
+  if (pool->live_bytes > pool->most_live_bytes) [[unlikely]]
+    raise_most_live(*pool);
   auto* storage = new (block) Storage;
   storage->data = static_cast<std::byte*>(block) + kHeader;
   storage->bytes = bytes;
   storage->size_class = static_cast<std::uint16_t>(size.index);
-  storage->context = pool.account;
+  storage->context = pool->account;
   return storage;
 }
 
@@ -167,9 +169,8 @@ void free_storage(Storage* storage) noexcept {
   }
   const SizeClass size{storage->size_class, bytes_of_class(storage->size_class)};
   const auto block_bytes = static_cast<std::int64_t>(size.bytes);
-  BlockPool& pool = t_state.blocks;
-  if (storage->context != pool.account || pool.closed) {
-    // Of another thread, or a thread-local of the user's outlived this thread's pool.
+  BlockPool& pool = t_state.memory->blocks;
+  if (storage->context != pool.account) {  // of another thread, which may have ended
     auto* account = static_cast<PoolAccount*>(storage->context);
     account->returned_bytes.fetch_add(block_bytes, std::memory_order_relaxed);
     account->returned_blocks.fetch_add(1, std::memory_order_relaxed);
@@ -188,18 +189,20 @@ void free_storage(Storage* storage) noexcept {
 }
 
 void trim_storage() noexcept {
-  trim_pool(t_state.blocks);
+  if (has_thread_memory()) trim_pool(t_state.memory->blocks);
   g_depot.trim();
 }
 
 void retire_block_pool() noexcept {
-  BlockPool& pool = t_state.blocks;
+  BlockPool& pool = t_state.memory->blocks;
   trim_pool(pool);
-  pool.closed = true;
   g_retired_bytes.fetch_add(pool.live_bytes);
   g_retired_blocks.fetch_add(pool.live_blocks);
   pool.live_bytes = pool.live_blocks = 0;
 }
+
+void lock_depot() { g_depot.lock(); }
+void unlock_depot() { g_depot.unlock(); }
 
 StorageStatistics storage_statistics() {
   StorageStatistics total{g_retired_bytes.load(), g_retired_blocks.load(), g_system_calls.load()};

@@ -67,13 +67,10 @@ Tape::Tape(Mode mode, std::source_location where) {
 void Tape::open(Mode mode) {
   serial_ = next_serial();
   outer_ = t_state.tape;
-  if (t_state.spare_tape_memory != nullptr) {
-    memory_ = t_state.spare_tape_memory;
-    t_state.spare_tape_memory = nullptr;
-  } else {
-    detail::register_thread();
-    memory_ = new detail::TapeMemory;
-  }
+  detail::ThreadMemory& own = detail::thread_memory();
+  thread_ = own.serial;
+  memory_ = own.spare_tape_memory != nullptr ? std::exchange(own.spare_tape_memory, nullptr)
+                                             : new detail::TapeMemory;
   chunks_ = memory_->chunks.data();
   saved_control_ = flush_denormals();
   saved_recording_off_ = std::exchange(t_state.recording_off, 0);
@@ -107,19 +104,31 @@ Tape::~Tape() {
   }
   if (size_ > 1u << 18) detail::trim_values();
   memory_->clear();
-  if (t_state.spare_tape_memory == nullptr) {
-    t_state.spare_tape_memory = memory_;
+  detail::ThreadMemory& ending = *t_state.memory;  // of the thread that ends the tape
+  if (detail::has_thread_memory() && ending.spare_tape_memory == nullptr) {
+    ending.spare_tape_memory = memory_;
   } else {
     delete memory_;
   }
-  if (t_state.tape == this) {
-    t_state.tape = outer_;
-    t_state.recording_off = saved_recording_off_;
-    restore_control(saved_control_);
+  if (ending.serial == thread_) {
+    if (t_state.tape == this) restore_control(saved_control_);
+    leave(t_state);
+  } else {
+    detail::visit_thread(
+        thread_,
+        [](detail::ThreadState& state, void* tape) { static_cast<Tape*>(tape)->leave(state); },
+        this);
+  }
+}
+
+void Tape::leave(detail::ThreadState& state) {
+  if (state.tape == this) {
+    state.tape = outer_;
+    state.recording_off = saved_recording_off_;
     return;
   }
   // An inner tape lives on: it goes on flushing denormals and will restore what was before us.
-  for (Tape* inner = t_state.tape; inner != nullptr; inner = inner->outer_) {
+  for (Tape* inner = state.tape; inner != nullptr; inner = inner->outer_) {
     if (inner->outer_ != this) continue;
     inner->outer_ = outer_;
     inner->saved_control_ = saved_control_;
@@ -241,6 +250,17 @@ Value* Tape::number(const Value* number, DType dtype, const OpDef& consumer,
 
 void Tape::check_adoptable(const Value* value, const OpDef& consumer,
                            std::source_location where) const {
+  // Its number on the tape stands in the value itself: two tapes at once would mix their gradients.
+  if (detail::is_of_another_thread(value)) {
+    throw Error({.kind = ErrorKind::kGraph,
+                 .op = std::string(consumer.name),
+                 .message = "an input was made by another thread",
+                 .scope = Scope::path(),
+                 .file = where.file_name(),
+                 .line = where.line(),
+                 .fix = "hand Tensors from thread to thread: x.value() there, variable(tensor) or "
+                        "the tensor itself here"});
+  }
   if (value->has(Value::kRequiresGrad) && !value->has(Value::kLeaf)) {
     bool enclosing = false;
     for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
@@ -269,9 +289,14 @@ Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location whe
     }
     Var alias = Var(Var::share(value).value());
     alias.get()->flags |= value->flags & Value::kRequiresGrad;
-    memory_->alias_of.emplace(value, size_);
-    detail::hold(value, Value::kHeader);  // no other value may take its address meanwhile
-    adopt(alias.get(), consumer, where);
+    const auto entry = memory_->alias_of.emplace(value, size_).first;
+    try {
+      adopt(alias.get(), consumer, where);
+    } catch (...) {
+      memory_->alias_of.erase(entry);
+      throw;
+    }
+    detail::hold(value, Value::kHeader);      // no other value may take its address meanwhile
     detail::hold(alias.get(), Value::kData);  // held by the tape: nobody else may
     node(alias.get()->id).saved = detail::kSavedOutput;
     return alias.get();
@@ -310,14 +335,20 @@ Shape Tape::shape(std::uint32_t id) const {
   return Shape(std::span<const std::int64_t>(value->sizes(), value->rank));
 }
 
-std::string Tape::scope(std::uint32_t id) const { return detail::scope_path(node(id).scope); }
+std::string Tape::scope(std::uint32_t id) const {
+  return thread_ == t_state.memory->serial ? detail::scope_path(node(id).scope) : std::string();
+}
 
 void Tape::name(const Var& var, std::string_view name, std::source_location where) {
   if (name.empty()) throw Error(ErrorKind::kValue, "Tape::name", "the name is empty", "", where);
+  if (thread_ != t_state.memory->serial) {
+    throw Error(ErrorKind::kGraph, "Tape::name", "the tape is another thread's",
+                "name values on the thread that records them", where);
+  }
   if (var && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
     adopt(var.get(), detail::variable_op, where);
   }
-  memory_->names[id_of(var, "Tape::name", where)] = std::string(name);
+  memory_->names.insert_or_assign(id_of(var, "Tape::name", where), std::string(name));
 }
 
 bool Tape::knows(const Var& var) const {

@@ -86,6 +86,7 @@ constexpr Saves saves_of(std::uint32_t reads) {
 }
 
 struct TapeMemory;
+struct ThreadState;
 struct QuickPath;
 
 }  // namespace detail
@@ -124,12 +125,12 @@ class WENGERT_API Tape {
   std::span<const std::uint32_t> inputs(std::uint32_t id) const;
   DType dtype(std::uint32_t id) const { return node(id).value->dtype; }
   Shape shape(std::uint32_t id) const;
-  /// "encoder/fc1", empty at the top.
+  /// "encoder/fc1", empty at the top and on other threads than the tape's.
   std::string scope(std::uint32_t id) const;
 
   /// Gives a value a name of the user's: for hooks, pictures and messages. A variable that no op
   /// has used yet becomes a leaf of this tape. Throws Error(kValue) on an empty name, Error(kGraph)
-  /// on a value of another tape.
+  /// on a value of another tape or on a tape of another thread.
   void name(const Var& var, std::string_view name,
             std::source_location where = std::source_location::current());
   /// That name, a parameter's or buffer's name, or empty.
@@ -197,7 +198,8 @@ class WENGERT_API Tape {
   std::uint32_t append(const OpDef& op, std::span<detail::Value* const> inputs,
                        const void* attributes, std::span<detail::Value* const> outputs,
                        detail::Saves saves, std::source_location where);
-  /// For the library: throws Error(kGraph) when `value` has history on another tape.
+  /// For the library: throws Error(kGraph) when `value` has history on another tape or is of
+  /// another thread.
   void check_adoptable(const detail::Value* value, const OpDef& consumer,
                        std::source_location where) const;
   /// For the library: makes `value`, a leaf or a mere value, a node of this tape. Returns what
@@ -255,6 +257,8 @@ class WENGERT_API Tape {
   void enter_next_chunk();
   /// Memory for that many more nodes. Throws Error(kGraph) beyond the tape's limit.
   void reserve(std::uint32_t nodes);
+  /// Takes this tape out of a thread's live ones.
+  void leave(detail::ThreadState& state);
   /// A copy of an op's attributes that lives as long as the tape.
   void* keep(const OpDef& op, const void* attributes);
 
@@ -274,6 +278,7 @@ class WENGERT_API Tape {
   std::uint32_t saved_control_ = 0;
   std::uint32_t saved_recording_off_ = 0;
   TapeObserver* observer_ = nullptr;
+  std::uint64_t thread_ = 0;  ///< the serial of the thread that made it
 };
 
 /// Ops inside are computed but not recorded, even where a tape is live; their results carry no

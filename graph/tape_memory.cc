@@ -19,6 +19,15 @@ std::byte* system_block(std::size_t alignment, std::size_t bytes) {
   return block;
 }
 
+/// Appends a block from the system, all or nothing.
+template <class Block>
+std::byte* append_block(std::vector<Block*>& list, std::size_t alignment, std::size_t bytes) {
+  if (list.size() == list.capacity()) list.reserve(2 * list.size() + 8);
+  std::byte* block = system_block(alignment, bytes);
+  list.push_back(reinterpret_cast<Block*>(block));
+  return block;
+}
+
 }  // namespace
 
 TapeMemory::~TapeMemory() {
@@ -29,13 +38,11 @@ TapeMemory::~TapeMemory() {
 
 void* TapeMemory::allocate(std::size_t bytes) {
   bytes = (bytes + 15) / 16 * 16;
-  if (bytes > kBlockBytes / 4) {
-    large_blocks.push_back(system_block(64, (bytes + 63) / 64 * 64));
-    return large_blocks.back();
-  }
+  if (bytes > kBlockBytes / 4) return append_block(large_blocks, 64, (bytes + 63) / 64 * 64);
   if (blocks.empty() || used + bytes > kBlockBytes) {
-    if (!blocks.empty()) ++block;
-    if (block >= blocks.size()) blocks.push_back(system_block(64, kBlockBytes));
+    const std::size_t next = blocks.empty() ? 0 : block + 1;
+    if (next >= blocks.size()) append_block(blocks, 64, kBlockBytes);
+    block = next;
     used = 0;
   }
   void* result = blocks[block] + used;
@@ -44,11 +51,25 @@ void* TapeMemory::allocate(std::size_t bytes) {
 }
 
 void TapeMemory::add_chunk() {
-  std::byte* memory = system_block(kChunkBytes, kChunkBytes);
+  std::byte* memory = append_block(chunks, kChunkBytes, kChunkBytes);
   // Small programs touch a few pages of the first chunk; long tapes want huge pages.
-  if (!chunks.empty()) madvise(memory, kChunkBytes, MADV_HUGEPAGE);
-  chunks.push_back(reinterpret_cast<Node*>(memory));
+  if (chunks.size() > 1) madvise(memory, kChunkBytes, MADV_HUGEPAGE);
 }
+
+namespace {
+
+/// Empties a table; one that was large gives its memory back.
+template <class Map>
+void clear_table(Map& map) {
+  if (map.empty()) return;
+  if (map.bucket_count() > 4096) {
+    Map().swap(map);
+  } else {
+    map.clear();
+  }
+}
+
+}  // namespace
 
 void TapeMemory::clear() {
   for (std::byte* memory : large_blocks) std::free(memory);
@@ -66,17 +87,17 @@ void TapeMemory::clear() {
   used = 0;
   derivatives.clear();
   owned.clear();
-  names.erase(names.begin(), names.end());
-  parameters.erase(parameters.begin(), parameters.end());
-  leaf_of_buffer.erase(leaf_of_buffer.begin(), leaf_of_buffer.end());
+  clear_table(names);
+  clear_table(parameters);
+  clear_table(leaf_of_buffer);
   updates.clear();
   before.clear();
-  alias_of.erase(alias_of.begin(), alias_of.end());
+  clear_table(alias_of);
 }
 
 void retire_tape_memory() noexcept {
-  delete t_state.spare_tape_memory;
-  t_state.spare_tape_memory = nullptr;
+  delete t_state.memory->spare_tape_memory;
+  t_state.memory->spare_tape_memory = nullptr;
 }
 
 void Relocator::operator()(const char*, std::string_view& text) const {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "wengert/graph/buffer.h"
+#include "wengert/graph/hash_map.h"
 #include "wengert/graph/tape.h"
 
 // What a tape's nodes lie in; reused by a thread's next tape. Private to the library.
@@ -21,7 +21,7 @@ struct TapeMemory final : Arena {
   std::vector<std::byte*> large_blocks;  ///< single allocations above a block's size
   std::size_t block = 0;                 ///< the block in use
   std::size_t used = 0;                  ///< bytes used in it
-  absl::flat_hash_map<std::uint32_t, std::string> names;
+  HashMap<std::uint32_t, std::string> names;
   /// Runs of nodes that were recorded for a derivative, in order of their first; they may nest.
   struct Derivative {
     std::uint32_t first, end, of;
@@ -42,14 +42,15 @@ struct TapeMemory final : Arena {
     std::uint32_t leaf = kNoNode;        ///< that stands for it
     std::source_location declared = {};  ///< where a layer named it first; line 0: nowhere
   };
-  absl::flat_hash_map<const Parameter*, Known> parameters;
-  absl::flat_hash_map<const Buffer*, std::uint32_t> leaf_of_buffer;
+  HashMap<const Parameter*, Known> parameters;
+  HashMap<const Buffer*, std::uint32_t> leaf_of_buffer;
   BufferUpdates updates;  ///< that wait for the step
   BufferUpdates before;   ///< those that this tape starts after
   /// Leaves that an enclosing tape holds too, by that tape's value.
-  absl::flat_hash_map<const Value*, std::uint32_t> alias_of;
+  HashMap<const Value*, std::uint32_t> alias_of;
 
   ~TapeMemory();
+  /// Throws std::bad_alloc, and then has changed nothing.
   void* allocate(std::size_t bytes) override;
   void add_chunk();
   /// Ready for the next tape; keeps a first chunk and block, gives the rest to the system when

@@ -63,15 +63,10 @@ Tensor::Tensor() : Tensor(zeros(DType::kFloat32, {})) {}
 
 Tensor Tensor::empty(DType dtype, const Shape& shape, std::source_location where) {
   const detail::CallSite site(where);
-  const std::int64_t count = wengert::element_count(shape);
-  std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(count, static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
-    throw Error(ErrorKind::kShape, "tensor",
-                to_string(dtype, shape) + " needs more than 2^63 bytes");
-  }
+  const std::size_t bytes = byte_count(dtype, shape);
   detail::Storage* storage;
   try {
-    storage = detail::allocate_storage(static_cast<std::size_t>(bytes));
+    storage = detail::allocate_storage(bytes);
   } catch (const std::bad_alloc&) {
     throw Error(ErrorKind::kMemory, "tensor",
                 "the system has no memory left for " + to_string(dtype, shape) + ", " +
@@ -112,7 +107,7 @@ Tensor Tensor::copy_of(DType dtype, const void* values, std::size_t count, const
 Tensor Tensor::adopt(DType dtype, void* data, const Shape& shape, bool read_only,
                      void (*release)(void*), void* context, std::source_location where) {
   const detail::CallSite site(where);
-  const auto bytes = static_cast<std::size_t>(wengert::element_count(shape)) * size_of(dtype);
+  const std::size_t bytes = byte_count(dtype, shape);
   if (data == nullptr && bytes > 0) {
     throw Error(ErrorKind::kValue, "tensor", "null data for shape " + shape.str());
   }
@@ -172,7 +167,7 @@ std::int64_t Tensor::size(int axis, std::source_location where) const {
 }
 
 bool Tensor::is_dense() const {
-  if (count_ == 0) return true;  // also because the product of the other sizes may overflow
+  if (count_ == 0) return true;
   std::int64_t step = 1;
   for (int i = rank() - 1; i >= 0; --i) {
     if (shape_[i] != 1 && strides_[i] != step) return false;

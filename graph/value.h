@@ -51,7 +51,7 @@ struct Value {
   const std::int64_t* strides() const { return (flags & kStrided) ? sizes() + rank : nullptr; }
   bool has(Flag flag) const { return (flags & flag) != 0; }
   std::int64_t count() const {
-    std::uint64_t n = 1;  // wraps only beside a size of 0, which makes it 0
+    std::uint64_t n = 1;  // never wraps: element_count has passed these sizes
     for (int i = 0; i < rank; ++i) n *= static_cast<std::uint64_t>(sizes()[i]);
     return static_cast<std::int64_t>(n);
   }

@@ -26,7 +26,7 @@ struct Slab {
   std::byte* fresh;    ///< blocks from here on were never used
   std::uint32_t live;  ///< blocks out, less those in `foreign`
   std::uint16_t block_bytes;
-  std::atomic<ThreadState*> owner;
+  std::atomic<ThreadMemory*> owner;
   std::atomic<FreeBlock*> foreign;
   std::atomic<std::int64_t> orphans;  ///< blocks still out when the owner ended
 };
@@ -48,14 +48,14 @@ Slab* new_slab(int block, bool huge) {
   auto* slab = new (memory) Slab{};
   slab->fresh = static_cast<std::byte*>(memory) + kSlabHeader;
   slab->block_bytes = static_cast<std::uint16_t>(block * 16);
-  slab->owner.store(&t_state, std::memory_order_relaxed);
+  slab->owner.store(t_state.memory, std::memory_order_relaxed);
   return slab;
 }
 
 /// Cuts up to 64 fresh blocks of a slab into the thread's list, lowest address first.
 bool carve(Slab* slab, int block) {
   std::byte* end = reinterpret_cast<std::byte*>(slab) + kSlabBytes;
-  FreeBlock** tail = &t_state.free_values[block];
+  FreeBlock** tail = &t_state.memory->free_values[block];
   int count = 0;
   while (count < 64 && slab->fresh + slab->block_bytes <= end) {
     auto* fresh = new (static_cast<void*>(slab->fresh)) FreeBlock;
@@ -74,17 +74,17 @@ bool reclaim(Slab* slab, int block) {
   if (list == nullptr) return false;
   FreeBlock* last = list;
   while (last->next != nullptr) last = last->next;
-  last->next = t_state.free_values[block];
-  t_state.free_values[block] = list;
+  last->next = t_state.memory->free_values[block];
+  t_state.memory->free_values[block] = list;
   return true;
 }
 
 }  // namespace
 
 Value* take_header_slow(int block) {
-  register_thread();
-  FreeBlock*& head = t_state.free_values[block];
-  Slab*& first = t_state.slabs[block];
+  ThreadMemory& memory = thread_memory();
+  FreeBlock*& head = memory.free_values[block];
+  Slab*& first = memory.slabs[block];
   if (first == nullptr || !carve(first, block)) {
     for (Slab* slab = first; slab != nullptr && head == nullptr; slab = slab->next) {
       reclaim(slab, block);
@@ -101,13 +101,18 @@ Value* take_header_slow(int block) {
   return value;
 }
 
+bool is_of_another_thread(const Value* value) noexcept {
+  const ThreadMemory* owner = slab_of(value)->owner.load(std::memory_order_acquire);
+  return owner != nullptr && owner != t_state.memory;
+}
+
 void free_header(Value* value) noexcept {
   const int block = value->block;
   Slab* slab = slab_of(value);
   auto* freed = new (static_cast<void*>(value)) FreeBlock;
-  if (slab->owner.load(std::memory_order_acquire) == &t_state) [[likely]] {
-    freed->next = t_state.free_values[block];
-    t_state.free_values[block] = freed;
+  if (slab->owner.load(std::memory_order_acquire) == t_state.memory) [[likely]] {
+    freed->next = t_state.memory->free_values[block];
+    t_state.memory->free_values[block] = freed;
     return;
   }
   FreeBlock* head = slab->foreign.load(std::memory_order_acquire);
@@ -124,7 +129,7 @@ void trim_values() noexcept {
   // Counts each slab's free blocks; slabs that are wholly free go back to the system, but one a
   // class stays for the next tape.
   for (int block = 0; block < kValueClasses; ++block) {
-    Slab*& first = t_state.slabs[block];
+    Slab*& first = t_state.memory->slabs[block];
     if (first == nullptr || first->next == nullptr) continue;
     for (Slab* slab = first; slab != nullptr; slab = slab->next) {
       reclaim(slab, block);
@@ -132,7 +137,7 @@ void trim_values() noexcept {
       slab->live = static_cast<std::uint32_t>(
           (slab->fresh - reinterpret_cast<std::byte*>(slab) - kSlabHeader) / slab->block_bytes);
     }
-    for (FreeBlock* free = t_state.free_values[block]; free != nullptr;) {
+    for (FreeBlock* free = t_state.memory->free_values[block]; free != nullptr;) {
       FreeBlock* next = free->next;
       Slab* slab = slab_of(free);
       free->next = slab->free;
@@ -140,7 +145,7 @@ void trim_values() noexcept {
       --slab->live;
       free = next;
     }
-    t_state.free_values[block] = nullptr;
+    t_state.memory->free_values[block] = nullptr;
     Slab* kept = nullptr;
     for (Slab* slab = first; slab != nullptr;) {
       Slab* next = slab->next;
@@ -151,8 +156,8 @@ void trim_values() noexcept {
         kept = slab;
         for (FreeBlock* free = slab->free; free != nullptr;) {
           FreeBlock* following = free->next;
-          free->next = t_state.free_values[block];
-          t_state.free_values[block] = free;
+          free->next = t_state.memory->free_values[block];
+          t_state.memory->free_values[block] = free;
           free = following;
         }
       }
@@ -164,15 +169,15 @@ void trim_values() noexcept {
 
 void retire_value_pool() noexcept {
   for (int block = 0; block < kValueClasses; ++block) {
-    for (Slab* slab = t_state.slabs[block]; slab != nullptr; slab = slab->next) {
+    for (Slab* slab = t_state.memory->slabs[block]; slab != nullptr; slab = slab->next) {
       slab->live = static_cast<std::uint32_t>(
           (slab->fresh - reinterpret_cast<std::byte*>(slab) - kSlabHeader) / slab->block_bytes);
     }
-    for (FreeBlock* free = t_state.free_values[block]; free != nullptr; free = free->next) {
+    for (FreeBlock* free = t_state.memory->free_values[block]; free != nullptr; free = free->next) {
       --slab_of(free)->live;
     }
-    t_state.free_values[block] = nullptr;
-    for (Slab* slab = t_state.slabs[block]; slab != nullptr;) {
+    t_state.memory->free_values[block] = nullptr;
+    for (Slab* slab = t_state.memory->slabs[block]; slab != nullptr;) {
       Slab* next = slab->next;
       // Blocks still out are freed by whoever holds them; closing the list tells them how.
       slab->owner.store(nullptr, std::memory_order_release);
@@ -185,7 +190,7 @@ void retire_value_pool() noexcept {
       }
       slab = next;
     }
-    t_state.slabs[block] = nullptr;
+    t_state.memory->slabs[block] = nullptr;
   }
 }
 
@@ -201,14 +206,18 @@ void attach_storage(Value* value, std::size_t bytes) {
 
 namespace {
 
-/// The count of unusual sizes: zero, negative or beyond what can be counted.
-[[gnu::noinline, gnu::cold]] std::int64_t checked_count(Value* value) {
+/// Memory for unusual sizes: zero, negative or beyond what can be counted.
+[[gnu::noinline, gnu::cold]] void attach_unusual(Value* value) {
+  std::size_t bytes;
   try {
-    return element_count({value->sizes(), value->rank});
+    bytes = byte_count(value->dtype, {value->sizes(), value->rank});
   } catch (...) {
     free_header(value);
     throw;
   }
+  if (bytes > 8) return attach_storage(value, bytes);
+  value->flags |= Value::kInline;
+  value->data = value->scalar;
 }
 
 }  // namespace
@@ -222,9 +231,11 @@ Value* new_dense(DType dtype, int rank, const std::int64_t* sizes) {
     value->sizes()[d] = size;
     usual &= size > 0 && !__builtin_mul_overflow(count, size, &count);
   }
-  if (!usual) [[unlikely]]
-    count = checked_count(value);
-  attach_data(value, count);
+  if (usual && count <= kMostElements) [[likely]] {
+    attach_data(value, count);
+  } else {
+    attach_unusual(value);
+  }
   value->counts = Value::kHandle;
   return value;
 }
@@ -233,7 +244,12 @@ Value* new_like(const Value* like) {
   const int rank = like->rank;
   Value* value = take_header(like->dtype, rank, false);
   for (int d = 0; d < rank; ++d) value->sizes()[d] = like->sizes()[d];
-  attach_data(value, like->count());
+  const std::int64_t count = like->count();
+  if (count <= kMostElements) [[likely]] {
+    attach_data(value, count);
+  } else {
+    attach_unusual(value);
+  }
   value->counts = Value::kHandle;
   return value;
 }

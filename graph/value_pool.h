@@ -12,7 +12,7 @@ namespace wengert::detail {
 Value* take_header_slow(int block);
 [[gnu::always_inline]] inline Value* take_header(DType dtype, int rank, bool strided) {
   const int block = (40 + 8 * rank * (strided ? 2 : 1) + 15) / 16;
-  FreeBlock*& head = t_state.free_values[block];
+  FreeBlock*& head = t_state.memory->free_values[block];
   Value* value;
   if (head != nullptr) [[likely]] {
     value = reinterpret_cast<Value*>(head);
@@ -36,11 +36,17 @@ Value* take_header_slow(int block);
 /// Gives a header back.
 void free_header(Value* value) noexcept;
 
+/// Whether another thread, which still lives, made this header.
+bool is_of_another_thread(const Value* value) noexcept;
+
 /// Memory for more than 8 bytes of elements, from the storage pool. Where memory is out the header
 /// goes back before the exception goes on.
 void attach_storage(Value* value, std::size_t bytes);
 
-/// Memory for a header's elements: inline up to 8 bytes.
+/// Elements whose bytes can be counted whatever the dtype.
+inline constexpr std::int64_t kMostElements = std::int64_t{1} << 59;
+
+/// Memory for a header's elements, at most kMostElements: inline up to 8 bytes.
 [[gnu::always_inline]] inline void attach_data(Value* value, std::int64_t count) {
   const auto bytes = static_cast<std::size_t>(count) * size_of(value->dtype);
   if (bytes > 8) return attach_storage(value, bytes);

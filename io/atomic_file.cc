@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "wengert/graph/error.h"
 #include "wengert/io/file.h"
@@ -101,8 +102,8 @@ void AtomicFile::open_temporary() {
 // Whether the temporary file of this slot is now open, locked and empty.
 bool AtomicFile::try_temporary(int slot) {
   const auto base = target_.rfind('/') + 1;  // 0 where there is no slash
-  const std::string name = target_.substr(0, base) + "." + target_.substr(base) + ".wengert-tmp" +
-                           (slot == 0 ? "" : std::to_string(slot));
+  std::string name = target_.substr(0, base) + "." + target_.substr(base) + ".wengert-tmp" +
+                     (slot == 0 ? "" : std::to_string(slot));
   // O_NONBLOCK: a pipe left under that name must not make this wait.
   const int file = open_file(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
   if (file < 0) throw_system_error(path_, "cannot create " + name, errno);
@@ -118,7 +119,7 @@ bool AtomicFile::try_temporary(int slot) {
     return false;
   }
   file_ = file;
-  temporary_ = name;
+  temporary_ = std::move(name);
   if (::ftruncate(file_, 0) != 0) fail("cannot empty its temporary file", errno);
   // Of no consequence where it fails: the file then has the permissions of a new one.
   if (permissions_ != 0 && ::fchmod(file_, permissions_) != 0) errno = 0;
@@ -148,6 +149,7 @@ void AtomicFile::write(const void* bytes, std::size_t count) {
 
 void AtomicFile::commit() {
   if (file_ < 0) throw IoError(path_, "is closed: it failed before, or was committed");
+  const std::string folder = folder_of(target_);  // its memory is there before anything is done
   if (sync_file(file_) != 0) fail("cannot be brought to the disk", errno);
   if (system_calls().rename(temporary_.c_str(), target_.c_str()) != 0) {
     fail("cannot be put in place", errno);
@@ -157,7 +159,7 @@ void AtomicFile::commit() {
   const int file = file_;
   file_ = -1;
   const int closed = system_calls().close(file) == 0 || errno == EINTR ? 0 : errno;
-  const int synced = sync_folder(folder_of(target_));
+  const int synced = sync_folder(folder);
   if (synced != 0)
     throw_system_error(path_, "is in place, but its folder cannot be synced", synced);
   if (closed != 0) throw_system_error(path_, "is in place, but closing it failed", closed);

@@ -82,10 +82,7 @@ Header read_header(InputStream& stream) {
     fits &= header.shape.back() == 0 ||
             !__builtin_mul_overflow(header.count, header.shape.back(), &header.count);
   }
-  if (empty) {
-    header.count = 0;
-    fits = true;
-  }
+  if (empty) header.count = 0;
   fits &= !__builtin_mul_overflow(header.count, header.type.bytes, &header.data_bytes);
   if (!fits) {
     throw IoError(stream.path(), "has sizes " + header.shape.str() + " whose product overflows",

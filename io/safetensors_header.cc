@@ -235,12 +235,14 @@ SafeTensorsHeader parse_safetensors_header(const std::string& path, const std::s
 }
 
 std::string format_safetensors_header(const SafeTensorsHeader& header) {
-  nlohmann::ordered_json root = nlohmann::ordered_json::object();
+  // Put together by hand: the destructor of a JSON object asks for memory, which may be out.
   try {
-    if (!header.metadata.empty()) root["__metadata__"] = header.metadata;
-    std::string text = root.dump();
-    text.pop_back();
-    // Entries are put together by hand: ordered_json looks every new key up by a linear search.
+    std::string text = "{";
+    for (const auto& [key, value] : header.metadata) {
+      text += text.size() == 1 ? "\"__metadata__\":{" : ",";
+      text += nlohmann::json(key).dump() + ":" + nlohmann::json(value).dump();
+    }
+    if (!header.metadata.empty()) text += '}';
     for (const TensorEntry& entry : header.entries) {
       const auto type = std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
                                      [&](const TypeName& t) { return t.dtype == entry.dtype; });

@@ -1,8 +1,10 @@
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "wengert/graph/call_site.h"
+#include "wengert/graph/hash_map.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/records.h"
 
@@ -12,7 +14,7 @@ namespace {
 struct Registry {
   std::mutex mutex;
   std::vector<const OpDef*> ops;
-  absl::flat_hash_map<std::string, const OpDef*> by_name;
+  detail::HashMap<std::string_view, const OpDef*> by_name;
 
   Registry() {
 #define UNARY(name) insert(ops::name##_op);
@@ -24,8 +26,9 @@ struct Registry {
 #undef OP
   }
   void insert(const OpDef& op) {
+    if (ops.size() == ops.capacity()) ops.reserve(2 * ops.size() + 256);
+    by_name.emplace(op.name, &op);
     ops.push_back(&op);
-    by_name.emplace(std::string(op.name), &op);
   }
 };
 
@@ -49,7 +52,7 @@ void register_op(const OpDef& op, std::source_location where) {
   if (op.doc.summary.empty() || op.doc.formula.empty()) reject(op, "lacks summary or formula");
   Registry& table = registry();
   std::lock_guard lock(table.mutex);
-  const auto it = table.by_name.find(std::string(op.name));
+  const auto it = table.by_name.find(op.name);
   if (it != table.by_name.end()) {
     if (it->second == &op) return;
     reject(op, "exists already: choose another name");
@@ -60,7 +63,7 @@ void register_op(const OpDef& op, std::source_location where) {
 const OpDef* find_op(std::string_view name) {
   Registry& table = registry();
   std::lock_guard lock(table.mutex);
-  const auto it = table.by_name.find(absl::string_view(name.data(), name.size()));
+  const auto it = table.by_name.find(name);
   return it == table.by_name.end() ? nullptr : it->second;
 }
 

@@ -160,7 +160,12 @@ class Optimizer::Step {
       fresh->slots.push_back(first_of(*slot, parameter, group));
     }
     members_.order.push_back(parameter.name());
-    return *members_.states.emplace(parameter.name(), std::move(fresh)).first->second;
+    try {
+      return *members_.states.emplace(parameter.name(), std::move(fresh)).first->second;
+    } catch (...) {
+      members_.order.pop_back();
+      throw;
+    }
   }
 
   static std::string names_of(const std::vector<const SlotDef*>& slots) {
@@ -223,7 +228,7 @@ class Optimizer::Step {
   std::source_location where_;
   std::vector<OptionValues> options_;               ///< by group
   std::vector<std::vector<const SlotDef*>> slots_;  ///< by group
-  absl::flat_hash_map<const Parameter*, std::size_t> group_;
+  detail::HashMap<const Parameter*, std::size_t> group_;
   std::vector<ParameterStep> steps_;
   std::vector<std::size_t> groups_;      ///< of the steps
   std::vector<ParameterState*> states_;  ///< of the steps

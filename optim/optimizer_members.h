@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "wengert/graph/hash_map.h"
 #include "wengert/optim/optimizer.h"
 
 namespace wengert::optim {
@@ -24,7 +24,7 @@ struct Optimizer::Members {
     OptionValues options;
   };
   /// By name, so that a restored state finds its parameter again; `order` is that of first use.
-  absl::flat_hash_map<std::string, std::unique_ptr<ParameterState>> states;
+  detail::TextMap<std::unique_ptr<ParameterState>> states;
   std::vector<std::string> order;
   std::vector<Group> groups;   ///< the first is everybody else's
   std::size_t rate_index = 0;  ///< of the option `rate`

@@ -137,8 +137,8 @@ class StateReader {
   std::int64_t steps_ = -1;
   double rate_ = 0;
   bool has_rate_ = false;
-  absl::flat_hash_map<std::string, bool> seen_;
-  absl::flat_hash_map<std::string, Entry> entries_;
+  detail::TextMap<bool> seen_;
+  detail::TextMap<Entry> entries_;
   std::vector<std::string> order_;
 };
 

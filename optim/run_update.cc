@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <new>
 
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/optimizers/record.h"
@@ -29,31 +31,48 @@ RunUpdate::RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char
   value_ = WriteGuard(value, writer, step.where).data();
   for (int k = 0; k < kernels_.slots; ++k) {
     Tensor& slot = step.slots[static_cast<std::size_t>(k)];
-    slots_.push_back(WriteGuard(slot, writer, step.where).data());
+    slots_[k] = WriteGuard(slot, writer, step.where).data();
   }
   gradient_ = step.gradient.data();
 }
 
-std::vector<double> RunUpdate::measure(const void* numbers) const {
+RunUpdate::Sums RunUpdate::measure(const void* numbers) const {
   const auto sums = static_cast<std::size_t>(kernels_.sums);
-  const auto pieces =
-      static_cast<std::size_t>(std::max<std::int64_t>(1, (count_ + kGrain - 1) / kGrain));
-  std::vector<double> parts(pieces * sums);
-  in_pieces(count_, [&](std::int64_t piece, std::int64_t begin, std::int64_t n) {
+  const std::int64_t pieces = std::max<std::int64_t>(1, (count_ + kGrain - 1) / kGrain);
+  Sums totals{};
+  const auto measure_piece = [&](std::int64_t begin, std::int64_t n, double* part) {
     void* at[kernels::kMostSlots];
-    for (std::size_t k = 0; k < slots_.size(); ++k) at[k] = slots_[k] + begin * bytes_;
+    for (int k = 0; k < kernels_.slots; ++k) at[k] = slots_[k] + begin * bytes_;
     kernels_.measure[dtype_](value_ + begin * bytes_, gradient_ + begin * bytes_, at, n, numbers,
-                             parts.data() + static_cast<std::size_t>(piece) * sums);
-  });
-  std::vector<double> totals(sums);
-  for (std::size_t i = 0; i < parts.size(); ++i) totals[i % sums] += parts[i];
+                             part);
+  };
+  const auto add = [&](const double* part) {
+    for (std::size_t i = 0; i < sums; ++i) totals[i] += part[i];
+  };
+  std::unique_ptr<double[]> parts(
+      new (std::nothrow) double[static_cast<std::size_t>(pieces) * sums]());
+  if (parts != nullptr) {
+    in_pieces(count_, [&](std::int64_t piece, std::int64_t begin, std::int64_t n) {
+      measure_piece(begin, n, parts.get() + static_cast<std::size_t>(piece) * sums);
+    });
+    for (std::int64_t piece = 0; piece < pieces; ++piece) {
+      add(parts.get() + static_cast<std::size_t>(piece) * sums);
+    }
+    return totals;
+  }
+  // Without memory one after the other, with the same bits: other parameters were updated already.
+  for (std::int64_t begin = 0; begin < std::max<std::int64_t>(1, count_); begin += kGrain) {
+    double part[kernels::kMostSums] = {};
+    measure_piece(begin, std::min(kGrain, count_ - begin), part);
+    add(part);
+  }
   return totals;
 }
 
 void RunUpdate::update(const void* numbers) const {
   in_pieces(count_, [&](std::int64_t, std::int64_t begin, std::int64_t n) {
     void* at[kernels::kMostSlots];
-    for (std::size_t k = 0; k < slots_.size(); ++k) at[k] = slots_[k] + begin * bytes_;
+    for (int k = 0; k < kernels_.slots; ++k) at[k] = slots_[k] + begin * bytes_;
     kernels_.update[dtype_](value_ + begin * bytes_, gradient_ + begin * bytes_, at, n, numbers);
   });
 }

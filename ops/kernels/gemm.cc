@@ -6,6 +6,7 @@
 #include <new>
 #include <vector>
 
+#include "wengert/graph/kept_by_thread.h"
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/gemm_internal.h"
 #include "wengert/ops/kernels/gemm_libraries.h"
@@ -122,7 +123,7 @@ class Scratch {
 // For the copies made here, apart from the panels of gemm_workspace().
 template <typename T>
 T* staging(std::int64_t elements) {
-  thread_local Scratch scratch;
+  auto& scratch = detail::kept_by_thread<Scratch, detail::Kept::kGemmStaging>();
   return static_cast<T*>(scratch.reserve(static_cast<std::size_t>(elements) * sizeof(T)));
 }
 
@@ -291,8 +292,7 @@ static GemmEngine gemm_engine(GemmType type, std::int64_t m, std::int64_t n, std
 }
 
 void* gemm_workspace(std::size_t bytes) {
-  thread_local Scratch scratch;
-  return scratch.reserve(bytes);
+  return detail::kept_by_thread<Scratch, detail::Kept::kGemmWorkspace>().reserve(bytes);
 }
 
 bool gemm_by(GemmEngine engine, const GemmProblem<float>& g) { return by_engine(engine, g); }

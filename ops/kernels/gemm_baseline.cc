@@ -1,11 +1,14 @@
 // For every CPU of the architecture: 128-bit vectors in the compiler's own notation, no FMA.
+#include <cstddef>
+#include <utility>
+
 #include "wengert/ops/kernels/gemm_internal.h"
 
 namespace wengert::kernels::internal {
 namespace {
 
-// A 16-byte vector of kLanes elements; Integer has the size of Element and indexes shuffles.
-template <class Element, class Integer, int kLanes>
+// A 16-byte vector of kLanes elements.
+template <class Element, int kLanes>
 struct Lanes {
   using T = Element;
   using Mask = int;  // the number of lanes
@@ -14,7 +17,6 @@ struct Lanes {
   static constexpr int kAccumulators = 12;
   static constexpr bool kFreeMask = false;
   typedef Element V __attribute__((vector_size(16)));
-  typedef Integer Index __attribute__((vector_size(16)));
   typedef Element Unaligned __attribute__((vector_size(16), aligned(sizeof(Element)), may_alias));
   static V zero() { return V{}; }
   static V load(const T* p) { return *reinterpret_cast<const Unaligned*>(p); }
@@ -33,20 +35,31 @@ struct Lanes {
   static Mask mask(int count) { return count; }
   template <int S>
   static V blocks_low(V a, V b) {
-    Index index{};
-    for (int i = 0; i < kWidth; ++i) index[i] = (i & S) != 0 ? kWidth + i - S : i;
-    return __builtin_shuffle(a, b, index);
+    return shuffle<low<S>>(a, b, std::make_index_sequence<kWidth>());
   }
   template <int S>
   static V blocks_high(V a, V b) {
-    Index index{};
-    for (int i = 0; i < kWidth; ++i) index[i] = (i & S) != 0 ? kWidth + i : i + S;
-    return __builtin_shuffle(a, b, index);
+    return shuffle<high<S>>(a, b, std::make_index_sequence<kWidth>());
+  }
+
+ private:
+  // Which element goes to place i: one of a's, or of b's counted on from kWidth.
+  template <int S>
+  static constexpr int low(int i) {
+    return (i & S) != 0 ? kWidth + i - S : i;
+  }
+  template <int S>
+  static constexpr int high(int i) {
+    return (i & S) != 0 ? kWidth + i : i + S;
+  }
+  template <int (*kChoose)(int), std::size_t... kPlaces>
+  static V shuffle(V a, V b, std::index_sequence<kPlaces...>) {
+    return __builtin_shufflevector(a, b, kChoose(kPlaces)...);
   }
 };
 
-using LanesF32 = Lanes<float, std::int32_t, 4>;
-using LanesF64 = Lanes<double, std::int64_t, 2>;
+using LanesF32 = Lanes<float, 4>;
+using LanesF64 = Lanes<double, 2>;
 
 #include "wengert/ops/kernels/gemm_tile.inc"
 // The loops use the tiles, so the order matters.

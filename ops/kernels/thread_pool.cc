@@ -1,5 +1,7 @@
 #include "wengert/ops/kernels/thread_pool.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -7,7 +9,6 @@
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -249,11 +250,12 @@ void Pool::resize(int workers) {
   if (static_cast<int>(workers_.size()) > workers) stop_workers();
   while (static_cast<int>(workers_.size()) < workers) {
     try {
+      workers_.reserve(static_cast<std::size_t>(workers));  // a thread that runs gets its place
       auto worker = std::make_unique<Worker>();
       worker->thread = std::thread([this, &w = *worker] { work(w); });
       workers_.push_back(std::move(worker));
-    } catch (const std::system_error&) {
-      return;  // The system has no thread to give: the ones at hand do the work.
+    } catch (const std::exception&) {
+      return;  // The system has no thread or memory to give: the ones at hand do the work.
     }
   }
 }
@@ -361,16 +363,24 @@ void Pool::run(std::int64_t tasks, TaskBody body, void* context) {
 
 // Never destroyed, so that a parallel_for from a static destructor still finds it; its threads are
 // joined at exit.
+Pool* the_pool = nullptr;
+
 Pool& pool() {
-  static Pool* const instance = [] {
-    Pool* created = new Pool;
+  [[maybe_unused]] static const bool made = [] {
+    the_pool = new Pool;
+    // The child of a fork has none of the threads, and locks that they held stay locked: it gets a
+    // pool of its own.
+    ::pthread_atfork(nullptr, nullptr, [] {
+      [[maybe_unused]] static Pool* parents;
+      parents = the_pool;
+      the_pool = new Pool;
+    });
     static struct Closer {
-      Pool* pool;
-      ~Closer() { pool->close(); }
-    } closer{created};
-    return created;
+      ~Closer() { the_pool->close(); }
+    } closer;
+    return true;
   }();
-  return *instance;
+  return *the_pool;
 }
 
 }  // namespace

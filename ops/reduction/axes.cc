@@ -106,17 +106,14 @@ Rows::Rows(const TensorView& view, const bool* reduced) : data_(view.data) {
     for (int d = 0; d < view.rank; ++d) {
       if (reduced[d] != (pass == 1)) continue;
       std::int64_t& product = pass == 0 ? count_ : length_;
-      // Wraps only beside a size of 0.
-      product = static_cast<std::int64_t>(static_cast<std::uint64_t>(product) *
-                                          static_cast<std::uint64_t>(view.sizes[d]));
+      product *= view.sizes[d];
       sizes.push_back(view.sizes[d]);
       strides.push_back(own[d]);
     }
   }
   const TensorView ordered = {view.dtype, view.rank, sizes.data(), strides.data(), view.data};
   if (count_ * length_ == 0 || ordered.is_dense()) return;
-  storage_ =
-      detail::allocate_storage(static_cast<std::size_t>(count_ * length_) * size_of(view.dtype));
+  storage_ = detail::allocate_storage(byte_count(view.dtype, sizes));
   kernels::copy_to_dense(ordered, storage_->data);
   data_ = storage_->data;
 }

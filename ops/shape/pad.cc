@@ -67,9 +67,9 @@ Shape padded_shape(const OpCall& call, const Shape& shape, const PadAttributes& 
       call.fail(ErrorKind::kValue, "negative padding on axis " + std::to_string(d),
                 "slice takes elements away");
     }
-    if ((mode == PadMode::kReflect && (before >= shape[d] || after >= shape[d]) &&
-         before + after > 0) ||
-        (mode == PadMode::kEdge && shape[d] == 0 && before + after > 0)) {
+    const bool pads = before > 0 || after > 0;
+    if ((mode == PadMode::kReflect && (before >= shape[d] || after >= shape[d]) && pads) ||
+        (mode == PadMode::kEdge && shape[d] == 0 && pads)) {
       call.fail(ErrorKind::kValue, "axis " + std::to_string(d) + " of size " +
                                        std::to_string(shape[d]) + " is too short for this padding");
     }

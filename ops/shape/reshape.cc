@@ -51,36 +51,59 @@ std::optional<Strides> view_strides(const Shape& from, const Strides& strides, c
   return result;
 }
 
-void infer_reshape(InferContext& call) {
-  Shape shape = call.attributes<ReshapeAttributes>().shape;
-  const std::int64_t count = element_count(call.shape(0));
+/// `asked` with its −1 worked out for `count` elements; nothing where that makes no sense.
+std::optional<Shape> work_out(const Shape& asked, std::int64_t count) {
   int open = -1;
   std::int64_t known = 1;
-  for (int d = 0; d < shape.size(); ++d) {
-    if (shape[d] == -1 && open < 0) {
+  for (int d = 0; d < asked.size(); ++d) {
+    if (asked[d] == -1 && open < 0) {
       open = d;
-    } else if (shape[d] < 0) {
-      call.fail(ErrorKind::kShape, "negative size in " + shape.str(),
-                "one size may be −1, to be worked out");
+    } else if (asked[d] < 0 || __builtin_mul_overflow(known, asked[d], &known)) {
+      return std::nullopt;
     }
   }
+  Shape shape = asked;
   if (open >= 0) {
-    Shape rest = shape;
-    rest[open] = 1;
-    known = element_count(rest);
-    if (known > 0) shape[open] = count / known;
-    if (known == 0) shape[open] = 0;
+    if (known == 0 || count % known != 0) return std::nullopt;
+    shape[open] = count / known;
+  } else if (known != count) {
+    return std::nullopt;
   }
-  if (element_count(shape) != count) {
-    call.fail(ErrorKind::kShape, call.describe(0) + " of " + std::to_string(count) +
-                                     " elements cannot become " +
-                                     call.attributes<ReshapeAttributes>().shape.str());
+  return shape;
+}
+
+/// Says what is wrong with sizes that work_out did not take.
+[[noreturn]] void fail_sizes(const InferContext& call, std::int64_t count) {
+  const Shape& asked = call.attributes<ReshapeAttributes>().shape;
+  Shape sizes = asked;  // with 1 in place of the −1
+  int open = 0;
+  bool zero = false;
+  for (std::int64_t* size = sizes.data(); size != sizes.data() + sizes.size(); ++size) {
+    if (*size == -1 && open++ == 0) *size = 1;
+    if (*size < 0) {
+      call.fail(ErrorKind::kShape, "negative size in " + asked.str(),
+                "one size may be −1, to be worked out");
+    }
+    zero |= *size == 0;
   }
-  const auto strides = view_strides(call.shape(0), call.strides(0), shape);
+  element_count(sizes);  // fails on an overflow
+  if (open > 0 && zero && count == 0) {
+    call.fail(ErrorKind::kShape, "beside a 0 any size would do for the −1 in " + asked.str(),
+              "name all sizes");
+  }
+  call.fail(ErrorKind::kShape, call.describe(0) + " of " + std::to_string(count) +
+                                   " elements cannot become " + asked.str());
+}
+
+void infer_reshape(InferContext& call) {
+  const std::int64_t count = element_count(call.shape(0));
+  const auto shape = work_out(call.attributes<ReshapeAttributes>().shape, count);
+  if (!shape) fail_sizes(call, count);
+  const auto strides = view_strides(call.shape(0), call.strides(0), *shape);
   if (!strides) {
     return call.want_dense(0);
   }
-  call.output_view(0, shape, *strides);
+  call.output_view(0, *shape, *strides);
 }
 
 void reshape_vjp(VjpContext& c) { c.set(0, reshape(c.cotangent(), c.shape(0))); }
@@ -129,21 +152,37 @@ WENGERT_OP_TESTS(reshape) {
   add({0, 3}, {3, -1}, {3, 0});
   add({2, 3, 4}, {6, 1, 4}, {6, 1, 4});
   add({24001, 3}, {3, -1}, {3, 24001});
-  tests.rejected = {{"count",
-                     [] {
-                       reshape(zeros32({2, 3}), {4});
-                     },
-                     ErrorKind::kShape, "f32[2,3] of 6 elements cannot become [4]"},
-                    {"two open",
-                     [] {
-                       reshape(zeros32({2, 3}), {-1, -1});
-                     },
-                     ErrorKind::kShape, "negative size in [-1,-1]"},
-                    {"negative",
-                     [] {
-                       reshape(zeros32({2, 3}), {-2, -3});
-                     },
-                     ErrorKind::kShape, "negative size in [-2,-3]"}};
+  tests.rejected = {
+      {"count",
+       [] {
+         reshape(zeros32({2, 3}), {4});
+       },
+       ErrorKind::kShape, "f32[2,3] of 6 elements cannot become [4]"},
+      {"beside a zero",
+       [] {
+         reshape(zeros32({0, 5}), {0, -1});
+       },
+       ErrorKind::kShape, "beside a 0 any size would do for the −1 in [0,-1]"},
+      {"overflow beside a zero",
+       [] {
+         reshape(zeros32({0}), {0, std::int64_t{1} << 32, std::int64_t{1} << 32});
+       },
+       ErrorKind::kShape, "the product of [0,4294967296,4294967296] overflows 64 bits"},
+      {"not a multiple",
+       [] {
+         reshape(zeros32({2, 3}), {4, -1});
+       },
+       ErrorKind::kShape, "f32[2,3] of 6 elements cannot become [4,-1]"},
+      {"two open",
+       [] {
+         reshape(zeros32({2, 3}), {-1, -1});
+       },
+       ErrorKind::kShape, "negative size in [-1,-1]"},
+      {"negative",
+       [] {
+         reshape(zeros32({2, 3}), {-2, -3});
+       },
+       ErrorKind::kShape, "negative size in [-2,-3]"}};
   return tests;
 }
 #endif

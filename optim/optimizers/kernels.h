@@ -78,6 +78,7 @@ void measure(const void* w, const void* g, void* const* slots, std::int64_t n, c
 template <class F>
 constexpr UpdateKernels update_kernels() {
   static_assert(F::slots <= kMostSlots);
+  static_assert(sums_of<F>() <= kMostSums);
   if constexpr (sums_of<F>() > 0) {
     return {{update<F, float>, update<F, double>},
             {measure<F, float>, measure<F, double>},

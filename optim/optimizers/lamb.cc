@@ -58,7 +58,7 @@ void update_lamb(ParameterStep& step) {
                                           decays ? o.weight_decay : 0,
                                           o.rate};
   run_update(lamb_levels, step, "Lamb::step", numbers,
-             [](updates::Lamb::Numbers& k, const std::vector<double>& sums) {
+             [](updates::Lamb::Numbers& k, const RunUpdate::Sums& sums) {
                if (sums[0] > 0 && sums[1] > 0) k.rate *= std::sqrt(sums[0] / sums[1]);
              });
 }

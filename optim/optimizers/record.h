@@ -2,6 +2,7 @@
 
 // Private to the library.
 
+#include <array>
 #include <cmath>
 #include <memory>
 
@@ -23,8 +24,11 @@ using UpdateLevels = const kernels::UpdateKernels* [3];
 class RunUpdate {
  public:
   RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer);
-  /// Sums over the whole tensor, each piece's in float64, the pieces in order.
-  std::vector<double> measure(const void* numbers) const;
+  /// By formula, the first `sums` of its kernels.
+  using Sums = std::array<double, kernels::kMostSums>;
+  /// Sums over the whole tensor, each piece's in float64, the pieces in order. Never fails for
+  /// want of memory.
+  Sums measure(const void* numbers) const;
   void update(const void* numbers) const;
 
  private:
@@ -32,7 +36,7 @@ class RunUpdate {
   int dtype_;
   std::int64_t count_, bytes_;
   std::byte* value_;
-  std::vector<std::byte*> slots_;
+  std::byte* slots_[kernels::kMostSlots];
   const std::byte* gradient_;
 };
 

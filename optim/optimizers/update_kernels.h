@@ -6,6 +6,7 @@
 namespace wengert::kernels {
 
 constexpr int kMostSlots = 6;
+constexpr int kMostSums = 2;
 
 /// The kernels of one update formula; [0] float32, [1] float64.
 struct UpdateKernels {

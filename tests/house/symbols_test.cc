@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -114,6 +115,20 @@ TEST(LevelObjects, HaveNoWeakSymbolThatCodeForEveryMachineCouldPick) {
       }
     }
   }
+}
+
+// Libraries that are opened by dlopen share some hundred bytes for such variables.
+TEST(Library, KeepsItsThreadLocalVariablesSmall) {
+  std::istringstream lines(output_of("readelf -lW '" WENGERT_BINARY_DIR "/libwengert.so'"));
+  std::uint64_t bytes = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string type, offset, address, physical, in_file, in_memory;
+    words >> type >> offset >> address >> physical >> in_file >> in_memory;
+    if (type == "TLS") bytes = std::stoull(in_memory, nullptr, 16);
+  }
+  EXPECT_GT(bytes, 0u);
+  EXPECT_LE(bytes, 96u);
 }
 
 TEST(CompileCommands, NameNoMachineOfTheBuilder) {
