@@ -25,6 +25,25 @@ struct SignedOf<8> {
   using type = long;  // what GCC's vector comparisons of 8-byte lanes yield
 };
 
+// Our own, for <utility> may not be included here.
+template <int... kPlaces>
+struct Places {};
+template <int kCount, int... kPlaces>
+struct FirstPlaces : FirstPlaces<kCount - 1, kCount - 1, kPlaces...> {};
+template <int... kPlaces>
+struct FirstPlaces<0, kPlaces...> {
+  using type = Places<kPlaces...>;
+};
+template <int (*kChoose)(int), class Vector, int... kPlaces>
+inline Vector shuffle(Vector a, Vector b, Places<kPlaces...>) {
+  return __builtin_shufflevector(a, b, kChoose(kPlaces)...);
+}
+/// Element kChoose(i) of a, or counted on from kCount of b, comes to place i.
+template <int (*kChoose)(int), int kCount, class Vector>
+inline Vector shuffle(Vector a, Vector b) {
+  return shuffle<kChoose>(a, b, typename FirstPlaces<kCount>::type());
+}
+
 /// Truth values of a comparison of T's: all bits set or none in each lane.
 template <class T>
 struct Mask {

@@ -38,20 +38,12 @@ inline Words product(Words a, std::uint32_t m) {
 #endif
 }
 
+constexpr int even_lane(int i) { return i % 2 == 0 ? i : kBlocks + i - 1; }
+constexpr int odd_lane(int i) { return i % 2 == 0 ? i + 1 : kBlocks + i; }
 /// a[0], b[0], a[2], b[2], …
-inline Words even_lanes(Words a, Words b) {
-  Words order = {};
-  for (int i = 0; i < kBlocks; ++i)
-    order[i] = static_cast<std::uint64_t>(i % 2 == 0 ? i : kBlocks + i - 1);
-  return __builtin_shuffle(a, b, order);
-}
+inline Words even_lanes(Words a, Words b) { return shuffle<even_lane, kBlocks>(a, b); }
 /// a[1], b[1], a[3], b[3], …
-inline Words odd_lanes(Words a, Words b) {
-  Words order = {};
-  for (int i = 0; i < kBlocks; ++i)
-    order[i] = static_cast<std::uint64_t>(i % 2 == 0 ? i + 1 : kBlocks + i);
-  return __builtin_shuffle(a, b, order);
-}
+inline Words odd_lanes(Words a, Words b) { return shuffle<odd_lane, kBlocks>(a, b); }
 
 /// The bits of kStep elements in order.
 struct Bits {

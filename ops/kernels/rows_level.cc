@@ -26,15 +26,25 @@ inline double larger(double a, double b) { return b > a || b != b ? b : a; }
 inline float smaller(float a, float b) { return b < a || b != b ? b : a; }
 inline double smaller(double a, double b) { return b < a || b != b ? b : a; }
 
+/// The upper half of the first 2·kWidth lanes comes to lie below.
+template <int kWidth>
+constexpr int fold_lane(int i) {
+  return i < kWidth ? i + kWidth : i;
+}
+
 /// The lanes combined in a tree of fixed shape.
+template <int kWidth, class T, class Combine>
+inline T across_first(Lanes<T> lanes, Combine combine) {
+  if constexpr (kWidth == 0) {
+    return lanes.v[0];
+  } else {
+    const auto folded = shuffle<fold_lane<kWidth>, Lanes<T>::kCount>(lanes.v, lanes.v);
+    return across_first<kWidth / 2>(combine(lanes, Lanes<T>{folded}), combine);
+  }
+}
 template <class T, class Combine>
 inline T across(Lanes<T> lanes, Combine combine) {
-  for (int width = Lanes<T>::kCount / 2; width > 0; width /= 2) {
-    typename Mask<T>::Vector order = {};  // the other half of the lanes comes to lie below
-    for (int i = 0; i < Lanes<T>::kCount; ++i) order[i] = i < width ? i + width : i;
-    lanes = combine(lanes, Lanes<T>{__builtin_shuffle(lanes.v, order)});
-  }
-  return lanes.v[0];
+  return across_first<Lanes<T>::kCount / 2>(lanes, combine);
 }
 
 template <class T>

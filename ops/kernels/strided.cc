@@ -16,17 +16,18 @@ void transpose_square(const U* from, std::int64_t stride, U* to, std::int64_t to
   Vector v[kCount];
   for (int i = 0; i < kCount; ++i) std::memcpy(&v[i], from + i * stride, sizeof v[i]);
   if constexpr (kCount == 2) {
-    const Vector first = __builtin_shuffle(v[0], v[1], (Vector{0, 2}));
-    v[1] = __builtin_shuffle(v[0], v[1], (Vector{1, 3}));
+    const Vector first = __builtin_shufflevector(v[0], v[1], 0, 2);
+    v[1] = __builtin_shufflevector(v[0], v[1], 1, 3);
     v[0] = first;
   } else {
-    const Vector low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, left = {0, 1, 4, 5}, right = {2, 3, 6, 7};
-    const Vector a = __builtin_shuffle(v[0], v[1], low), b = __builtin_shuffle(v[0], v[1], high);
-    const Vector c = __builtin_shuffle(v[2], v[3], low), d = __builtin_shuffle(v[2], v[3], high);
-    v[0] = __builtin_shuffle(a, c, left);
-    v[1] = __builtin_shuffle(a, c, right);
-    v[2] = __builtin_shuffle(b, d, left);
-    v[3] = __builtin_shuffle(b, d, right);
+    const Vector a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+    const Vector b = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+    const Vector c = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+    const Vector d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+    v[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    v[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    v[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    v[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
   }
   for (int i = 0; i < kCount; ++i) std::memcpy(to + i * to_stride, &v[i], sizeof v[i]);
 }
