@@ -21,7 +21,8 @@ Tape& live_tape(const char* caller, std::source_location where) {
 
 /// A variable that no op on the tape has used yet becomes one of its leaves.
 void meet(Tape& tape, const Var& var, std::source_location where) {
-  if (var && var.requires_grad() && var.get()->has(detail::Value::kLeaf) && !tape.knows(var)) {
+  if (var.has_value() && var.requires_grad() && var.get()->has(detail::Value::kLeaf) &&
+      !tape.knows(var)) {
     tape.adopt(var.get(), detail::variable_op, where);
   }
 }
@@ -42,18 +43,18 @@ Var Gradients::operator[](const Operand& operand) const {
   for (const Entry& entry : entries_) {
     if (entry.leaf.get() == leaf.get()) return entry.gradient;
   }
-  if (!leaf || !leaf.requires_grad() || !leaf.get()->has(detail::Value::kLeaf)) {
+  if (!leaf.has_value() || !leaf.requires_grad() || !leaf.get()->has(detail::Value::kLeaf)) {
     throw Error(ErrorKind::kGraph, "Gradients",
-                leaf ? "not a variable or parameter" : "an empty Var",
+                leaf.has_value() ? "not a variable or parameter" : "an empty Var",
                 "make it with variable(…), or ask grad(y, x) for gradients of intermediate values",
                 operand.where);
   }
-  return Tensor::zeros(leaf.dtype(), leaf.shape());
+  return Tensor::zeros(leaf.shape(), leaf.dtype());
 }
 
 Var Gradients::operator[](const Parameter& parameter) const {
   if (const Var* known = find(parameter)) return *known;
-  return Tensor::zeros(parameter.value().dtype(), parameter.value().shape());
+  return Tensor::zeros(parameter.value().shape(), parameter.value().dtype());
 }
 
 Gradients& Gradients::operator+=(const Gradients& other) {
@@ -108,9 +109,9 @@ Gradients backward(const Var& loss, const BackwardOptions& options, std::source_
   return result;
 }
 
-std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
-                      std::span<const Var> cotangents, const BackwardOptions& options,
-                      std::source_location where) {
+void detail::grad_into(std::span<Var> gradients, std::span<const Var> ys, std::span<const Var> xs,
+                       std::span<const Var> cotangents, const BackwardOptions& options,
+                       std::source_location where) {
   const detail::CallSite site(where);
   Tape& tape = live_tape("grad", where);
   if (!cotangents.empty() && cotangents.size() != ys.size()) {
@@ -134,25 +135,32 @@ std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
   for (std::size_t i = 0; i < ys.size(); ++i) {
     engine.seed(ys[i], cotangents.empty() ? Var() : cotangents[i], "grad", true);
   }
-  std::vector<Var> result;
   if (ys.empty()) {
-    for (const Var& x : xs) {
-      result.push_back(engine.recorded(Tensor::zeros(x.dtype(), x.shape())));
+    for (std::size_t i = 0; i < xs.size(); ++i) {
+      gradients[i] = engine.recorded(Tensor::zeros(xs[i].shape(), xs[i].dtype()));
     }
-    return result;
+    return;
   }
   engine.restrict_to(targets);
   engine.sweep(targets.empty() ? 0 : *std::min_element(targets.begin(), targets.end()));
   for (std::size_t i = 0; i < xs.size(); ++i) {
     Var gradient = engine.take(targets[i]);
-    if (!gradient) gradient = Tensor::zeros(xs[i].dtype(), xs[i].shape());
-    result.push_back(engine.recorded(std::move(gradient)));
+    if (!gradient.has_value()) gradient = Tensor::zeros(xs[i].shape(), xs[i].dtype());
+    gradients[i] = engine.recorded(std::move(gradient));
   }
-  return result;
+}
+
+std::vector<Var> grad(const VarList& ys, const VarList& xs, const VarList& cotangents,
+                      const BackwardOptions& options, std::source_location where) {
+  std::vector<Var> gradients(xs.size());
+  detail::grad_into(gradients, ys, xs, cotangents, options, where);
+  return gradients;
 }
 
 Var grad(const Var& y, const Var& x, const BackwardOptions& options, std::source_location where) {
-  return grad({&y, 1}, {&x, 1}, {}, options, where)[0];
+  Var gradient;
+  detail::grad_into({&gradient, 1}, {&y, 1}, {&x, 1}, {}, options, where);
+  return gradient;
 }
 
 }  // namespace wengert

@@ -1,10 +1,16 @@
 #pragma once
 
+#include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/api.h"
@@ -46,7 +52,7 @@ struct BackwardOptions {
 /// Gradients of one scalar with respect to the leaves it depends on, and the updates of buffers
 /// that waited on its tape: they take effect when an optimizer's step with these gradients
 /// succeeds.
-class WENGERT_API Gradients {
+class WENGERT_NODISCARD_API Gradients {
  public:
   struct Entry {
     Var leaf;
@@ -96,18 +102,61 @@ WENGERT_API Gradients backward(const Var& loss, const BackwardOptions& options =
 /// derivative recorded with create_graph (of a linear function). `xs` may be any values on the tape
 /// that require gradients, also intermediate ones. A missing cotangent means 1, for scalar ys only.
 /// Throws as backward does, and Error(kShape, kDType) when a cotangent does not fit its y.
-WENGERT_API std::vector<Var> grad(std::span<const Var> ys, std::span<const Var> xs,
-                                  std::span<const Var> cotangents = {},
-                                  const BackwardOptions& options = {},
-                                  std::source_location where = std::source_location::current());
-WENGERT_API Var grad(const Var& y, const Var& x, const BackwardOptions& options = {},
-                     std::source_location where = std::source_location::current());
+[[nodiscard]] WENGERT_API std::vector<Var> grad(
+    const VarList& ys, const VarList& xs, const VarList& cotangents = {},
+    const BackwardOptions& options = {},
+    std::source_location where = std::source_location::current());
+[[nodiscard]] WENGERT_API Var grad(const Var& y, const Var& x, const BackwardOptions& options = {},
+                                   std::source_location where = std::source_location::current());
 
-/// Observes the gradient of the named value (Tape::name, or a parameter's name) whenever backward
-/// on the live tape reaches it; lasts until the tape ends.
+namespace detail {
+/// The same into `gradients`, one place for each x.
+WENGERT_API void grad_into(std::span<Var> gradients, std::span<const Var> ys,
+                           std::span<const Var> xs, std::span<const Var> cotangents,
+                           const BackwardOptions& options, std::source_location where);
+}  // namespace detail
+
+/// The same for xs that are written out: auto [dw, db] = grad(y, {w, b}).
+template <std::size_t n>
+[[nodiscard]] std::array<Var, n> grad(
+    const Var& y, const Var (&xs)[n], const BackwardOptions& options = {},
+    std::source_location where = std::source_location::current()) {
+  std::array<Var, n> gradients;
+  detail::grad_into(gradients, {&y, 1}, xs, {}, options, where);
+  return gradients;
+}
+template <std::size_t n>
+[[nodiscard]] std::array<Var, n> grad(
+    const VarList& ys, const Var (&xs)[n], const VarList& cotangents = {},
+    const BackwardOptions& options = {},
+    std::source_location where = std::source_location::current()) {
+  std::array<Var, n> gradients;
+  detail::grad_into(gradients, ys, xs, cotangents, options, where);
+  return gradients;
+}
+
+namespace detail {
+/// What on_gradient keeps: a callable and how to call it.
+struct GradientHook {
+  std::shared_ptr<void> callable;
+  void (*call)(void* callable, const Tensor& gradient);
+};
+WENGERT_API void on_gradient(std::string_view name, GradientHook hook, std::source_location where);
+}  // namespace detail
+
+/// Calls observe(const Tensor& gradient) with the gradient of the named value (Tape::name, or a
+/// parameter's name) whenever backward on the live tape reaches it. The tape owns `observe` and
+/// lets it go when it ends.
 /// Throws Error(kGraph) when no tape is live, Error(kParameter) when the name is unknown.
-WENGERT_API void on_gradient(std::string_view name, void (*observe)(void* context, const Tensor&),
-                             void* context,
-                             std::source_location where = std::source_location::current());
+template <class F>
+requires std::invocable<F&, const Tensor&>
+void on_gradient(std::string_view name, F observe,
+                 std::source_location where = std::source_location::current()) {
+  detail::on_gradient(
+      name,
+      {std::make_shared<F>(std::move(observe)),
+       [](void* callable, const Tensor& gradient) { (*static_cast<F*>(callable))(gradient); }},
+      where);
+}
 
 }  // namespace wengert

@@ -95,7 +95,7 @@ Outputs run_again(const Block& block, std::span<const Var> inputs, VjpContext& c
            "it must do the same each time");
     }
     Var g = c.cotangent(static_cast<int>(k));
-    if (!g || !given[k].requires_grad()) continue;
+    if (!g.has_value() || !given[k].requires_grad()) continue;
     result.values.push_back(given[k]);
     result.cotangents.push_back(std::move(g));
   }
@@ -192,7 +192,7 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
                                     std::source_location where) {
   const detail::CallSite site(where);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i]) continue;
+    if (inputs[i].has_value()) continue;
     fail(ErrorKind::kGraph, "input " + std::to_string(i) + " is an empty Var",
          "assign the result of an op to it first");
   }
@@ -223,7 +223,7 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
     std::vector<Var> outputs;
     f.call(f.function.get(), arguments, outputs);
     for (const Var& y : outputs) {
-      if (!y) fail(ErrorKind::kGraph, "the function gave an empty Var", "");
+      if (!y.has_value()) fail(ErrorKind::kGraph, "the function gave an empty Var", "");
       block->first.push_back(y.value());
       block->outputs.push_back({.dtype = y.dtype(), .shape = y.shape(), .strides = {}});
     }

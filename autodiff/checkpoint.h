@@ -40,8 +40,7 @@ struct CheckpointFunction {
 template <class F>
 requires std::invocable<F&, std::span<const Var>>
 [[nodiscard]] std::vector<Var> checkpoint(
-    F f, std::span<const Var> inputs,
-    std::source_location where = std::source_location::current()) {
+    F f, const VarList& inputs, std::source_location where = std::source_location::current()) {
   return detail::checkpoint({std::make_shared<F>(std::move(f)),
                              [](void* function, std::span<const Var> in, std::vector<Var>& out) {
                                out = (*static_cast<F*>(function))(in);

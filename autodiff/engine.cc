@@ -58,7 +58,7 @@ bool same_sizes(const Value* a, const Value* b) {
 
 /// A number takes the dtype of the value that it is a gradient of.
 Var settled(Var gradient, DType dtype) {
-  if (!gradient || !gradient.get()->has(Value::kWeak)) return gradient;
+  if (!gradient.has_value() || !gradient.get()->has(Value::kWeak)) return gradient;
   return detail::number_in(gradient, dtype);
 }
 
@@ -94,7 +94,8 @@ void Engine::fail(ErrorKind kind, std::string message, std::string fix, std::str
 }
 
 void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool constants) {
-  if (!y) fail(ErrorKind::kGraph, "the value to differentiate is an empty Var", "", caller);
+  if (!y.has_value())
+    fail(ErrorKind::kGraph, "the value to differentiate is an empty Var", "", caller);
   if (!is_floating(y.dtype())) {
     fail(ErrorKind::kDType, "cannot differentiate " + to_string(y.dtype(), y.shape()),
          "only float32 and float64 values have gradients", caller);
@@ -108,12 +109,12 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool c
          caller);
   }
   Var seed = settled(cotangent, y.dtype());
-  if (!seed) {
+  if (!seed.has_value()) {
     if (y.element_count() != 1) {
       fail(ErrorKind::kShape, "needs a scalar, got " + to_string(y.dtype(), y.shape()),
            "reduce it with sum or mean, or call grad(ys, xs, cotangents)", caller);
     }
-    seed = Tensor::full(y.dtype(), y.shape(), 1.0);
+    seed = Tensor::full(y.shape(), 1.0, y.dtype());
   } else if (seed.dtype() != y.dtype() || !(seed.shape() == y.shape())) {
     fail(seed.dtype() != y.dtype() ? ErrorKind::kDType : ErrorKind::kShape,
          "the cotangent is " + to_string(seed.dtype(), seed.shape()) + " for a value " +
@@ -509,7 +510,7 @@ void Engine::observe_node(std::uint32_t id) {
 }
 
 void Engine::begin_with(std::uint32_t leaf, Var gradient) {
-  if (!gradient) return;
+  if (!gradient.has_value()) return;
   top_ = std::max(top_, leaf);
   accumulate(leaf, gradient.release());
 }

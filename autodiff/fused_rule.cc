@@ -114,7 +114,7 @@ void FusedRule::take_cotangents() {
     }
     if (k > id_) {
       further().cotangents.push_back(std::move(cotangent));
-    } else if (cotangent) {
+    } else if (cotangent.has_value()) {
       cotangent_ = cotangent.get();
       further().cotangent = std::move(cotangent);
     }
@@ -141,7 +141,7 @@ TensorView FusedRule::further_cotangent(int k) const {
     fail_index("output's cotangent", k);
   }
   const Var& chosen = further_->cotangents[static_cast<std::size_t>(k) - 1];
-  return chosen ? view_of(chosen.get()) : TensorView{};
+  return chosen.has_value() ? view_of(chosen.get()) : TensorView{};
 }
 
 bool FusedRule::further_needs(int i) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wengert/autodiff/backward.h"
@@ -15,8 +16,8 @@ namespace {
 struct Hook {
   std::uint32_t serial;
   std::uint32_t node;
-  void (*observe)(void*, const Tensor&);
-  void* context;
+  void* callable;  ///< the tape's
+  void (*call)(void*, const Tensor&);
 };
 
 using Hooks = std::vector<Hook>;
@@ -37,15 +38,14 @@ void run_hooks(const Tape& tape, std::uint32_t id, const Var& cotangent) {
     const Hook hook = hooks[i];
     if (hook.serial == tape.serial() && hook.node == id) {
       const detail::UserCode users;
-      hook.observe(hook.context, cotangent.value());
+      hook.call(hook.callable, cotangent.value());
     }
   }
 }
 
-void on_gradient(std::string_view name, void (*observe)(void* context, const Tensor&),
-                 void* context, std::source_location where) {
-  const detail::CallSite site(where);
-  const Tape* tape = Tape::current();
+void detail::on_gradient(std::string_view name, GradientHook hook, std::source_location where) {
+  const CallSite site(where);
+  Tape* tape = Tape::current();
   if (tape == nullptr) {
     throw Error(ErrorKind::kGraph, "on_gradient", "no tape is live",
                 "call it between the tape's construction and backward");
@@ -57,13 +57,19 @@ void on_gradient(std::string_view name, void (*observe)(void* context, const Ten
                 "name it with Tape::name, or use the parameter first");
   }
   Hooks& hooks = hooks_of_thread();
-  std::erase_if(hooks, [tape](const Hook& hook) {  // those of tapes that ended
+  std::erase_if(hooks, [tape](const Hook& known) {  // those of tapes that ended
     for (const Tape* live = tape; live != nullptr; live = live->enclosing()) {
-      if (live->serial() == hook.serial) return false;
+      if (live->serial() == known.serial) return false;
     }
     return true;
   });
-  hooks.push_back({tape->serial(), node, observe, context});
+  hooks.push_back({tape->serial(), node, hook.callable.get(), hook.call});
+  try {
+    tape->own(std::move(hook.callable));
+  } catch (...) {
+    hooks.pop_back();
+    throw;
+  }
 }
 
 }  // namespace wengert

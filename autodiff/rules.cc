@@ -109,7 +109,7 @@ void RecordedRule::check_fit(int i, const Var& gradient) const {
 
 void RecordedRule::deliver() {
   for (int i = 0; i < node_.input_count; ++i) {
-    if (!gradients_[i] || !needs(i)) continue;
+    if (!gradients_[i].has_value() || !needs(i)) continue;
     const std::uint32_t id = node_.inputs()[i];
     check_fit(i, gradients_[i]);
     Var fitted = engine_.fit(id, std::move(gradients_[i]));

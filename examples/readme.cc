@@ -13,7 +13,7 @@ int main() {
   std::printf("y = %.6f  y' = %.6f  y'' = %.6f\n", y.item<double>(), dy.item<double>(),
               ddy.item<double>());
   try {
-    matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat32, {4, 3}));
+    Var product = matmul(zeros({2, 3}), zeros({4, 3}));
   } catch (const Error& e) {
     std::printf("%s\n", e.what());
   }

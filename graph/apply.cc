@@ -493,9 +493,8 @@ void apply_general(const OpDef& op, std::span<const Var* const> inputs, const vo
     for (const Value* value : operands.values) only_numbers &= value->has(Value::kWeak);
     if (only_numbers) {
       if (op.check != nullptr) op.check(OpCall(op, operands.values, attributes, resolve(where)));
-      if (Var number = detail::compute_numbers(op, operands.values, attributes, resolve(where))) {
-        return results.take(std::move(number));
-      }
+      Var number = detail::compute_numbers(op, operands.values, attributes, resolve(where));
+      if (number.has_value()) return results.take(std::move(number));
     }
     settle_numbers(operands, op, tape, where);
   }
@@ -576,6 +575,13 @@ std::vector<Var> apply_multiple(const OpDef& op, std::span<const Var* const> inp
   std::vector<Var> visible(results.size() - results.hidden(op));
   for (std::size_t k = 0; k < visible.size(); ++k) visible[k] = std::move(results[k]);
   return visible;
+}
+
+void apply_into(std::span<Var> outputs, const OpDef& op, std::span<const Var* const> inputs,
+                const void* attributes, std::source_location where) {
+  Results results;
+  apply_general(op, inputs, attributes, where, static_cast<int>(outputs.size()), results);
+  for (std::size_t k = 0; k < outputs.size(); ++k) outputs[k] = std::move(results[k]);
 }
 
 std::vector<Var> apply_all(const OpDef& op, std::span<const Var* const> inputs,

@@ -114,14 +114,14 @@ void update(Buffer& buffer, const Var& value, std::source_location where) {
                 "open a Tape and commit it, or write at once with Buffer::set");
   }
   const DType dtype = buffer.value().dtype();
-  const bool number = value && value.get()->has(detail::Value::kWeak);
+  const bool number = value.has_value() && value.get()->has(detail::Value::kWeak);
   const Var next = number ? Var(detail::number_in(value, dtype)) : value;
   if (next.dtype(where) != dtype || !(next.shape(where) == buffer.value().shape())) {
     refuse(buffer, to_string(next.dtype(), next.shape()));
   }
   Tensor copy = next.value(where).clone();
   if (detail::t_state.recording_off == 0) {
-    apply(update_op, {&next}, UpdateAttributes{buffer.name()}, where);
+    (void)apply(update_op, {&next}, UpdateAttributes{buffer.name()}, where);
   }
   tape->add_update(buffer, std::move(copy));
 }

@@ -14,7 +14,7 @@ namespace wengert::detail {
 /// in turn stands in the library.
 class CallSite {
  public:
-  explicit CallSite(std::source_location where) : outermost_(!t_state.in_call) {
+  [[nodiscard]] explicit CallSite(std::source_location where) : outermost_(!t_state.in_call) {
     if (!outermost_) return;
     t_state.in_call = true;
     t_state.call_site = where;
@@ -32,7 +32,8 @@ class CallSite {
 /// The user's code inside a call (a model, a closure, an observer): its own calls count again.
 class UserCode {
  public:
-  UserCode() : in_call_(std::exchange(t_state.in_call, false)), site_(t_state.call_site) {}
+  [[nodiscard]] UserCode()
+      : in_call_(std::exchange(t_state.in_call, false)), site_(t_state.call_site) {}
   ~UserCode() {
     t_state.in_call = in_call_;
     t_state.call_site = site_;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string_view>
 
 #include "wengert/graph/api.h"
@@ -34,6 +35,8 @@ WENGERT_API std::string_view short_name(DType dtype);
 
 /// Full name: float32, float64, int32, int64, uint8, bool.
 WENGERT_API std::string_view name_of(DType dtype);
+/// The full name.
+WENGERT_API std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// The dtype that holds C++ values of type T.
 template <class T>

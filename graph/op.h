@@ -481,6 +481,10 @@ WENGERT_API Var apply(const OpDef& op, std::span<const Var* const> inputs,
 WENGERT_API std::vector<Var> apply_multiple(
     const OpDef& op, std::span<const Var* const> inputs, const void* attributes = nullptr,
     std::source_location where = std::source_location::current());
+/// The same for an op with as many outputs as there is room for in `outputs`, without a list.
+WENGERT_API void apply_into(std::span<Var> outputs, const OpDef& op,
+                            std::span<const Var* const> inputs, const void* attributes = nullptr,
+                            std::source_location where = std::source_location::current());
 /// The same with hidden outputs too: for what runs recorded calls again.
 WENGERT_API std::vector<Var> apply_all(const OpDef& op, std::span<const Var* const> inputs,
                                        const void* attributes, std::source_location where);

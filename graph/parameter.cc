@@ -56,7 +56,8 @@ ParameterOverride::ParameterOverride(ParameterSet& parameters,
   for (auto& [name, var] : values) {
     const Parameter& parameter = parameters.at(name);
     const Tensor& value = parameter.value();
-    if (var && var.get()->has(detail::Value::kWeak)) var = detail::number_in(var, value.dtype());
+    if (var.has_value() && var.get()->has(detail::Value::kWeak))
+      var = detail::number_in(var, value.dtype());
     if (var.dtype() != value.dtype() || !(var.shape() == value.shape())) {
       throw Error(ErrorKind::kParameter, "ParameterOverride",
                   "parameter '" + name + "' is " + to_string(value.dtype(), value.shape()) +

@@ -74,7 +74,7 @@ class WENGERT_API ParameterSet {
   /// The parameter `scope path/name`, created by `initializer` at its first use.
   /// Throws Error(kParameter) when it exists with another dtype, shape or initializer, and when
   /// another line declared it on the live tape (see shared).
-  Parameter& declare(std::string_view name, DType dtype, const Shape& shape,
+  Parameter& declare(std::string_view name, const Shape& shape, DType dtype,
                      const Initializer& initializer, const Fans& fans,
                      std::source_location where = std::source_location::current());
   /// Adds a parameter under its full name, with a value that is copied unless nobody else holds
@@ -98,7 +98,7 @@ class WENGERT_API ParameterSet {
 
   /// The buffer `scope path/name`, filled with `initial` at its first use. Throws Error(kParameter)
   /// when it exists with another dtype, shape or initial value, or is a parameter.
-  Buffer& declare_buffer(std::string_view name, DType dtype, const Shape& shape, double initial = 0,
+  Buffer& declare_buffer(std::string_view name, const Shape& shape, DType dtype, double initial = 0,
                          std::source_location where = std::source_location::current());
   /// Adds a buffer under its full name; copies. Throws Error(kParameter) if the name is taken.
   Buffer& add_buffer(std::string name, const Tensor& value,
@@ -129,8 +129,9 @@ class WENGERT_API ParameterOverride {
  public:
   /// Throws Error(kParameter) on a name that the set does not have, or a value of another dtype or
   /// shape than its parameter.
-  ParameterOverride(ParameterSet& parameters, std::vector<std::pair<std::string, Var>> values,
-                    std::source_location where = std::source_location::current());
+  [[nodiscard]] ParameterOverride(ParameterSet& parameters,
+                                  std::vector<std::pair<std::string, Var>> values,
+                                  std::source_location where = std::source_location::current());
   ~ParameterOverride();
   ParameterOverride(const ParameterOverride&) = delete;
   ParameterOverride& operator=(const ParameterOverride&) = delete;

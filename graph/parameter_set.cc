@@ -110,8 +110,7 @@ struct ParameterSet::Members {
          close.empty() ? "the set has " + std::to_string(names.size()) + " parameters"
                        : "did you mean '" + close + "'?");
   }
-  template <class Name>
-  Buffer& declare_buffer(const Name& name, DType dtype, const Shape& shape, double initial) {
+  Buffer& declare_buffer(const ScopedName& name, const Shape& shape, DType dtype, double initial) {
     if (Buffer* known = buffers.find(name)) {
       check_type("buffer", known->name(), known->value(), dtype, shape);
       if (known->initial() && *known->initial() != initial) {
@@ -121,9 +120,10 @@ struct ParameterSet::Members {
       }
       return *known;
     }
+    name.refuse_recursion();
     std::string full(name.str());
     check_free(full);
-    return buffers.insert(std::move(full), Tensor::full(dtype, shape, initial), initial);
+    return buffers.insert(std::move(full), Tensor::full(shape, initial, dtype), initial);
   }
 };
 
@@ -131,7 +131,7 @@ ParameterSet::ParameterSet(std::uint64_t seed)
     : seed_(seed), members_(std::make_unique<Members>()) {}
 ParameterSet::~ParameterSet() = default;
 
-Parameter& ParameterSet::declare(std::string_view name, DType dtype, const Shape& shape,
+Parameter& ParameterSet::declare(std::string_view name, const Shape& shape, DType dtype,
                                  const Initializer& initializer, const Fans& fans,
                                  std::source_location where) {
   const detail::CallSite site(where);
@@ -141,9 +141,10 @@ Parameter& ParameterSet::declare(std::string_view name, DType dtype, const Shape
     std::lock_guard lock(members_->mutex);
     found = members_->parameters.find(scoped);
     if (found == nullptr) {
+      scoped.refuse_recursion();
       std::string full = scoped.str();
       members_->check_free(full);
-      Tensor value = Tensor::empty(dtype, shape);
+      Tensor value = Tensor::empty(shape, dtype);
       initializer.fill(initializer, seed_, full, fans, value);
       found = &members_->parameters.insert(std::move(full), std::move(value), initializer, fans);
     }
@@ -211,11 +212,11 @@ std::int64_t ParameterSet::element_count() const {
   return total;
 }
 
-Buffer& ParameterSet::declare_buffer(std::string_view name, DType dtype, const Shape& shape,
+Buffer& ParameterSet::declare_buffer(std::string_view name, const Shape& shape, DType dtype,
                                      double initial, std::source_location where) {
   const detail::CallSite site(where);
   std::lock_guard lock(members_->mutex);
-  return members_->declare_buffer(ScopedName(name), dtype, shape, initial);
+  return members_->declare_buffer(ScopedName(name), shape, dtype, initial);
 }
 
 Buffer& ParameterSet::add_buffer(std::string name, const Tensor& value,
@@ -253,7 +254,7 @@ RandomStream& ParameterSet::stream(std::string_view name, std::source_location w
   if (RandomStream* known = members_->streams.find(scoped)) return *known;
   if (name.empty()) fail("a random stream needs a name");
   const std::string counter = std::string(name) + "/counter";
-  Buffer& buffer = members_->declare_buffer(ScopedName(counter), DType::kInt64, {}, 0);
+  Buffer& buffer = members_->declare_buffer(ScopedName(counter), {}, DType::kInt64, 0);
   return members_->streams.insert(seed_, scoped.str(), buffer);
 }
 

@@ -91,7 +91,7 @@ std::string fault(const std::vector<Roots::Root>& before, const std::vector<Root
     if (now.name != old.name || now.parameter != old.parameter) {
       return "it renamed or reordered roots";
     }
-    if (!now.value) return "it emptied the root '" + now.name + "'";
+    if (!now.value.has_value()) return "it emptied the root '" + now.name + "'";
     if (now.value.get() == old.value.get()) continue;
     if (now.value.dtype() != old.value.dtype() || !(now.value.shape() == old.value.shape())) {
       return "it made the root '" + now.name + "' " +

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <ostream>
 
 #include "wengert/graph/tensor.h"
 #include "wengert/graph/text.h"
+#include "wengert/graph/var.h"
 
 namespace wengert {
 namespace {
@@ -46,6 +48,13 @@ std::string Tensor::str() const {
   std::string out = to_string(dtype_, shape_) + (rank() > 1 ? "\n" : " ");
   print_level(*this, 0, 0, out);
   return out;
+}
+
+std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
+std::ostream& operator<<(std::ostream& out, const Dims& dims) { return out << dims.str(); }
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << tensor.str(); }
+std::ostream& operator<<(std::ostream& out, const Var& var) {
+  return var.has_value() ? out << var.value() : out << "empty";
 }
 
 }  // namespace wengert

@@ -52,7 +52,7 @@ class WENGERT_API RandomStream {
 /// bits however many threads run it. Lane 0 is what is without one; the innermost counts.
 class WENGERT_API RandomLane {
  public:
-  explicit RandomLane(std::uint64_t lane);
+  [[nodiscard]] explicit RandomLane(std::uint64_t lane);
   ~RandomLane();
   RandomLane(const RandomLane&) = delete;
   RandomLane& operator=(const RandomLane&) = delete;

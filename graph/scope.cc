@@ -12,21 +12,29 @@ namespace {
 
 /// A scope that this thread opens for the first time.
 std::uint32_t add_scope(ScopeTable& table, std::uint32_t parent, std::string_view name,
-                        std::uint64_t hash) {
-  if (name.empty()) throw Error(ErrorKind::kValue, "Scope", "the name is empty");
+                        bool is_region, std::uint64_t path_hash, std::source_location where) {
+  const char* const kind = is_region ? "Region" : "Scope";
+  if (name.empty()) throw Error(ErrorKind::kValue, kind, "the name is empty");
   for (const char c : name) {
     if (std::iscntrl(static_cast<unsigned char>(c))) {
-      throw Error(ErrorKind::kValue, "Scope", "the name holds a control character");
+      throw Error(ErrorKind::kValue, kind, "the name holds a control character");
     }
   }
   const auto id = static_cast<std::uint32_t>(table.entries.size());
   if (id >= (1u << 24)) {
-    throw Error(ErrorKind::kValue, "Scope", "more than 16 million different scope names",
+    throw Error(ErrorKind::kValue, kind, "more than 16 million different scope names",
                 "reuse names, do not number them by step");
   }
-  table.entries.push_back({parent, ScopeTable::kNone, hash, std::string(name)});
+  const std::uint64_t above = table.entries[parent].naming_hash;
+  table.entries.push_back(
+      {.parent = parent,
+       .path_hash = path_hash,
+       .naming_hash = is_region ? above : hash_text(hash_text(above, name), "/"),
+       .name = std::string(name),
+       .is_region = is_region,
+       .where = where});
   try {
-    const auto [known, fresh] = table.by_hash.try_emplace(hash, id);
+    const auto [known, fresh] = table.by_hash.try_emplace(path_hash, id);
     if (!fresh) {
       table.entries.back().next_of_hash = known->second;
       known->second = id;
@@ -36,6 +44,22 @@ std::uint32_t add_scope(ScopeTable& table, std::uint32_t parent, std::string_vie
     throw;
   }
   return id;
+}
+
+/// Enters a scope below the thread's present one.
+void enter(std::string_view name, bool is_region, std::source_location where) {
+  ThreadMemory& memory = thread_memory();
+  if (memory.scopes == nullptr) memory.scopes = new ScopeTable;
+  ScopeTable& scopes = *memory.scopes;
+  const std::uint32_t parent = t_state.scope;
+  const std::uint64_t hash = ScopeTable::hash_below(scopes.entries[parent], name, is_region);
+  std::uint32_t id = scopes.find(parent, name, is_region, hash);
+  if (id == ScopeTable::kNone) id = add_scope(scopes, parent, name, is_region, hash, where);
+  t_state.scope = id;
+}
+
+bool is_one_line(const std::source_location& a, const std::source_location& b) {
+  return a.line() == b.line() && std::string_view(a.file_name()) == b.file_name();
 }
 
 }  // namespace
@@ -53,29 +77,58 @@ std::string scope_path(std::uint32_t scope) {
   return outer.empty() ? entry.name : outer + "/" + entry.name;
 }
 
-std::string ScopedName::scope_path() { return detail::scope_path(t_state.scope); }
+std::string ScopedName::str() const {
+  std::string path;
+  for (std::uint32_t scope = t_state.scope; scope != 0; scope = entry(scope).parent) {
+    if (!entry(scope).is_region) path.insert(0, entry(scope).name + "/");
+  }
+  return path += name_;
+}
+
+void ScopedName::refuse_recursion() const {
+  for (std::uint32_t inner = t_state.scope; inner != 0; inner = entry(inner).parent) {
+    if (entry(inner).is_region) continue;
+    for (std::uint32_t outer = entry(inner).parent; outer != 0; outer = entry(outer).parent) {
+      const ScopeTable::Entry &a = entry(inner), &b = entry(outer);
+      if (b.is_region || a.name != b.name || !is_one_line(a.where, b.where)) continue;
+      throw Error(ErrorKind::kParameter, "ParameterSet",
+                  "'" + str() + "' would be new: " + std::string(base_name(b.where.file_name())) +
+                      ":" + std::to_string(b.where.line()) + " opens the scope '" + b.name +
+                      "' inside itself",
+                  "depths that share parameters: open Region(\"" + b.name +
+                      "\", depth) there; depths of their own: number the scope");
+    }
+  }
+}
 
 }  // namespace detail
 
-Scope::Scope(const ScopeName& scope_name, std::source_location where)
+Scope::Scope(const ScopeName& name, std::source_location where)
     : outer_(detail::t_state.scope), outer_sharing_(detail::t_state.sharing) {
   const detail::CallSite site(where);
-  const std::string_view name = scope_name.text;
-  detail::ThreadMemory& memory = detail::thread_memory();
-  if (memory.scopes == nullptr) memory.scopes = new detail::ScopeTable;
-  detail::ScopeTable& scopes = *memory.scopes;
-  const std::uint64_t hash =
-      detail::hash_text(detail::hash_text(scopes.entries[outer_].hash, name), "/");
-  std::uint32_t id = scopes.find(outer_, name, hash);
-  if (id == detail::ScopeTable::kNone) id = detail::add_scope(scopes, outer_, name, hash);
-  detail::t_state.scope = id;
-  detail::t_state.sharing |= scope_name.shared;
+  detail::enter(name.text, false, where);
+  detail::t_state.sharing |= name.shared;
 }
 
 Scope::~Scope() {
   detail::t_state.scope = outer_;
   detail::t_state.sharing = outer_sharing_;
 }
+
+Region::Region(std::string_view name, std::source_location where) : outer_(detail::t_state.scope) {
+  const detail::CallSite site(where);
+  detail::enter(name, true, where);
+}
+
+Region::Region(std::string_view name, std::int64_t number, std::source_location where)
+    : outer_(detail::t_state.scope) {
+  const detail::CallSite site(where);
+  // An empty name is refused, whatever the number.
+  detail::enter(name.empty() ? std::string() : std::string(name) + "=" + std::to_string(number),
+                true, where);
+}
+
+Region::~Region() { detail::t_state.scope = outer_; }
 
 std::string Scope::path() { return detail::scope_path(detail::t_state.scope); }
 

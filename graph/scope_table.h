@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,23 +21,32 @@ inline std::uint64_t hash_text(std::uint64_t hash, std::string_view text) {
   return hash;
 }
 
-/// The scopes that a thread ever opened, each once: entry 0 is the top. Nodes keep an index.
+/// The scopes and regions that a thread ever opened, each once: entry 0 is the top. Nodes keep an
+/// index.
 struct ScopeTable {
   static constexpr std::uint32_t kNone = 0xffffffffu;
   struct Entry {
-    std::uint32_t parent;
-    std::uint32_t next_of_hash;  ///< another entry of the same hash, or kNone
-    std::uint64_t hash;          ///< of "encoder/fc1/"
-    std::string name;
+    std::uint32_t parent = 0;
+    std::uint32_t next_of_hash = kNone;          ///< another entry of the same path_hash, or kNone
+    std::uint64_t path_hash = kEmptyTextHash;    ///< of all names on the way here
+    std::uint64_t naming_hash = kEmptyTextHash;  ///< of "encoder/fc1/", which regions are not in
+    std::string name = {};
+    bool is_region = false;
+    std::source_location where = {};  ///< that opened it first
   };
-  std::vector<Entry> entries{{0, kNone, kEmptyTextHash, ""}};
+  std::vector<Entry> entries{Entry{}};
   HashMap<std::uint64_t, std::uint32_t> by_hash;
 
+  static std::uint64_t hash_below(const Entry& parent, std::string_view name, bool is_region) {
+    return hash_text(hash_text(parent.path_hash, name), is_region ? "|" : "/");
+  }
   /// The entry, or kNone.
-  std::uint32_t find(std::uint32_t parent, std::string_view name, std::uint64_t hash) const {
-    const auto known = by_hash.find(hash);
+  std::uint32_t find(std::uint32_t parent, std::string_view name, bool is_region,
+                     std::uint64_t path_hash) const {
+    const auto known = by_hash.find(path_hash);
     std::uint32_t id = known == by_hash.end() ? kNone : known->second;
-    while (id != kNone && (entries[id].parent != parent || entries[id].name != name)) {
+    while (id != kNone && (entries[id].parent != parent || entries[id].name != name ||
+                           entries[id].is_region != is_region)) {
       id = entries[id].next_of_hash;
     }
     return id;
@@ -47,8 +57,7 @@ struct ScopeTable {
 class ScopedName {
  public:
   explicit ScopedName(std::string_view name) : name_(name) {
-    hash_ =
-        t_state.scope == 0 ? kEmptyTextHash : t_state.memory->scopes->entries[t_state.scope].hash;
+    hash_ = t_state.scope == 0 ? kEmptyTextHash : entry(t_state.scope).naming_hash;
     hash_ = hash_text(hash_, name);
   }
   /// That of the full path's text.
@@ -57,24 +66,26 @@ class ScopedName {
     if (!path.ends_with(name_)) return false;
     path.remove_suffix(name_.size());
     for (std::uint32_t scope = t_state.scope; scope != 0;) {
-      const ScopeTable::Entry& entry = t_state.memory->scopes->entries[scope];
+      const ScopeTable::Entry& at = entry(scope);
+      scope = at.parent;
+      if (at.is_region) continue;
       if (!path.ends_with('/')) return false;
       path.remove_suffix(1);
-      if (!path.ends_with(entry.name)) return false;
-      path.remove_suffix(entry.name.size());
-      scope = entry.parent;
+      if (!path.ends_with(at.name)) return false;
+      path.remove_suffix(at.name.size());
     }
     return path.empty();
   }
   /// "encoder/fc1/weight"
-  std::string str() const {
-    std::string path = scope_path();
-    if (!path.empty()) path += '/';
-    return path += name_;
-  }
+  std::string str() const;
+  /// Throws Error(kParameter) where one line of the program opened a scope inside itself: each
+  /// depth of a recursion would make things of its own.
+  void refuse_recursion() const;
 
  private:
-  static std::string scope_path();
+  static const ScopeTable::Entry& entry(std::uint32_t scope) {
+    return t_state.memory->scopes->entries[scope];
+  }
   std::string_view name_;
   std::uint64_t hash_;
 };

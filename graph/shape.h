@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <source_location>
 #include <span>
 #include <string>
@@ -60,6 +61,8 @@ class WENGERT_API Dims {
 
   /// "[2,3]"
   std::string str() const;
+  /// As str().
+  friend WENGERT_API std::ostream& operator<<(std::ostream& out, const Dims& dims);
 
  private:
   [[noreturn]] static void fail_rank(std::source_location where);

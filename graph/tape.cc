@@ -345,7 +345,7 @@ void Tape::name(const Var& var, std::string_view name, std::source_location wher
     throw Error(ErrorKind::kGraph, "Tape::name", "the tape is another thread's",
                 "name values on the thread that records them", where);
   }
-  if (var && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
+  if (var.has_value() && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
     adopt(var.get(), detail::variable_op, where);
   }
   memory_->names.insert_or_assign(id_of(var, "Tape::name", where), std::string(name));

@@ -99,9 +99,10 @@ struct QuickPath;
 class WENGERT_API Tape {
  public:
   /// In the mode of the enclosing tape, or else for training.
-  Tape();
+  [[nodiscard]] Tape();
   /// The outermost tape fixes the mode of its thread. Throws Error(kGraph) under a tape of another.
-  explicit Tape(Mode mode, std::source_location where = std::source_location::current());
+  [[nodiscard]] explicit Tape(Mode mode,
+                              std::source_location where = std::source_location::current());
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -285,7 +286,7 @@ class WENGERT_API Tape {
 /// gradient.
 class WENGERT_API NoGrad {
  public:
-  NoGrad();
+  [[nodiscard]] NoGrad();
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
@@ -314,17 +315,36 @@ class WENGERT_API Scope {
  public:
   /// Under shared(name) all parameters inside may be ones that other lines use. Throws
   /// Error(kValue) on an empty name or one with control characters.
-  explicit Scope(const ScopeName& name,
-                 std::source_location where = std::source_location::current());
+  [[nodiscard]] explicit Scope(const ScopeName& name,
+                               std::source_location where = std::source_location::current());
   ~Scope();
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
-  /// "encoder/fc1" where this thread stands, empty at the top.
+  /// "encoder/fc1" where this thread stands, empty at the top; Regions are in it too.
   static std::string path();
 
  private:
   std::uint32_t outer_;
   bool outer_sharing_;
+};
+
+/// A named part of a picture: nodes recorded inside carry it in their path, as those of a Scope do,
+/// and pictures draw it as a box, but parameters are named as if it were not there. For the steps
+/// of a loop or a recursion that share their parameters.
+class WENGERT_API Region {
+ public:
+  /// Throws Error(kValue) on an empty name or one with control characters.
+  [[nodiscard]] explicit Region(std::string_view name,
+                                std::source_location where = std::source_location::current());
+  /// "t=3"
+  [[nodiscard]] Region(std::string_view name, std::int64_t number,
+                       std::source_location where = std::source_location::current());
+  ~Region();
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+
+ private:
+  std::uint32_t outer_;
 };
 
 namespace ops {

@@ -59,9 +59,9 @@ std::byte* WriteGuard::checked(DType dtype, std::source_location where) const {
   return data_;
 }
 
-Tensor::Tensor() : Tensor(zeros(DType::kFloat32, {})) {}
+Tensor::Tensor() : Tensor(zeros({})) {}
 
-Tensor Tensor::empty(DType dtype, const Shape& shape, std::source_location where) {
+Tensor Tensor::empty(const Shape& shape, DType dtype, std::source_location where) {
   const detail::CallSite site(where);
   const std::size_t bytes = byte_count(dtype, shape);
   detail::Storage* storage;
@@ -76,14 +76,14 @@ Tensor Tensor::empty(DType dtype, const Shape& shape, std::source_location where
   return from_storage(storage, storage->data, dtype, shape, dense_strides(shape));
 }
 
-Tensor Tensor::zeros(DType dtype, const Shape& shape, std::source_location where) {
-  Tensor result = empty(dtype, shape, where);
+Tensor Tensor::zeros(const Shape& shape, DType dtype, std::source_location where) {
+  Tensor result = empty(shape, dtype, where);
   std::memset(result.data_, 0, static_cast<std::size_t>(result.count_) * size_of(dtype));
   return result;
 }
 
-Tensor Tensor::full(DType dtype, const Shape& shape, double value, std::source_location where) {
-  Tensor result = empty(dtype, shape, where);
+Tensor Tensor::full(const Shape& shape, double value, DType dtype, std::source_location where) {
+  Tensor result = empty(shape, dtype, where);
   Strides none;
   none.resize(shape.size());
   copy_elements(DType::kFloat64, reinterpret_cast<const std::byte*>(&value), none, dtype,
@@ -93,7 +93,7 @@ Tensor Tensor::full(DType dtype, const Shape& shape, double value, std::source_l
 
 Tensor Tensor::copy_of(DType dtype, const void* values, std::size_t count, const Shape& shape,
                        std::source_location where) {
-  Tensor result = empty(dtype, shape, where);
+  Tensor result = empty(shape, dtype, where);
   if (static_cast<std::size_t>(result.count_) != count) {
     throw Error(ErrorKind::kShape, "tensor",
                 std::to_string(count) + " values for shape " + shape.str() + " of " +
@@ -232,7 +232,7 @@ void Tensor::copy_out(DType dtype, void* destination) const {
 Tensor Tensor::contiguous() const { return is_dense() ? *this : clone(); }
 
 Tensor Tensor::clone() const {
-  Tensor result = empty(dtype_, shape_);
+  Tensor result = empty(shape_, dtype_);
   if (is_dense()) {
     if (count_ > 0) {
       std::memcpy(result.data_, data_, static_cast<std::size_t>(count_) * size_of(dtype_));
@@ -245,7 +245,7 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return clone();
-  Tensor result = empty(dtype, shape_);
+  Tensor result = empty(shape_, dtype);
   copy_out(dtype, result.data_);
   return result;
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <source_location>
 #include <span>
 #include <string>
@@ -26,8 +27,8 @@ class WENGERT_API WriteGuard {
   /// `writer` names what writes ("Sgd::step") in such an error; it must be a string literal.
   /// Throws Error(kValue) when the tensor is a broadcast view (elements that share memory) or over
   /// memory that the user gave as const.
-  WriteGuard(Tensor& tensor, const char* writer,
-             std::source_location where = std::source_location::current());
+  [[nodiscard]] WriteGuard(Tensor& tensor, const char* writer,
+                           std::source_location where = std::source_location::current());
   std::byte* data() const { return data_; }
   /// The elements, dense. Throws Error(kDType) on another dtype, Error(kValue) on strided views.
   template <class T>
@@ -49,18 +50,18 @@ class WENGERT_API Tensor {
   /// A float32 scalar 0.
   Tensor();
   /// Uninitialized, dense. Throws Error(kShape) on negative sizes or overflow, Error(kMemory).
-  static Tensor empty(DType dtype, const Shape& shape,
+  static Tensor empty(const Shape& shape, DType dtype = DType::kFloat32,
                       std::source_location where = std::source_location::current());
-  static Tensor zeros(DType dtype, const Shape& shape,
+  static Tensor zeros(const Shape& shape, DType dtype = DType::kFloat32,
                       std::source_location where = std::source_location::current());
   /// Every element `value`, converted to the dtype.
-  static Tensor full(DType dtype, const Shape& shape, double value,
+  static Tensor full(const Shape& shape, double value, DType dtype = DType::kFloat32,
                      std::source_location where = std::source_location::current());
 
   /// Rank 0, dtype from the C++ type: scalar(1.5f) is f32[].
   template <class T>
   static Tensor scalar(T value) {
-    Tensor result = empty(dtype_of<T>, {});  // never fails but for memory
+    Tensor result = empty({}, dtype_of<T>);  // never fails but for memory
     *reinterpret_cast<T*>(result.data_) = value;
     return result;
   }
@@ -155,6 +156,8 @@ class WENGERT_API Tensor {
 
   /// Short, readable text: dtype, shape and the values, large tensors abbreviated.
   std::string str() const;
+  /// As str().
+  friend WENGERT_API std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
   /// Version of the memory: changes with every write guard over any tensor that shares it.
   std::uint32_t version() const {

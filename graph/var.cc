@@ -11,7 +11,7 @@ namespace {
 
 detail::Value* wrap(const Tensor& tensor) {
   // A tensor that was moved from has no storage, which every leaf has.
-  if (tensor.storage() == nullptr) return wrap(Tensor::empty(DType::kFloat32, {0}));
+  if (tensor.storage() == nullptr) return wrap(Tensor::empty({0}, DType::kFloat32));
   const bool dense = tensor.is_dense();
   detail::Value* value = detail::take_header(tensor.dtype(), tensor.rank(), !dense);
   for (int i = 0; i < tensor.rank(); ++i) {
@@ -107,7 +107,7 @@ Tensor Var::value(std::source_location where) const {
                               ? Strides(std::span<const std::int64_t>(v.strides(), v.rank))
                               : dense_strides(sizes);
   if (v.has(detail::Value::kInline)) {
-    Tensor copy = Tensor::empty(v.dtype, sizes);
+    Tensor copy = Tensor::empty(sizes, v.dtype);
     if (v.count() > 0) {
       copy_elements(v.dtype, v.data, strides, v.dtype, copy.storage()->data, dense_strides(sizes),
                     sizes);

@@ -2,8 +2,11 @@
 
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
 #include <limits>
 #include <source_location>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -20,11 +23,22 @@ class Parameter;
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 
+/// The i of x[i] with the place where it stands: an operator cannot have default arguments.
+struct IndexOperand {
+  std::int64_t index;
+  std::source_location where;
+  template <std::integral I>
+  requires(!std::same_as<I, bool>)
+      IndexOperand(I i,  // NOLINT(google-explicit-constructor)
+                   std::source_location at = std::source_location::current())
+      : index(static_cast<std::int64_t>(i)), where(at) {}
+};
+
 /// A handle to a value that ops compute with and a tape records: 8 bytes, counted, cheap to copy.
 /// It belongs to the thread that made it; pass `value()` between threads. It outlives its tape:
 /// `value()` still works, while what needs the graph throws Error(kGraph).
 /// An empty Var (default constructed or moved from) throws on every use.
-class WENGERT_API Var {
+class WENGERT_NODISCARD_API Var {
  public:
   Var() = default;
   /// A constant: no gradient flows into it. Shares the tensor's memory.
@@ -59,10 +73,9 @@ class WENGERT_API Var {
     if (value_ != nullptr) detail::drop(value_);
   }
 
-  /// Whether this is not empty. What a comparison gives is a Var like any other: read it with
-  /// (x > 2).item<bool>(), which `if (x > 2)` would not do and so does not compile.
-  explicit operator bool() const& { return value_ != nullptr; }
-  explicit operator bool() const&& = delete;
+  /// Whether this is not empty. A Var is no condition: what a comparison gives is a Var like any
+  /// other, to be read with (x > 2).item<bool>().
+  bool has_value() const { return value_ != nullptr; }
   DType dtype(std::source_location where = std::source_location::current()) const;
   Shape shape(std::source_location where = std::source_location::current()) const;
   int rank(std::source_location where = std::source_location::current()) const;
@@ -73,6 +86,9 @@ class WENGERT_API Var {
   bool requires_grad(std::source_location where = std::source_location::current()) const;
   /// The value, sharing memory with the graph; it outlives the tape and carries no gradient.
   Tensor value(std::source_location where = std::source_location::current()) const;
+  /// Element `i` along axis 0, counted from the back where negative: a view, recorded as slice and
+  /// squeeze. Throws Error(kAxis) on a scalar, Error(kIndex).
+  Var operator[](const IndexOperand& i) const;
   /// The only element. Throws Error(kShape, kDType).
   template <class T>
   T item(std::source_location where = std::source_location::current()) const {
@@ -86,6 +102,8 @@ class WENGERT_API Var {
   std::string str(std::source_location where = std::source_location::current()) const {
     return value(where).str();
   }
+  /// As str(), "empty" for an empty Var.
+  friend WENGERT_API std::ostream& operator<<(std::ostream& out, const Var& var);
 
   /// For the library itself.
   static Var take(detail::Value* held) {
@@ -116,6 +134,28 @@ namespace detail {
 /// A number (a Var made of one, no tensor) as a scalar of `dtype`.
 Tensor number_in(const Var& number, DType dtype);
 }  // namespace detail
+
+/// Several Vars for one call: {a, b}, a vector, an array or a span. It refers to what it is made of
+/// and lives no longer than the call.
+class VarList {
+ public:
+  VarList() = default;
+  VarList(std::initializer_list<Var> list)  // NOLINT(google-explicit-constructor)
+      : list_(std::data(list), list.size()) {}
+  template <class List>
+  requires std::convertible_to<const List&, std::span<const Var>> VarList(const List& list)
+      : list_(list) {}                                     // NOLINT(google-explicit-constructor)
+  operator std::span<const Var>() const { return list_; }  // NOLINT(google-explicit-constructor)
+
+  std::size_t size() const { return list_.size(); }
+  bool empty() const { return list_.empty(); }
+  const Var& operator[](std::size_t i) const { return list_[i]; }
+  auto begin() const { return list_.begin(); }
+  auto end() const { return list_.end(); }
+
+ private:
+  std::span<const Var> list_;
+};
 
 /// A differentiable input without history: gradients with respect to it can be asked for. It may
 /// be used on several tapes, one after the other.

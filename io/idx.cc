@@ -165,7 +165,7 @@ Tensor read_idx(const std::string& path) {
   InputStream stream(path);
   const Header header = read_header(stream);
   check_size(stream, header);
-  Tensor tensor = Tensor::empty(header.type.dtype, header.shape);
+  Tensor tensor = Tensor::empty(header.shape, header.type.dtype);
   {
     WriteGuard guard(tensor, "read_idx");
     if (header.type.bytes < static_cast<int>(size_of(tensor.dtype()))) {

@@ -112,7 +112,7 @@ std::vector<std::size_t> checked_order(const InputFile& file, const SafeTensorsH
 }
 
 Tensor read_tensor(InputFile& file, const TensorEntry& entry) {
-  Tensor tensor = Tensor::empty(entry.dtype, entry.shape);
+  Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
   WriteGuard guard(tensor, "read_safetensors");
   const auto count = static_cast<std::size_t>(entry.end - entry.begin);
   file.read_exactly(guard.data(), count);

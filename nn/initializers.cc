@@ -44,7 +44,7 @@ constexpr Fill kFillUniform = [](const Initializer& self, std::uint64_t seed, st
 };
 constexpr Fill kFillConstant = [](const Initializer& self, std::uint64_t, std::string_view,
                                   const Fans&, Tensor& out) {
-  out = Tensor::full(out.dtype(), out.shape(), self.first);
+  out = Tensor::full(out.shape(), self.first, out.dtype());
 };
 
 /// N(0, 2/n) or U(−√(6/n), √(6/n)), which has the same variance, for a count n of the fans.

@@ -41,10 +41,10 @@ Var linear(ParameterSet& parameters, const ScopeName& name, const Var& x, std::i
   const Shape operands[] = {x.shape(), weight_shape};
   const Fans fans = fans_of(op, x.dtype(), operands, 1);
   const Var weight = use(
-      parameters.declare("weight", x.dtype(), weight_shape, options.weight, fans, where), where);
+      parameters.declare("weight", weight_shape, x.dtype(), options.weight, fans, where), where);
   if (!options.bias) return linear(x, weight, Var(), where);
   const Var bias =
-      use(parameters.declare("bias", x.dtype(), {outputs}, options.bias_initializer, fans, where),
+      use(parameters.declare("bias", {outputs}, x.dtype(), options.bias_initializer, fans, where),
           where);
   return linear(x, weight, bias, where);
 }

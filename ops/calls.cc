@@ -1,3 +1,5 @@
+#include "wengert/graph/call_site.h"
+#include "wengert/graph/error.h"
 #include "wengert/ops/ops.h"
 #include "wengert/ops/records.h"
 
@@ -14,4 +16,22 @@ namespace wengert {
 #undef UNARY
 #undef BINARY
 #undef OP
+
+Var Var::operator[](const IndexOperand& i) const {
+  const detail::CallSite site(i.where);
+  if (rank(i.where) == 0) {
+    throw Error(ErrorKind::kAxis, "x[i]", to_string(dtype(), {}) + " has no axis to index",
+                "x[i] gives element i along axis 0");
+  }
+  const std::int64_t count = size(0), from_front = i.index < 0 ? i.index + count : i.index;
+  if (from_front < 0 || from_front >= count) {
+    throw Error(ErrorKind::kIndex, "x[i]",
+                "index " + std::to_string(i.index) + " of " + to_string(dtype(), shape()),
+                count == 0 ? ""
+                           : "indices go from " + std::to_string(-count) + " to " +
+                                 std::to_string(count - 1));
+  }
+  return squeeze(slice(*this, {from_front}, {from_front + 1}, {0}, {}, i.where), {0}, i.where);
+}
+
 }  // namespace wengert

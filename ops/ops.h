@@ -1,8 +1,9 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <source_location>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -26,15 +27,21 @@ constexpr std::string_view name_of(PadMode mode) {
   return mode <= PadMode::kReflect ? kNames[static_cast<int>(mode)] : "unknown";
 }
 
-#define UNARY(name) \
-  WENGERT_API Var name(const Var& x, std::source_location where = std::source_location::current());
-#define BINARY(name)                               \
-  WENGERT_API Var name(const Var& a, const Var& b, \
-                       std::source_location where = std::source_location::current());
+/// What an op with n outputs gives: auto [values, indices] = sort(x).
+template <std::size_t n>
+using Outputs = std::array<Var, n>;
+
+#define UNARY(name)                   \
+  [[nodiscard]] WENGERT_API Var name( \
+      const Var& x, std::source_location where = std::source_location::current());
+#define BINARY(name)                  \
+  [[nodiscard]] WENGERT_API Var name( \
+      const Var& a, const Var& b, std::source_location where = std::source_location::current());
 #define WENGERT_PARAMETERS(...) __VA_ARGS__
-#define OP(name, result, parameters)                     \
-  WENGERT_API result name(WENGERT_PARAMETERS parameters, \
-                          std::source_location where = std::source_location::current());
+#define OP(name, result, parameters)     \
+  [[nodiscard]] WENGERT_API result name( \
+      WENGERT_PARAMETERS parameters,     \
+      std::source_location where = std::source_location::current());
 #include "wengert/ops/ops.def"
 #undef UNARY
 #undef BINARY
@@ -55,5 +62,11 @@ inline Var operator>=(const Operand& a, const Operand& b) {
   return greater_equal(*a.var, *b.var, a.where);
 }
 inline Var operator-(const Operand& a) { return neg(*a.var, a.where); }
+
+// Recorded like a = a + b: the handle names the result, other handles what it named before.
+inline Var& operator+=(Var& a, const Operand& b) { return a = add(a, *b.var, b.where); }
+inline Var& operator-=(Var& a, const Operand& b) { return a = sub(a, *b.var, b.where); }
+inline Var& operator*=(Var& a, const Operand& b) { return a = mul(a, *b.var, b.where); }
+inline Var& operator/=(Var& a, const Operand& b) { return a = div(a, *b.var, b.where); }
 
 }  // namespace wengert

@@ -79,8 +79,8 @@ Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& in
   }
   const std::int64_t count = examples.count();
   const std::int64_t features = count > 0 ? inputs.element_count() / count : 0;
-  Tensor batch = Tensor::empty(DType::kFloat32, {end - begin, features});
-  Tensor labels = Tensor::empty(DType::kInt64, {end - begin});
+  Tensor batch = Tensor::empty({end - begin, features}, DType::kFloat32);
+  Tensor labels = Tensor::empty({end - begin}, DType::kInt64);
   const WriteGuard rows(batch, "gather_batch"), classes(labels, "gather_batch");
   const auto bytes = static_cast<std::int64_t>(size_of(inputs.dtype()));
   const Tensor dense = inputs.contiguous();

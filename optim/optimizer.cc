@@ -147,7 +147,7 @@ class Optimizer::Step {
 
   Tensor first_of(const SlotDef& slot, const Parameter& parameter, std::size_t group) const {
     if (slot.first != nullptr) return slot.first(parameter, options_[group]);
-    return Tensor::zeros(parameter.value().dtype(), parameter.value().shape());
+    return Tensor::zeros(parameter.value().shape(), parameter.value().dtype());
   }
 
   /// The state of a parameter, made on first use.

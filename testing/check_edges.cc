@@ -38,7 +38,7 @@ std::string describe(const Special& special) {
 
 /// Every element near `expected`, zeros with its sign.
 std::string off(const Tensor& actual, double expected, double ulps, double scale, bool signs) {
-  const Tensor wanted = Tensor::full(DType::kFloat64, actual.shape(), expected);
+  const Tensor wanted = Tensor::full(actual.shape(), expected, DType::kFloat64);
   std::string problem = difference(actual, wanted, {ulps, scale, actual.dtype()});
   if (!problem.empty() || !signs || expected != 0) return problem;
   for (std::int64_t i = 0; i < actual.element_count(); ++i) {
@@ -106,7 +106,7 @@ void OpChecker::check_special_at(const Special& special, const Sample& call, DTy
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < special.inputs.size(); ++i) {
     const DType own = call.inputs[i].dtype();
-    inputs.push_back(Tensor::full(is_floating(own) ? dtype : own, shape, special.inputs[i]));
+    inputs.push_back(Tensor::full(shape, special.inputs[i], is_floating(own) ? dtype : own));
   }
   const std::string at = describe(special) + " as " + to_string(dtype, shape);
   const double ulps = dtype == DType::kFloat32 ? tests_.ulps32 : tests_.ulps64;
@@ -121,8 +121,8 @@ void OpChecker::check_special_at(const Special& special, const Sample& call, DTy
   if (r.outputs.empty()) return;
   std::vector<Var> ones, zeros;
   for (const Var& y : r.outputs) {
-    ones.push_back(Tensor::full(y.dtype(), y.shape(), 1));
-    zeros.push_back(Tensor::zeros(y.dtype(), y.shape()));
+    ones.push_back(Tensor::full(y.shape(), 1, y.dtype()));
+    zeros.push_back(Tensor::zeros(y.shape(), y.dtype()));
   }
   const auto fused = grad(r.outputs, r.arguments, ones, {.retain = true});
   const auto recorded = grad(r.outputs, r.arguments, ones, {.create_graph = true});
@@ -144,12 +144,12 @@ void OpChecker::check_special_at(const Special& special, const Sample& call, DTy
   for (const Var& g : none_recorded) {
     if (!g.requires_grad()) continue;
     roots.push_back(g);
-    ones_again.push_back(Tensor::full(g.dtype(), g.shape(), 1));
+    ones_again.push_back(Tensor::full(g.shape(), 1, g.dtype()));
   }
   for (const Var& g : recorded) {
     if (!g.requires_grad()) continue;
     of_ones.push_back(g);
-    zeros_again.push_back(Tensor::zeros(g.dtype(), g.shape()));
+    zeros_again.push_back(Tensor::zeros(g.shape(), g.dtype()));
   }
   const auto second = grad(roots, r.arguments, ones_again, {.retain = true});
   const auto second_zero = grad(of_ones, r.arguments, zeros_again, {.retain = true});

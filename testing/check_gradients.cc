@@ -44,7 +44,7 @@ std::string describe_subset(std::uint32_t subset) {
   return "arguments {" + text + "}";
 }
 
-Tensor zero_tensor_like(const Var& y) { return Tensor::zeros(y.dtype(), y.shape()); }
+Tensor zero_tensor_like(const Var& y) { return Tensor::zeros(y.shape(), y.dtype()); }
 
 std::vector<Var> zero_tensor_like(const std::vector<Var>& ys) {
   std::vector<Var> result;
@@ -160,7 +160,7 @@ void OpChecker::check_outputs_apart(const Sample& sample) {
     for (const Var& g : whole) totals.push_back(zero_tensor_like(g));
     double scale = sample.scale;
     for (std::size_t j = 0; j < r.outputs.size(); ++j) {
-      const auto part = grad({&r.outputs[j], 1}, r.arguments, {&r.cotangents[j], 1},
+      const auto part = grad({r.outputs[j]}, r.arguments, {r.cotangents[j]},
                              {.create_graph = recorded, .retain = true});
       for (std::size_t k = 0; k < wanted.size(); ++k) {
         const Tensor parts[] = {totals[k], part[k].value()};
@@ -238,7 +238,7 @@ void OpChecker::check_same_variable(const Sample& sample) {
     std::vector<Var> cotangents;
     int seed = 1;
     for (const Var& y : outputs) cotangents.push_back(cotangent_like(y, seed++));
-    const auto together = grad(outputs, {&x, 1}, cotangents);
+    const auto together = grad(outputs, {x}, cotangents);
     const Tensor parts[] = {separate[k - 1].value(), separate[k].value()};
     const Tensor total = map(parts, [](std::span<const double> v) { return v[0] + v[1]; });
     const double scale = std::fmax(largest_magnitude(parts[0]), largest_magnitude(parts[1]));

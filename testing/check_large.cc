@@ -90,7 +90,7 @@ void add_projected(const std::vector<Var>& results, const std::vector<Tensor>& c
 std::string projection(const Sample& sample, std::span<const Tensor> inputs,
                        const std::vector<std::size_t>& wanted, const Outcome& outcome,
                        const std::vector<Tensor>& cotangents, bool linear) {
-  std::vector<Tensor> directions(inputs.size(), Tensor::zeros(DType::kFloat64, {0}));
+  std::vector<Tensor> directions(inputs.size(), Tensor::zeros({0}, DType::kFloat64));
   double analytic = 0, scale = 0;
   for (std::size_t k = 0; k < wanted.size(); ++k) {
     const Tensor& u = directions[wanted[k]] =

@@ -109,8 +109,8 @@ namespace {
 
 /// Leaves blocks full of NaN in the pool that the next tensors of this size are made from.
 void poison(DType dtype, const Shape& shape) {
-  Tensor blocks[] = {Tensor::empty(dtype, shape), Tensor::empty(dtype, shape),
-                     Tensor::empty(dtype, shape), Tensor::empty(dtype, shape)};
+  Tensor blocks[] = {Tensor::empty(shape, dtype), Tensor::empty(shape, dtype),
+                     Tensor::empty(shape, dtype), Tensor::empty(shape, dtype)};
   for (Tensor& block : blocks) {
     const WriteGuard guard(block, "poison");
     std::memset(guard.data(), 0xff,
@@ -166,10 +166,11 @@ Tensor with_layout(const Tensor& tensor, Layout layout) {
   } else if (layout == Layout::kStrided) {
     for (int d = 0; d < rank; ++d) memory_shape[d] *= 2;
   }
-  Tensor memory = Tensor::full(tensor.dtype(), memory_shape,
+  Tensor memory = Tensor::full(memory_shape,
                                is_floating(tensor.dtype())      ? kNan
                                : tensor.dtype() == DType::kBool ? 1
-                                                                : 113);
+                                                                : 113,
+                               tensor.dtype());
   Strides strides = dense_strides(memory_shape);
   std::int64_t offset = 0;
   if (layout == Layout::kTransposed && rank >= 2) {

@@ -111,52 +111,54 @@ OpTests comparison_tests(BinaryCall op, bool (*reference)(double, double)) {
 std::vector<Rejected> float_rejections(UnaryCall op) {
   return {{"int32",
            [op] {
-             call(op, Tensor::from({1, 2}, {2}));
+             return call(op, Tensor::from({1, 2}, {2}));
            },
            ErrorKind::kDType, "not defined for i32[2]"},
-          {"bool", [op] { call(op, Tensor::full(DType::kBool, {3}, 1)); }, ErrorKind::kDType,
+          {"bool", [op] { return call(op, Tensor::full({3}, 1, DType::kBool)); }, ErrorKind::kDType,
            "not defined for bool[3]"},
-          {"empty Var", [op] { call(op, Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+          {"empty Var", [op] { return call(op, Var()); }, ErrorKind::kGraph,
+           "input 0 is an empty Var"}};
 }
 
 std::vector<Rejected> number_rejections(UnaryCall op) {
-  return {{"bool", [op] { call(op, Tensor::full(DType::kBool, {3}, 1)); }, ErrorKind::kDType,
+  return {{"bool", [op] { return call(op, Tensor::full({3}, 1, DType::kBool)); }, ErrorKind::kDType,
            "not defined for bool[3]"},
           {"bool without elements",
            [op] {
-             call(op, Tensor::zeros(DType::kBool, {2, 0}));
+             return call(op, Tensor::zeros({2, 0}, DType::kBool));
            },
            ErrorKind::kDType, "not defined for bool[2,0]"},
-          {"empty Var", [op] { call(op, Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+          {"empty Var", [op] { return call(op, Var()); }, ErrorKind::kGraph,
+           "input 0 is an empty Var"}};
 }
 
 std::vector<Rejected> broadcast_rejections(BinaryCall op) {
-  const Tensor two = Tensor::full(DType::kFloat32, {2}, 1);
+  const Tensor two = Tensor::full({2}, 1, DType::kFloat32);
   return {{"sizes",
            [=] {
-             call(op, two, Tensor::full(DType::kFloat32, {3, 3}, 1));
+             return call(op, two, Tensor::full({3, 3}, 1, DType::kFloat32));
            },
            ErrorKind::kShape, "shapes do not broadcast: f32[2] and f32[3,3] (2 vs 3)"},
-          {"mixed dtypes", [=] { call(op, two, Tensor::full(DType::kFloat64, {2}, 1)); },
+          {"mixed dtypes", [=] { return call(op, two, Tensor::full({2}, 1, DType::kFloat64)); },
            ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"},
-          {"first operand empty", [=] { call(op, Var(), two); }, ErrorKind::kGraph,
+          {"first operand empty", [=] { return call(op, Var(), two); }, ErrorKind::kGraph,
            "input 0 is an empty Var"},
-          {"second operand empty", [=] { call(op, two, Var()); }, ErrorKind::kGraph,
+          {"second operand empty", [=] { return call(op, two, Var()); }, ErrorKind::kGraph,
            "input 1 is an empty Var"}};
 }
 
 std::vector<Rejected> number_rejections(BinaryCall op) {
   std::vector<Rejected> all = broadcast_rejections(op);
-  const Tensor bools = Tensor::full(DType::kBool, {3}, 1);
-  all.push_back(
-      {"bool", [=] { call(op, bools, bools); }, ErrorKind::kDType, "not defined for bool[3]"});
+  const Tensor bools = Tensor::full({3}, 1, DType::kBool);
+  all.push_back({"bool", [=] { return call(op, bools, bools); }, ErrorKind::kDType,
+                 "not defined for bool[3]"});
   return all;
 }
 
 std::vector<Rejected> float_rejections(BinaryCall op) {
   std::vector<Rejected> all = number_rejections(op);
   const Tensor integers = Tensor::from({1, 2}, {2});
-  all.push_back({"int32", [=] { call(op, integers, integers); }, ErrorKind::kDType,
+  all.push_back({"int32", [=] { return call(op, integers, integers); }, ErrorKind::kDType,
                  "not defined for i32[2]"});
   return all;
 }

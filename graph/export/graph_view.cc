@@ -77,7 +77,7 @@ void ViewBuilder::find_root() {
          "draw while the tape of that backward pass is live");
   }
   root_ = tape_.size() - 1;
-  if (options_.root) {
+  if (options_.root.has_value()) {
     root_ = tape_.id_of(options_.root, "graph_view");
   } else if (record != nullptr && !record->nodes.empty()) {
     root_ = 0;  // backward goes down the tape: it began at the largest id

@@ -57,7 +57,7 @@ constinit const OpDef cast_op = {
 }  // namespace ops
 
 Var cast(const Var& x, DType dtype, std::source_location where) {
-  if (x && !x.get()->has(detail::Value::kWeak) && x.dtype() == dtype) return x;
+  if (x.has_value() && !x.get()->has(detail::Value::kWeak) && x.dtype() == dtype) return x;
   return apply(ops::cast_op, {&x}, ops::CastAttributes{dtype}, where);
 }
 
@@ -96,8 +96,8 @@ WENGERT_OP_TESTS(cast) {
   add(spread({0, 2}, 0, 1), DType::kInt64, false);
   tests.linear = true;
   tests.order = 2;
-  tests.rejected = {{"empty Var", [] { wengert::cast(Var(), DType::kInt32); }, ErrorKind::kGraph,
-                     "input 0 is an empty Var"}};
+  tests.rejected = {{"empty Var", [] { return wengert::cast(Var(), DType::kInt32); },
+                     ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.exempt = "takes every dtype and shape";
   return tests;
 }

@@ -51,7 +51,7 @@ wengert::testing::OpTests same_value_tests(wengert::Var (*op)(const wengert::Var
   using namespace wengert;
   testing::OpTests tests = testing::unary_tests(
       op, [](double x) { return x; }, -2, 2);
-  tests.rejected = {{"empty Var", [op] { op(Var(), std::source_location::current()); },
+  tests.rejected = {{"empty Var", [op] { return op(Var(), std::source_location::current()); },
                      ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.exempt = "takes every dtype and shape";
   return tests;

@@ -44,15 +44,15 @@ OpTests fill_tests(const FillCall& call, double value) {
   tests.rejected = {
       {"negative size",
        [=] {
-         call({2, -1}, DType::kFloat32);
+         return call({2, -1}, DType::kFloat32);
        },
        ErrorKind::kShape, "negative size in [2,-1]"},
       {"overflow",
        [=] {
-         call({huge, huge}, DType::kFloat32);
+         return call({huge, huge}, DType::kFloat32);
        },
        ErrorKind::kShape, "the product of [1099511627776,1099511627776] overflows 64 bits"},
-      {"overflow of bytes", [=] { call({std::int64_t{1} << 60}, DType::kFloat64); },
+      {"overflow of bytes", [=] { return call({std::int64_t{1} << 60}, DType::kFloat64); },
        ErrorKind::kShape, "f64[1152921504606846976] needs more than 2⁶³ − 1 bytes"}};
   tests.order = 0;
   tests.small_only = "one loop over its results, without inputs to be large";
@@ -77,7 +77,7 @@ OpTests like_tests(const std::function<Var(const Var&)>& call, double value) {
     }
   }
   tests.rejected = {
-      {"empty", [call] { call(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+      {"empty", [call] { return call(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.exempt = "every tensor is accepted";
   tests.order = 0;
   tests.small_only = "one loop over its results, without inputs to be large";
@@ -117,7 +117,9 @@ WENGERT_OP_TESTS(full) {
   tests.samples.push_back(made(
       "lowest", [] { return full({}, -0x1p63, DType::kInt64); },
       Tensor::scalar(std::numeric_limits<std::int64_t>::min())));
-  const auto bad = [](double value, DType dtype) { return [=] { full({2}, value, dtype); }; };
+  const auto bad = [](double value, DType dtype) {
+    return [=] { return full({2}, value, dtype); };
+  };
   tests.rejected.push_back(
       {"fraction", bad(1.5, DType::kInt32), ErrorKind::kValue, "value 1.5 is no int32"});
   tests.rejected.push_back(
@@ -147,7 +149,7 @@ WENGERT_OP_TESTS(arange) {
   add(2, 2, 1, DType::kFloat32, {});
   add(0, 4, -1, DType::kInt32, {});
   const auto bad = [](double start, double stop, double step, DType dtype = DType::kFloat32) {
-    return [=] { arange(start, stop, step, dtype); };
+    return [=] { return arange(start, stop, step, dtype); };
   };
   tests.rejected = {
       {"step 0", bad(0, 1, 0), ErrorKind::kValue, "step must be finite and not 0, got 0"},
@@ -182,12 +184,12 @@ WENGERT_OP_TESTS(linspace) {
     add(-1e308, 1e308, {-1e308, 0, 1e308}, DType::kFloat64);
   }
   tests.rejected = {
-      {"negative", [] { linspace(0, 1, -1); }, ErrorKind::kShape, "negative count -1"},
-      {"infinite", [] { linspace(0, kInfinity, 3); }, ErrorKind::kValue,
+      {"negative", [] { return linspace(0, 1, -1); }, ErrorKind::kShape, "negative count -1"},
+      {"infinite", [] { return linspace(0, kInfinity, 3); }, ErrorKind::kValue,
        "ends must be finite, got 0 and inf"},
-      {"integers", [] { linspace(0, 1, 3, DType::kInt32); }, ErrorKind::kDType,
+      {"integers", [] { return linspace(0, 1, 3, DType::kInt32); }, ErrorKind::kDType,
        "the result must be float32 or float64, not int32"},
-      {"too many", [] { linspace(0, 1, INT64_MAX); }, ErrorKind::kShape,
+      {"too many", [] { return linspace(0, 1, INT64_MAX); }, ErrorKind::kShape,
        "f32[9223372036854775807] needs more than 2⁶³ − 1 bytes"}};
   tests.order = 0;
   tests.small_only = "one loop over its results, without inputs to be large";
@@ -207,11 +209,12 @@ WENGERT_OP_TESTS(eye) {
         "tall", [=] { return eye(3, 1, dtype); }, Tensor::from({1., 0., 0.}, {3, 1}).to(dtype)));
   }
   tests.samples.push_back(made(
-      "empty", [] { return eye(0); }, Tensor::zeros(DType::kFloat32, {0, 0})));
-  tests.rejected = {{"rows", [] { eye(-1); }, ErrorKind::kShape, "negative size in [-1,-1]"},
-                    {"columns", [] { eye(2, -2); }, ErrorKind::kShape, "negative size in [2,-2]"},
-                    {"overflow", [] { eye(std::int64_t{1} << 40); }, ErrorKind::kShape,
-                     "the product of [1099511627776,1099511627776] overflows 64 bits"}};
+      "empty", [] { return eye(0); }, Tensor::zeros({0, 0}, DType::kFloat32)));
+  tests.rejected = {
+      {"rows", [] { return eye(-1); }, ErrorKind::kShape, "negative size in [-1,-1]"},
+      {"columns", [] { return eye(2, -2); }, ErrorKind::kShape, "negative size in [2,-2]"},
+      {"overflow", [] { return eye(std::int64_t{1} << 40); }, ErrorKind::kShape,
+       "the product of [1099511627776,1099511627776] overflows 64 bits"}};
   tests.order = 0;
   tests.small_only = "one loop over its results, without inputs to be large";
   return tests;

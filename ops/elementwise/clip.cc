@@ -129,12 +129,12 @@ WENGERT_OP_TESTS(clip) {
                     {{kNan}, kNan, {0.0}}};
   add_integer_samples(tests, clip_open, [](double x) { return x; });
   tests.rejected = number_rejections(clip_to_two);
-  const Tensor x = Tensor::full(DType::kFloat32, {2}, 1), whole = Tensor::from({1, 2}, {2});
+  const Tensor x = Tensor::full({2}, 1, DType::kFloat32), whole = Tensor::from({1, 2}, {2});
   tests.rejected.push_back(
-      {"order", [=] { clip(x, 1.0, 0.0); }, ErrorKind::kValue, "low lies above high"});
+      {"order", [=] { return clip(x, 1.0, 0.0); }, ErrorKind::kValue, "low lies above high"});
   tests.rejected.push_back(
-      {"NaN", [=] { clip(x, kNan, 0.0); }, ErrorKind::kValue, "a bound is NaN"});
-  tests.rejected.push_back({"fraction", [=] { clip(whole, 0.5, 2.0); }, ErrorKind::kValue,
+      {"NaN", [=] { return clip(x, kNan, 0.0); }, ErrorKind::kValue, "a bound is NaN"});
+  tests.rejected.push_back({"fraction", [=] { return clip(whole, 0.5, 2.0); }, ErrorKind::kValue,
                             "a fractional bound for i32[2]"});
   return tests;
 }

@@ -184,10 +184,10 @@ std::vector<Rejected> division_rejections(wengert::testing::BinaryCall op) {
   const auto at = std::source_location::current();
   all.push_back({"int32 by zero",
                  [=] {
-                   op(Tensor::from({1, 2}, {2}), Tensor::from({3, 0}, {2}), at);
+                   return op(Tensor::from({1, 2}, {2}), Tensor::from({3, 0}, {2}), at);
                  },
                  ErrorKind::kValue, "integer division by zero: i32[2] holds a 0"});
-  all.push_back({"uint8 by zero", [=] { op(Tensor::full(DType::kUint8, {3}, 9), 0, at); },
+  all.push_back({"uint8 by zero", [=] { return op(Tensor::full({3}, 9, DType::kUint8), 0, at); },
                  ErrorKind::kValue, "integer division by zero: u8[] holds a 0"});
   return all;
 }

@@ -131,7 +131,7 @@ void backward_elementwise(BackwardContext& call) {
                            op.reads_for(i));
       continue;
     }
-    Tensor temporary = Tensor::empty(g.dtype, Shape(g.shape()));  // freed if a read throws
+    Tensor temporary = Tensor::empty(Shape(g.shape()), g.dtype);  // freed if a read throws
     std::byte* products = temporary.storage()->data;
     backward_over_output(call, *op.elementwise->kernels, i, products, false, op.reads_for(i));
     kernels::sum_to_shape(g.dtype, products, g.shape(), to.view.data, to.view.shape(),

@@ -79,7 +79,7 @@ OpTests class_tests(wengert::testing::UnaryCall op, bool (*reference)(double)) {
       Tensor::from<float>({most, -most, std::numeric_limits<float>::infinity()}, {3});
   for (const Tensor& x :
        {kinds, kinds.to(DType::kFloat32), kinds.reshaped({2, 5}), largest, floats,
-        Tensor::full(DType::kFloat64, {}, kNan), Tensor::zeros(DType::kFloat64, {2, 0}),
+        Tensor::full({}, kNan, DType::kFloat64), Tensor::zeros({2, 0}, DType::kFloat64),
         testing::spread({133}, -1.0, 1.0)}) {
     Sample sample;
     sample.name = to_string(x.dtype(), x.shape());

@@ -92,8 +92,8 @@ OpTests logic_tests(wengert::testing::BinaryCall op, bool (*reference)(bool, boo
   const Tensor others = less(testing::spread({3, 67}, 0.0, 1.0, 2), 0.4).value();
   for (const auto& [a, b] : {std::pair{both, both.reshaped({2, 1})},
                              {many, others},
-                             {others, Tensor::full(DType::kBool, {}, 1)},
-                             {Tensor::zeros(DType::kBool, {0, 2}), both}}) {
+                             {others, Tensor::full({}, 1, DType::kBool)},
+                             {Tensor::zeros({0, 2}, DType::kBool), both}}) {
     Sample sample;
     sample.name = to_string(a.shape()) + " with " + to_string(b.shape());
     sample.inputs = {a, b};
@@ -110,14 +110,15 @@ OpTests logic_tests(wengert::testing::BinaryCall op, bool (*reference)(bool, boo
     tests.samples.push_back(std::move(sample));
   }
   const auto at = std::source_location::current();
-  const Tensor floats = Tensor::full(DType::kFloat32, {2}, 1);
-  tests.rejected = {
-      {"float32", [=] { op(floats, floats, at); }, ErrorKind::kDType, "not defined for f32[2]"},
-      {"mixed", [=] { op(both, floats, at); }, ErrorKind::kDType,
-       "mixed dtypes: bool[2] and f32[2]"},
-      {"sizes", [=] { op(both, Tensor::zeros(DType::kBool, {3}), at); }, ErrorKind::kShape,
-       "shapes do not broadcast: bool[2] and bool[3] (2 vs 3)"},
-      {"empty Var", [=] { op(both, Var(), at); }, ErrorKind::kGraph, "input 1 is an empty Var"}};
+  const Tensor floats = Tensor::full({2}, 1, DType::kFloat32);
+  tests.rejected = {{"float32", [=] { return op(floats, floats, at); }, ErrorKind::kDType,
+                     "not defined for f32[2]"},
+                    {"mixed", [=] { return op(both, floats, at); }, ErrorKind::kDType,
+                     "mixed dtypes: bool[2] and f32[2]"},
+                    {"sizes", [=] { return op(both, Tensor::zeros({3}, DType::kBool), at); },
+                     ErrorKind::kShape, "shapes do not broadcast: bool[2] and bool[3] (2 vs 3)"},
+                    {"empty Var", [=] { return op(both, Var(), at); }, ErrorKind::kGraph,
+                     "input 1 is an empty Var"}};
   return tests;
 }
 
@@ -139,8 +140,8 @@ WENGERT_OP_TESTS(logical_not) {
   OpTests tests;
   tests.order = 0;
   for (const Tensor& x :
-       {Tensor::from<bool>({false, true}, {2}), Tensor::zeros(DType::kBool, {}),
-        Tensor::zeros(DType::kBool, {0}), less(spread({3, 67}, 0.0, 1.0), 0.5).value()}) {
+       {Tensor::from<bool>({false, true}, {2}), Tensor::zeros({}, DType::kBool),
+        Tensor::zeros({0}, DType::kBool), less(spread({3, 67}, 0.0, 1.0), 0.5).value()}) {
     Sample sample;
     sample.name = to_string(x.shape());
     sample.inputs = {x};
@@ -152,15 +153,15 @@ WENGERT_OP_TESTS(logical_not) {
     };
     tests.samples.push_back(std::move(sample));
   }
-  tests.rejected = {
-      {"float32", [] { logical_not(Tensor::full(DType::kFloat32, {2}, 1)); }, ErrorKind::kDType,
-       "not defined for f32[2]"},
-      {"int64",
-       [] {
-         logical_not(Tensor::full(DType::kInt64, {2, 3}, 1));
-       },
-       ErrorKind::kDType, "not defined for i64[2,3]"},
-      {"empty Var", [] { logical_not(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+  tests.rejected = {{"float32", [] { return logical_not(Tensor::full({2}, 1, DType::kFloat32)); },
+                     ErrorKind::kDType, "not defined for f32[2]"},
+                    {"int64",
+                     [] {
+                       return logical_not(Tensor::full({2, 3}, 1, DType::kInt64));
+                     },
+                     ErrorKind::kDType, "not defined for i64[2,3]"},
+                    {"empty Var", [] { return logical_not(Var()); }, ErrorKind::kGraph,
+                     "input 0 is an empty Var"}};
   return tests;
 }
 #endif

@@ -15,7 +15,7 @@
 namespace wengert {
 
 /// A constant of x's dtype, for formulas.
-inline Var like(const Var& x, double value) { return Tensor::full(x.dtype(), {}, value); }
+inline Var like(const Var& x, double value) { return Tensor::full({}, value, x.dtype()); }
 
 namespace ops {
 

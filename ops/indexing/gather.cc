@@ -53,7 +53,7 @@ void evaluate_gather(EvalContext& call) {
   });
 }
 
-Var zeros_like_input(VjpContext& c, int i) { return Tensor::zeros(c.dtype(i), c.shape(i)); }
+Var zeros_like_input(VjpContext& c, int i) { return Tensor::zeros(c.shape(i), c.dtype(i)); }
 
 void gather_vjp(VjpContext& c) {
   c.set(0, scatter_add(zeros_like_input(c, 0), c.input(1), c.cotangent(),
@@ -189,7 +189,7 @@ void evaluate_take(EvalContext& call) {
 
 void take_vjp(VjpContext& c) {
   const Shape flat{element_count(c.shape(0))};
-  const Var zeros = Tensor::zeros(c.dtype(0), flat);
+  const Var zeros = Tensor::zeros(flat, c.dtype(0));
   const Var sums = scatter_add(zeros, reshape(c.input(1), {-1}), reshape(c.cotangent(), {-1}), 0);
   c.set(0, reshape(sums, c.shape(0)));
 }
@@ -310,17 +310,17 @@ WENGERT_OP_TESTS(gather) {
   }
   tests.rejected = {{"index",
                      [] {
-                       gather(zeros32({2, 3}), sample_indices(), 1);
+                       return gather(zeros32({2, 3}), sample_indices(), 1);
                      },
                      ErrorKind::kIndex, "index 3 at position 4 is out of range for size 3"},
                     {"shapes",
                      [] {
-                       gather(zeros32({3, 4}), sample_indices(), 1);
+                       return gather(zeros32({3, 4}), sample_indices(), 1);
                      },
                      ErrorKind::kShape, "x is f32[3,4] but the indices are i64[2,3]"},
                     {"dtype",
                      [] {
-                       gather(zeros32({2, 4}), zeros32({2, 3}), 1);
+                       return gather(zeros32({2, 4}), zeros32({2, 3}), 1);
                      },
                      ErrorKind::kDType, "indices must be int32 or int64, got f32[2,3]"}};
   return tests;
@@ -341,12 +341,12 @@ WENGERT_OP_TESTS(take) {
         return by_index({9001, 3},
                         [&](const Dims& i) { return x[0].at(wrap(element(x[1], i), 3003)); });
       });
-  tests.rejected = {{"index", [] { take(zeros32({3}), sample_indices()); }, ErrorKind::kIndex,
-                     "index 3 at position 4 is out of range for size 3"},
-                    {"dtype", [] { take(zeros32({3}), zeros32({2})); }, ErrorKind::kDType,
+  tests.rejected = {{"index", [] { return take(zeros32({3}), sample_indices()); },
+                     ErrorKind::kIndex, "index 3 at position 4 is out of range for size 3"},
+                    {"dtype", [] { return take(zeros32({3}), zeros32({2})); }, ErrorKind::kDType,
                      "indices must be int32 or int64, got f32[2]"},
-                    {"empty", [] { take(zeros32({0}), sample_indices()); }, ErrorKind::kIndex,
-                     "index 2 at position 0 is out of range for size 0"}};
+                    {"empty", [] { return take(zeros32({0}), sample_indices()); },
+                     ErrorKind::kIndex, "index 2 at position 0 is out of range for size 0"}};
   return tests;
 }
 
@@ -383,22 +383,22 @@ WENGERT_OP_TESTS(scatter_add) {
         });
     tests.samples.back().scale = 4;  // the root of the sums' length
   }
-  tests.rejected = {
-      {"index",
-       [] {
-         scatter_add(zeros32({2, 3}), sample_indices(), zeros32({2, 3}), 1);
-       },
-       ErrorKind::kIndex, "index 3 at position 4 is out of range for size 3"},
-      {"updates",
-       [] {
-         scatter_add(zeros32({2, 4}), sample_indices(), zeros32({2, 4}), 1);
-       },
-       ErrorKind::kShape, "the updates are f32[2,4] for indices i64[2,3]"},
-      {"dtype",
-       [] {
-         scatter_add(zeros32({2, 4}), sample_indices(), Tensor::zeros(DType::kFloat64, {2, 3}), 1);
-       },
-       ErrorKind::kDType, "mixed dtypes: f32[2,4] and updates f64[2,3]"}};
+  tests.rejected = {{"index",
+                     [] {
+                       return scatter_add(zeros32({2, 3}), sample_indices(), zeros32({2, 3}), 1);
+                     },
+                     ErrorKind::kIndex, "index 3 at position 4 is out of range for size 3"},
+                    {"updates",
+                     [] {
+                       return scatter_add(zeros32({2, 4}), sample_indices(), zeros32({2, 4}), 1);
+                     },
+                     ErrorKind::kShape, "the updates are f32[2,4] for indices i64[2,3]"},
+                    {"dtype",
+                     [] {
+                       return scatter_add(zeros32({2, 4}), sample_indices(),
+                                          Tensor::zeros({2, 3}, DType::kFloat64), 1);
+                     },
+                     ErrorKind::kDType, "mixed dtypes: f32[2,4] and updates f64[2,3]"}};
   return tests;
 }
 

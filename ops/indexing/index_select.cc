@@ -51,7 +51,7 @@ void index_select_vjp(VjpContext& c) {
   one_axis.resize(g.rank(), 1);
   one_axis[axis] = g.size(axis);
   const Var indices = broadcast_to(reshape(c.input(1), one_axis), g.shape());
-  c.set(0, scatter_add(Tensor::zeros(c.dtype(0), c.shape(0)), indices, g, axis));
+  c.set(0, scatter_add(Tensor::zeros(c.shape(0), c.dtype(0)), indices, g, axis));
 }
 
 }  // namespace
@@ -121,15 +121,15 @@ WENGERT_OP_TESTS(index_select) {
   }
   tests.rejected = {{"index",
                      [=] {
-                       index_select(zeros32({1, 3}), rows);
+                       return index_select(zeros32({1, 3}), rows);
                      },
                      ErrorKind::kIndex, "index 1 at position 0 is out of range for size 1"},
                     {"rank",
                      [] {
-                       index_select(zeros32({4, 3}), sample_indices());
+                       return index_select(zeros32({4, 3}), sample_indices());
                      },
                      ErrorKind::kShape, "the indices must be a vector, got i64[2,3]"},
-                    {"axis", [=] { index_select(zeros32({4}), rows, 1); }, ErrorKind::kAxis,
+                    {"axis", [=] { return index_select(zeros32({4}), rows, 1); }, ErrorKind::kAxis,
                      "axis 1 is out of range for rank 1"}};
   return tests;
 }

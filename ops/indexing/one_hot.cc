@@ -91,10 +91,10 @@ WENGERT_OP_TESTS(one_hot) {
                         [&](const Dims& i) { return wrap(x[0].at(i[0]), 4) == i[1] ? 1.0 : 0.0; });
       });
   tests.rejected = {
-      {"index", [] { one_hot(sample_indices(), 3); }, ErrorKind::kIndex,
+      {"index", [] { return one_hot(sample_indices(), 3); }, ErrorKind::kIndex,
        "index 3 at position 4 is out of range for size 3"},
-      {"classes", [] { one_hot(sample_indices(), 0); }, ErrorKind::kValue, "0 classes"},
-      {"dtype", [] { one_hot(zeros32({2}), 3); }, ErrorKind::kDType,
+      {"classes", [] { return one_hot(sample_indices(), 0); }, ErrorKind::kValue, "0 classes"},
+      {"dtype", [] { return one_hot(zeros32({2}), 3); }, ErrorKind::kDType,
        "indices must be int32 or int64, got f32[2]"}};
   return tests;
 }

@@ -213,7 +213,7 @@ constinit const OpDef einsum_op = composite(
 
 }  // namespace ops
 
-Var einsum(std::string_view equation, std::span<const Var> operands, std::source_location where) {
+Var einsum(std::string_view equation, const VarList& operands, std::source_location where) {
   std::vector<const Var*> pointers;
   for (const Var& operand : operands) pointers.push_back(&operand);
   const ops::EinsumAttributes attributes{equation};
@@ -307,27 +307,27 @@ WENGERT_OP_TESTS(einsum) {
   tests.small_only = "recorded as matmul, mul and sum, whose large samples count";
   tests.rejected = {{"groups",
                      [] {
-                       einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3})});
+                       return einsum("ij,jk->ik", {zeros32({2, 3})});
                      },
                      ErrorKind::kValue, "'ij,jk->ik': 2 groups of indices for 1 operands"},
                     {"sizes",
                      [] {
-                       einsum("ij,jk->ik", std::vector<Var>{zeros32({2, 3}), zeros32({4, 3})});
+                       return einsum("ij,jk->ik", {zeros32({2, 3}), zeros32({4, 3})});
                      },
                      ErrorKind::kShape, "'ij,jk->ik': index j is 3 and 4"},
                     {"rank",
                      [] {
-                       einsum("ijk->i", std::vector<Var>{zeros32({2, 3})});
+                       return einsum("ijk->i", {zeros32({2, 3})});
                      },
                      ErrorKind::kShape, "'ijk->i': 3 indices for operand 1, f32[2,3]"},
                     {"unknown",
                      [] {
-                       einsum("ij->k", std::vector<Var>{zeros32({2, 3})});
+                       return einsum("ij->k", {zeros32({2, 3})});
                      },
                      ErrorKind::kValue, "'ij->k': index k of the result is in no operand"},
                     {"ellipsis",
                      [] {
-                       einsum("...i->i", std::vector<Var>{zeros32({2, 3})});
+                       return einsum("...i->i", {zeros32({2, 3})});
                      },
                      ErrorKind::kValue, "'...i->i': '.' is not an index"}};
   return tests;

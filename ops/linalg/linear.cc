@@ -141,7 +141,7 @@ constinit const OpDef linear_op = {
 }  // namespace ops
 
 Var linear(const Var& x, const Var& weight, const Var& bias, std::source_location where) {
-  if (!bias) return apply(ops::linear_op, x, weight, where);
+  if (!bias.has_value()) return apply(ops::linear_op, x, weight, where);
   const Var* inputs[] = {&x, &weight, &bias};
   return apply(ops::linear_op, inputs, nullptr, where);
 }
@@ -199,28 +199,28 @@ WENGERT_OP_TESTS(linear) {
   tests.order = 2;
   tests.linear = true;
   const auto zeros = [](const Shape& shape, DType dtype = DType::kFloat32) {
-    return Tensor::zeros(dtype, shape);
+    return Tensor::zeros(shape, dtype);
   };
   tests.rejected = {
       {"inner sizes",
        [=] {
-         linear(zeros({2, 3}), zeros({4, 5}));
+         return linear(zeros({2, 3}), zeros({4, 5}));
        },
        ErrorKind::kShape, "inner sizes differ: x is f32[2,3], the weight f32[4,5] (3 vs 4)"},
       {"bias",
        [=] {
-         linear(zeros({2, 3}), zeros({3, 5}), zeros({4}));
+         return linear(zeros({2, 3}), zeros({3, 5}), zeros({4}));
        },
        ErrorKind::kShape, "the bias is f32[4] for 5 outputs"},
       {"scalar",
        [=] {
-         linear(zeros({}), zeros({3, 5}));
+         return linear(zeros({}), zeros({3, 5}));
        },
        ErrorKind::kShape,
        "needs x […, in] and a weight [in, out]: x is f32[], the weight f32[3,5]"},
       {"dtypes",
        [=] {
-         linear(zeros({2, 3}), zeros({3, 5}, DType::kFloat64));
+         return linear(zeros({2, 3}), zeros({3, 5}, DType::kFloat64));
        },
        ErrorKind::kDType, "mixed dtypes: f32[2,3] and f64[3,5]"}};
   return tests;

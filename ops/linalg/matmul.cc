@@ -384,23 +384,25 @@ WENGERT_OP_TESTS(matmul) {
   tests.rejected = {
       {"inner sizes",
        [] {
-         matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat32, {4, 5}));
+         return matmul(Tensor::zeros({2, 3}, DType::kFloat32),
+                       Tensor::zeros({4, 5}, DType::kFloat32));
        },
        ErrorKind::kShape, "inner sizes differ: a is f32[2,3], b is f32[4,5] (3 vs 4)"},
       {"dtypes",
        [] {
-         matmul(Tensor::zeros(DType::kFloat32, {2, 3}), Tensor::zeros(DType::kFloat64, {3, 5}));
+         return matmul(Tensor::zeros({2, 3}, DType::kFloat32),
+                       Tensor::zeros({3, 5}, DType::kFloat64));
        },
        ErrorKind::kDType, "mixed dtypes: f32[2,3] and f64[3,5]"},
       {"scalar",
        [] {
-         matmul(Tensor::zeros(DType::kFloat32, {}), Tensor::zeros(DType::kFloat32, {3, 5}));
+         return matmul(Tensor::zeros({}, DType::kFloat32), Tensor::zeros({3, 5}, DType::kFloat32));
        },
        ErrorKind::kShape, "needs matrices: a is f32[], b is f32[3,5]"},
       {"batch",
        [] {
-         matmul(Tensor::zeros(DType::kFloat32, {2, 2, 3}),
-                Tensor::zeros(DType::kFloat32, {3, 3, 5}));
+         return matmul(Tensor::zeros({2, 2, 3}, DType::kFloat32),
+                       Tensor::zeros({3, 3, 5}, DType::kFloat32));
        },
        ErrorKind::kShape, "batch sizes do not broadcast: a is f32[2,2,3], b is f32[3,3,5]"}};
   return tests;

@@ -84,12 +84,12 @@ WENGERT_OP_TESTS(dot) {
   }
   tests.rejected = {{"matrix",
                      [] {
-                       dot(zeros32({2, 2}), zeros32({2}));
+                       return dot(zeros32({2, 2}), zeros32({2}));
                      },
                      ErrorKind::kShape, "needs two vectors: a is f32[2,2], b is f32[2]"},
-                    {"scalar", [] { dot(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
+                    {"scalar", [] { return dot(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
                      "needs two vectors: a is f32[], b is f32[2]"},
-                    {"lengths", [] { dot(zeros32({3}), zeros32({2})); }, ErrorKind::kShape,
+                    {"lengths", [] { return dot(zeros32({3}), zeros32({2})); }, ErrorKind::kShape,
                      "lengths differ: a is f32[3], b is f32[2] (3 vs 2)"}};
   return tests;
 }
@@ -112,17 +112,18 @@ WENGERT_OP_TESTS(outer) {
       tests, "nothing", {spread({0}, -1, 1), spread({4}, -1, 1, 2)},
       [](std::span<const Var> x) { return outer(x[0], x[1]); },
       [](std::span<const Tensor>) {
-        return Tensor::zeros(DType::kFloat64, {0, 4});
+        return Tensor::zeros({0, 4}, DType::kFloat64);
       });
-  tests.rejected = {{"matrix",
-                     [] {
-                       outer(zeros32({2, 2}), zeros32({2}));
-                     },
-                     ErrorKind::kShape, "needs two vectors: a is f32[2,2], b is f32[2]"},
-                    {"scalar", [] { outer(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
-                     "needs two vectors: a is f32[], b is f32[2]"},
-                    {"dtypes", [] { outer(zeros32({2}), Tensor::zeros(DType::kFloat64, {2})); },
-                     ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"}};
+  tests.rejected = {
+      {"matrix",
+       [] {
+         return outer(zeros32({2, 2}), zeros32({2}));
+       },
+       ErrorKind::kShape, "needs two vectors: a is f32[2,2], b is f32[2]"},
+      {"scalar", [] { return outer(zeros32({}), zeros32({2})); }, ErrorKind::kShape,
+       "needs two vectors: a is f32[], b is f32[2]"},
+      {"dtypes", [] { return outer(zeros32({2}), Tensor::zeros({2}, DType::kFloat64)); },
+       ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"}};
   return tests;
 }
 #endif

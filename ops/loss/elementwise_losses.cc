@@ -59,7 +59,7 @@ void evaluate_bce(EvalContext& call) {
 
 /// 1/(1 + exp(−x)) without overflow, in ops: right in every order.
 Var stable_sigmoid(const Var& x) {
-  const Var zero = Tensor::zeros(x.dtype(), {}), one = Tensor::full(x.dtype(), {}, 1);
+  const Var zero = Tensor::zeros({}, x.dtype()), one = Tensor::full({}, 1, x.dtype());
   const Var positive = greater(x, zero);
   const Var e = exp(where(positive, -x, x));
   return where(positive, one, e) / (one + e);
@@ -166,10 +166,10 @@ OpTests pair_tests(const PairLoss& f, const std::function<double(double, double)
     }
   }
   const auto call = [f](const Tensor& a, const Tensor& b) {
-    return [=] { f(a, b, Reduction::kMean); };
+    return [=] { return f(a, b, Reduction::kMean); };
   };
   const auto zeros = [](const Shape& shape, DType dtype = DType::kFloat32) {
-    return Tensor::zeros(dtype, shape);
+    return Tensor::zeros(shape, dtype);
   };
   tests.rejected = {{"shapes", call(zeros({2, 3}), zeros({3})), ErrorKind::kShape,
                      "shapes differ: f32[2,3] and f32[3]"},

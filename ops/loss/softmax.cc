@@ -218,7 +218,7 @@ OpTests tests_of_softmax(const std::function<Var(const Var&, int)>& f, bool loga
       },
       logarithm ? std::vector<double>{.5, 0, -.5} : std::vector<double>{.25, 0, -.25}));
   tests.rejected = line_rejected(f);
-  tests.rejected.push_back({"integers", [f] { f(Tensor::zeros(DType::kInt32, {2}), 0); },
+  tests.rejected.push_back({"integers", [f] { return f(Tensor::zeros({2}, DType::kInt32), 0); },
                             ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
   tests.ulps32 = tests.ulps64 = 8;
   return tests;

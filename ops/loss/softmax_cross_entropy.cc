@@ -192,7 +192,7 @@ void backward_cross_entropy(BackwardContext& c) {
 
 /// Ones at the target classes, zeros elsewhere, as ops.
 Var indicator(const Var& targets, std::int64_t classes, DType dtype) {
-  const Var zero = Tensor::zeros(dtype, {}), one = Tensor::full(dtype, {}, 1);
+  const Var zero = Tensor::zeros({}, dtype), one = Tensor::full({}, 1, dtype);
   const Var index =
       targets.dtype() == DType::kUint8 ? Var(targets.value().to(DType::kInt64)) : targets;
   const Var all = arange(0, static_cast<double>(classes), 1, index.dtype());
@@ -343,7 +343,7 @@ WENGERT_OP_TESTS(softmax_cross_entropy) {
                       },
                       {1, -1, 0, 0, -.5, .5}));
   const auto bad = [](const Tensor& t, DType dtype = DType::kFloat32) {
-    return [=] { softmax_cross_entropy(Tensor::zeros(dtype, {2, 3}), t); };
+    return [=] { return softmax_cross_entropy(Tensor::zeros({2, 3}, dtype), t); };
   };
   tests.rejected = {
       {"class too large", bad(at({0, 3})), ErrorKind::kIndex, "target 3 in row 1 is no class of 3"},
@@ -351,13 +351,13 @@ WENGERT_OP_TESTS(softmax_cross_entropy) {
        "target -1 in row 0 is no class of 3"},
       {"shape", bad(at({0, 1, 2})), ErrorKind::kShape,
        "logits are f32[2,3] but targets are i32[3]"},
-      {"probabilities' shape", bad(Tensor::zeros(DType::kFloat32, {2})), ErrorKind::kShape,
+      {"probabilities' shape", bad(Tensor::zeros({2}, DType::kFloat32)), ErrorKind::kShape,
        "logits are f32[2,3] but targets are f32[2]"},
-      {"bool", bad(Tensor::zeros(DType::kBool, {2})), ErrorKind::kDType,
+      {"bool", bad(Tensor::zeros({2}, DType::kBool)), ErrorKind::kDType,
        "targets must be class indices or probabilities, got bool[2]"},
       {"integer logits", bad(at({0, 1}), DType::kInt32), ErrorKind::kDType,
        "needs float32 or float64, got i32[2,3]"},
-      {"scalar", [] { softmax_cross_entropy(Tensor::scalar(1.f), Tensor::scalar(0)); },
+      {"scalar", [] { return softmax_cross_entropy(Tensor::scalar(1.f), Tensor::scalar(0)); },
        ErrorKind::kShape, "logits must have a class axis, got f32[]"}};
   tests.ulps32 = tests.ulps64 = 16;
   return tests;

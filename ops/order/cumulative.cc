@@ -156,7 +156,7 @@ OpTests cumulative_tests(const std::function<Var(const Var&, int)>& f, bool prod
         "zeros", Tensor::from(x, {4}), 0, [f](const Var& v) { return f(v, 0); }, reference));
   }
   tests.rejected = line_rejected(f);
-  tests.rejected.push_back({"bool", [f] { f(Tensor::zeros(DType::kBool, {2}), 0); },
+  tests.rejected.push_back({"bool", [f] { return f(Tensor::zeros({2}, DType::kBool), 0); },
                             ErrorKind::kDType, "needs numbers, got bool[2]"});
   return tests;
 }

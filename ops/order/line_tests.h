@@ -79,15 +79,16 @@ inline Sample line_sample(std::string name, Tensor x, int axis, std::function<Va
 }
 
 inline std::vector<Rejected> line_rejected(const std::function<Var(const Var&, int)>& call) {
-  const auto zeros = [](const Shape& shape) { return Var(Tensor::zeros(DType::kFloat32, shape)); };
-  return {{"axis out of range",
-           [=] {
-             call(zeros({2, 3}), 2);
-           },
-           ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
-          {"scalar", [=] { call(zeros({}), -1); }, ErrorKind::kAxis,
-           "axis -1 is out of range for rank 0"},
-          {"empty Var", [=] { call(Var(), 0); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+  const auto zeros = [](const Shape& shape) { return Var(Tensor::zeros(shape, DType::kFloat32)); };
+  return {
+      {"axis out of range",
+       [=] {
+         return call(zeros({2, 3}), 2);
+       },
+       ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
+      {"scalar", [=] { return call(zeros({}), -1); }, ErrorKind::kAxis,
+       "axis -1 is out of range for rank 0"},
+      {"empty Var", [=] { return call(Var(), 0); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
 }
 
 }  // namespace wengert::testing

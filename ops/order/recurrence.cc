@@ -178,14 +178,15 @@ WENGERT_OP_TESTS(linear_recurrence) {
     }
   }
   const auto zeros = [](const Shape& shape, DType dtype = DType::kFloat32) {
-    return Var(Tensor::zeros(dtype, shape));
+    return Var(Tensor::zeros(shape, dtype));
   };
   tests.rejected = {
-      {"shapes", [=] { linear_recurrence(zeros({2}), zeros({3}), 0, false); }, ErrorKind::kShape,
-       "shapes differ: f32[2] and f32[3]"},
-      {"axis", [=] { linear_recurrence(zeros({2}), zeros({2}), 1, false); }, ErrorKind::kAxis,
-       "axis 1 is out of range for rank 1"},
-      {"dtype", [=] { linear_recurrence(zeros({2}), zeros({2}, DType::kFloat64), 0, false); },
+      {"shapes", [=] { return linear_recurrence(zeros({2}), zeros({3}), 0, false); },
+       ErrorKind::kShape, "shapes differ: f32[2] and f32[3]"},
+      {"axis", [=] { return linear_recurrence(zeros({2}), zeros({2}), 1, false); },
+       ErrorKind::kAxis, "axis 1 is out of range for rank 1"},
+      {"dtype",
+       [=] { return linear_recurrence(zeros({2}), zeros({2}, DType::kFloat64), 0, false); },
        ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"}};
   tests.ulps32 = tests.ulps64 = 8;
   return tests;
@@ -214,7 +215,8 @@ WENGERT_OP_TESTS(shift) {
     }
   }
   tests.rejected = line_rejected([](const Var& x, int axis) { return shift(x, 1, axis, 0); });
-  tests.rejected.push_back({"integers", [] { shift(Tensor::zeros(DType::kInt32, {2}), 1, 0, 0); },
+  tests.rejected.push_back({"integers",
+                            [] { return shift(Tensor::zeros({2}, DType::kInt32), 1, 0, 0); },
                             ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
   tests.ulps32 = tests.ulps64 = 0;
   tests.order = 2;

@@ -115,9 +115,9 @@ void evaluate_topk(EvalContext& call) {
 
 void set_placed(VjpContext& c, std::int64_t axis) {
   const Var g = c.cotangent(0);
-  if (!g) return;
+  if (!g.has_value()) return;
   const int at = static_cast<int>(axis < 0 ? axis + c.shape(0).size() : axis);
-  const Var zeros = Tensor::zeros(g.dtype(), c.shape(0));
+  const Var zeros = Tensor::zeros(c.shape(0), g.dtype());
   c.set(0, scatter_add(zeros, c.output(1), g, at));
 }
 
@@ -165,17 +165,20 @@ constinit const OpDef topk_op = {
 
 }  // namespace ops
 
-std::vector<Var> sort(const Var& x, int axis, bool descending, std::source_location where) {
+Outputs<2> sort(const Var& x, int axis, bool descending, std::source_location where) {
   const Var* inputs[] = {&x};
   const ops::SortAttributes attributes = {axis, descending};
-  return apply_multiple(ops::sort_op, inputs, &attributes, where);
+  Outputs<2> sorted;
+  apply_into(sorted, ops::sort_op, inputs, &attributes, where);
+  return sorted;
 }
 
-std::vector<Var> topk(const Var& x, std::int64_t k, int axis, bool largest,
-                      std::source_location where) {
+Outputs<2> topk(const Var& x, std::int64_t k, int axis, bool largest, std::source_location where) {
   const Var* inputs[] = {&x};
   const ops::TopkAttributes attributes = {k, axis, largest};
-  return apply_multiple(ops::topk_op, inputs, &attributes, where);
+  Outputs<2> best;
+  apply_into(best, ops::topk_op, inputs, &attributes, where);
+  return best;
 }
 
 }  // namespace wengert
@@ -211,13 +214,16 @@ std::vector<double> order_of(const std::vector<double>& x, bool descending) {
 }
 
 Sample order_sample(const std::string& name, Tensor x, int axis, std::int64_t k, bool descending,
-                    std::function<std::vector<Var>(const Var&)> call) {
+                    std::function<Outputs<2>(const Var&)> call) {
   Sample sample;
   sample.name = name + " " + to_string(x.dtype(), x.shape()) + " along " + std::to_string(axis);
   sample.smooth = is_floating(x.dtype());
   const DType dtype = x.dtype();
   sample.inputs = {std::move(x)};
-  sample.call = [call](std::span<const Var> in) { return call(in[0]); };
+  sample.call = [call](std::span<const Var> in) {
+    const Outputs<2> both = call(in[0]);
+    return std::vector<Var>(both.begin(), both.end());
+  };
   sample.reference = [axis, k, descending, dtype](std::span<const Tensor> in) {
     const auto first = [&](bool values) {
       return [=](const LineInputs& lines) {
@@ -307,7 +313,7 @@ WENGERT_OP_TESTS(topk) {
     }
   }
   const auto bad = [](std::int64_t k, int axis) {
-    return [=] { topk(Tensor::zeros(DType::kFloat32, {2, 3}), k, axis); };
+    return [=] { return topk(Tensor::zeros({2, 3}, DType::kFloat32), k, axis); };
   };
   tests.rejected = {{"k too large", bad(4, -1), ErrorKind::kValue,
                      "k = 4 of 3 elements along axis -1 of f32[2,3]"},

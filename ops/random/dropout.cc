@@ -141,7 +141,7 @@ std::vector<Tensor> masked(const Tensor& x, double p) {
 bool drops_its_share(double p) {
   RandomStream stream(2024, "test");
   const Tape tape;
-  const Tensor y = dropout(Tensor::full(DType::kFloat64, {200, 100}, 1), p, stream).value();
+  const Tensor y = dropout(Tensor::full({200, 100}, 1, DType::kFloat64), p, stream).value();
   double dropped = 0, sum = 0;
   for (const double v : y.to_vector<double>()) {
     dropped += v == 0;
@@ -189,7 +189,7 @@ WENGERT_OP_TESTS(dropout) {
   const auto bad = [](double p) {
     return [p] {
       RandomStream stream(1);
-      dropout(Tensor::zeros(DType::kFloat32, {2}), p, stream);
+      (void)dropout(Tensor::zeros({2}, DType::kFloat32), p, stream);
     };
   };
   tests.rejected = {{"above 1", bad(1.5), ErrorKind::kValue, "p must lie in [0, 1], got 1.5"},
@@ -198,13 +198,13 @@ WENGERT_OP_TESTS(dropout) {
                     {"integers",
                      [] {
                        RandomStream stream(1);
-                       dropout(Tensor::zeros(DType::kInt64, {2}), 0.5, stream);
+                       (void)dropout(Tensor::zeros({2}, DType::kInt64), 0.5, stream);
                      },
                      ErrorKind::kDType, "needs float32 or float64, got i64[2]"},
                     {"empty Var",
                      [] {
                        RandomStream stream(1);
-                       dropout(Var(), 0.5, stream);
+                       (void)dropout(Var(), 0.5, stream);
                      },
                      ErrorKind::kGraph, "input 0 is an empty Var"}};
   tests.linear = true;

@@ -228,13 +228,13 @@ WENGERT_OP_TESTS(random_uniform) {
   tests.rejected = random_rejected(
       [](const Shape& shape, DType dtype) {
         RandomStream stream(1);
-        random_uniform(stream, shape, 0, 1, dtype);
+        (void)random_uniform(stream, shape, 0, 1, dtype);
       },
       true);
   tests.rejected.push_back({"interval",
                             [] {
                               RandomStream stream(1);
-                              random_uniform(stream, {2}, 1, 0);
+                              (void)random_uniform(stream, {2}, 1, 0);
                             },
                             ErrorKind::kValue, "no interval [1, 0)"});
   tests.order = 0;
@@ -257,13 +257,13 @@ WENGERT_OP_TESTS(random_normal) {
   tests.rejected = random_rejected(
       [](const Shape& shape, DType dtype) {
         RandomStream stream(1);
-        random_normal(stream, shape, 0, 1, dtype);
+        (void)random_normal(stream, shape, 0, 1, dtype);
       },
       true);
   tests.rejected.push_back({"negative deviation",
                             [] {
                               RandomStream stream(1);
-                              random_normal(stream, {2}, 0, -1);
+                              (void)random_normal(stream, {2}, 0, -1);
                             },
                             ErrorKind::kValue,
                             "no normal distribution of mean 0 and standard deviation -1"});
@@ -292,13 +292,13 @@ WENGERT_OP_TESTS(random_bernoulli) {
   const auto bad = [](double p) {
     return [p] {
       RandomStream stream(1);
-      random_bernoulli(stream, {2}, p);
+      (void)random_bernoulli(stream, {2}, p);
     };
   };
   tests.rejected = random_rejected(
       [](const Shape& shape, DType dtype) {
         RandomStream stream(1);
-        random_bernoulli(stream, shape, 0.5, dtype);
+        (void)random_bernoulli(stream, shape, 0.5, dtype);
       },
       false);
   tests.rejected.push_back({"p", bad(1.5), ErrorKind::kValue, "p must lie in [0, 1], got 1.5"});
@@ -340,7 +340,7 @@ WENGERT_OP_TESTS(random_permutation) {
   const auto bad = [](std::int64_t n) {
     return [n] {
       RandomStream stream(1);
-      random_permutation(stream, n);
+      (void)random_permutation(stream, n);
     };
   };
   tests.rejected = {

@@ -137,22 +137,22 @@ OpTests argument_tests(const std::function<Var(const Var&, int, bool)>& f, doubl
   fixed("signed zeros tie", {-0.0, 0.0}, 0);
   fixed("infinity", {1, -kInfinity, kInfinity}, 2);
   const auto zeros = [](const Shape& shape, DType dtype = DType::kFloat32) {
-    return Var(Tensor::zeros(dtype, shape));
+    return Var(Tensor::zeros(shape, dtype));
   };
   tests.rejected = {{"axis",
                      [=] {
-                       f(zeros({2, 3}), 2, false);
+                       return f(zeros({2, 3}), 2, false);
                      },
                      ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
-                    {"scalar", [=] { f(zeros({}), -1, false); }, ErrorKind::kAxis,
+                    {"scalar", [=] { return f(zeros({}), -1, false); }, ErrorKind::kAxis,
                      "axis -1 is out of range for rank 0"},
                     {"empty axis",
                      [=] {
-                       f(zeros({3, 0}), -1, false);
+                       return f(zeros({3, 0}), -1, false);
                      },
                      ErrorKind::kShape, "over no elements: f32[3,0] along axes [-1]"},
-                    {"bool", [=] { f(zeros({3}, DType::kBool), -1, false); }, ErrorKind::kDType,
-                     "needs numbers, got bool[3]"}};
+                    {"bool", [=] { return f(zeros({3}, DType::kBool), -1, false); },
+                     ErrorKind::kDType, "needs numbers, got bool[3]"}};
   tests.order = 0;
   return tests;
 }

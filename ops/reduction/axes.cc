@@ -92,7 +92,7 @@ void infer_total(InferContext& call) {
 }
 
 Var reciprocal_or_zero(const Var& y) {
-  const Var zero = Tensor::zeros(y.dtype(), {}), one = Tensor::full(y.dtype(), {}, 1);
+  const Var zero = Tensor::zeros({}, y.dtype()), one = Tensor::full({}, 1, y.dtype());
   const Var none = equal(y, zero);
   return where(none, zero, one / where(none, one, y));
 }

@@ -46,7 +46,7 @@ void evaluate_extreme(EvalContext& call) {
 void extreme_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ReductionAttributes>();
   const Var x = c.input(0), y = with_reduced_axes(c.output(), c.shape(0), attributes);
-  const Var zero = Tensor::zeros(x.dtype(), {}), one = Tensor::full(x.dtype(), {}, 1);
+  const Var zero = Tensor::zeros({}, x.dtype()), one = Tensor::full({}, 1, x.dtype());
   const Var chosen = equal(x, y);
   const Var ties = sum(where(chosen, one, zero), attributes.axes, true);
   const Var g = with_reduced_axes(c.cotangent(), c.shape(0), attributes);
@@ -149,10 +149,11 @@ OpTests extreme_tests(const ReductionCall& call, const RowReference& reference, 
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"no elements",
                             [call] {
-                              call(Tensor::zeros(DType::kFloat32, {3, 0}), {1}, false);
+                              return call(Tensor::zeros({3, 0}, DType::kFloat32), {1}, false);
                             },
                             ErrorKind::kShape, "over no elements: f32[3,0] along axes [1]"});
-  tests.rejected.push_back({"bool", [call] { call(Tensor::zeros(DType::kBool, {2}), {}, false); },
+  tests.rejected.push_back({"bool",
+                            [call] { return call(Tensor::zeros({2}, DType::kBool), {}, false); },
                             ErrorKind::kDType, "needs numbers, got bool[2]"});
   tests.ulps32 = tests.ulps64 = 0;
   tests.order = 2;

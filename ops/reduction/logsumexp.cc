@@ -32,8 +32,8 @@ void logsumexp_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ReductionAttributes>();
   const Var x = c.input(0), y = with_reduced_axes(c.output(), c.shape(0), attributes);
   const Var g = with_reduced_axes(c.cotangent(), c.shape(0), attributes);
-  const Var zero = Tensor::zeros(x.dtype(), {});
-  const Var lowest = Tensor::full(x.dtype(), {}, -std::numeric_limits<double>::infinity());
+  const Var zero = Tensor::zeros({}, x.dtype());
+  const Var lowest = Tensor::full({}, -std::numeric_limits<double>::infinity(), x.dtype());
   // Where all is −∞ the weights are exp(−∞ − 0) = 0 instead of exp(−∞ + ∞).
   const Var none = equal(y, lowest);
   const Var e = exp(x - where(none, zero, y));
@@ -103,7 +103,7 @@ WENGERT_OP_TESTS(logsumexp) {
   fixed("infinite", {kInfinity, 1}, kInfinity, {kNan, kNan});
   fixed("NaN", {kNan, 1}, kNan, {kNan, kNan});
   tests.rejected = reduction_rejected(call);
-  tests.rejected.push_back({"integers", [] { logsumexp(Tensor::zeros(DType::kInt32, {2})); },
+  tests.rejected.push_back({"integers", [] { return logsumexp(Tensor::zeros({2}, DType::kInt32)); },
                             ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
   tests.ulps32 = tests.ulps64 = 8;
   return tests;

@@ -73,7 +73,7 @@ WENGERT_OP_TESTS(mean) {
   for (Sample& sample : tests.samples) sample.scale = 1;
   add_long_samples(tests, call, reference, -1, 1, 1);
   tests.rejected = reduction_rejected(call);
-  tests.rejected.push_back({"integers", [] { mean(Tensor::zeros(DType::kInt32, {2})); },
+  tests.rejected.push_back({"integers", [] { return mean(Tensor::zeros({2}, DType::kInt32)); },
                             ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
   tests.ulps32 = tests.ulps64 = 8;
   tests.order = 2;

@@ -91,7 +91,7 @@ void norm_vjp(VjpContext& c) {
   } else if (p == 2) {
     c.set(0, cotangent_product(g, x * reciprocal_or_zero(y)));
   } else if (std::isinf(p)) {
-    const Var zero = Tensor::zeros(x.dtype(), {}), one = Tensor::full(x.dtype(), {}, 1);
+    const Var zero = Tensor::zeros({}, x.dtype()), one = Tensor::full({}, 1, x.dtype());
     const Var chosen = equal(signed_power(x, 1, false), y);
     const Var share = reciprocal_or_zero(sum(where(chosen, one, zero), over.axes, true));
     c.set(0, where(chosen, cotangent_product(g * share, signed_power(x, 0, true)), zero));
@@ -179,12 +179,14 @@ WENGERT_OP_TESTS(norm) {
   tests.samples.push_back(gradient_sample("1, with a zero", Tensor::from({3., 0., -1.}, {3}),
                                           [](const Var& x) { return norm(x, 1); }, {1, 0, -1}));
   tests.rejected = reduction_rejected(call(2));
-  const auto bad = [](double p) { return [p] { norm(Tensor::zeros(DType::kFloat32, {2}), p); }; };
+  const auto bad = [](double p) {
+    return [p] { return norm(Tensor::zeros({2}, DType::kFloat32), p); };
+  };
   tests.rejected.push_back({"p = 0", bad(0), ErrorKind::kValue, "p must be positive, got 0"});
   tests.rejected.push_back(
       {"p = -inf", bad(-kInfinity), ErrorKind::kValue, "p must be positive, got -inf"});
   tests.rejected.push_back({"NaN", bad(kNan), ErrorKind::kValue, "p must be positive, got nan"});
-  tests.rejected.push_back({"integers", [] { norm(Tensor::zeros(DType::kInt32, {2})); },
+  tests.rejected.push_back({"integers", [] { return norm(Tensor::zeros({2}, DType::kInt32)); },
                             ErrorKind::kDType, "needs float32 or float64, got i32[2]"});
   tests.ulps32 = tests.ulps64 = 8;
   tests.order = 2;

@@ -123,7 +123,7 @@ WENGERT_OP_TESTS(prod) {
         reduction_sample(c, spread(c.shape, 0, 200).to(dtype), call, reference, DType::kInt64));
   }
   tests.rejected = reduction_rejected(call);
-  tests.rejected.push_back({"bool", [] { prod(Tensor::zeros(DType::kBool, {2})); },
+  tests.rejected.push_back({"bool", [] { return prod(Tensor::zeros({2}, DType::kBool)); },
                             ErrorKind::kDType, "needs numbers, got bool[2]"});
   return tests;
 }

@@ -131,17 +131,18 @@ inline void add_long_samples(OpTests& tests, const ReductionCall& call,
 
 /// Axis out of range, an axis twice, an empty Var: what every reduction rejects.
 inline std::vector<Rejected> reduction_rejected(const ReductionCall& call) {
-  const auto x = [] { return Var(Tensor::zeros(DType::kFloat32, {2, 3})); };
-  return {{"axis out of range", [=] { call(x(), {2}, false); }, ErrorKind::kAxis,
+  const auto x = [] { return Var(Tensor::zeros({2, 3}, DType::kFloat32)); };
+  return {{"axis out of range", [=] { return call(x(), {2}, false); }, ErrorKind::kAxis,
            "axis 2 is out of range for rank 2"},
-          {"negative axis out of range", [=] { call(x(), {-3}, false); }, ErrorKind::kAxis,
+          {"negative axis out of range", [=] { return call(x(), {-3}, false); }, ErrorKind::kAxis,
            "axis -3 is out of range for rank 2"},
           {"axis twice",
            [=] {
-             call(x(), {1, -1}, false);
+             return call(x(), {1, -1}, false);
            },
            ErrorKind::kAxis, "axis -1 is named twice in [1,-1]"},
-          {"empty", [=] { call(Var(), {}, false); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+          {"empty", [=] { return call(Var(), {}, false); }, ErrorKind::kGraph,
+           "input 0 is an empty Var"}};
 }
 
 /// A sample with inputs and results written down: kinks, infinities, zeros, integers.

@@ -52,7 +52,7 @@ void evaluate_power(EvalContext& call) {
 void power_vjp(VjpContext& c) {
   const auto& [exponent, odd] = c.attributes<PowerAttributes>();
   if (exponent == 0) {
-    c.set(0, Tensor::zeros(c.dtype(0), c.shape(0)));  // flat on either side of 0
+    c.set(0, Tensor::zeros(c.shape(0), c.dtype(0)));  // flat on either side of 0
     return;
   }
   const Var slope = signed_power(c.input(0), exponent - 1, !odd) * exponent;
@@ -129,12 +129,12 @@ WENGERT_OP_TESTS(signed_power) {
   at_zero(0.5, true, 0, 0);
   at_zero(-1, false, 0, 0);
   const auto bad = [](double e) {
-    return [e] { signed_power(Tensor::zeros(DType::kFloat32, {2}), e, false); };
+    return [e] { return signed_power(Tensor::zeros({2}, DType::kFloat32), e, false); };
   };
   tests.rejected = {
       {"infinite", bad(kInfinity), ErrorKind::kValue, "the exponent must be finite, got inf"},
       {"NaN", bad(kNan), ErrorKind::kValue, "the exponent must be finite, got nan"},
-      {"integers", [] { signed_power(Tensor::zeros(DType::kInt32, {2}), 1, false); },
+      {"integers", [] { return signed_power(Tensor::zeros({2}, DType::kInt32), 1, false); },
        ErrorKind::kDType, "needs float32 or float64, got i32[2]"}};
   return tests;
 }

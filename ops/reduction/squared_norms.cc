@@ -74,7 +74,7 @@ constinit const OpDef squared_norms_op = {
 
 }  // namespace ops
 
-Var squared_norms(std::span<const Var> inputs, std::source_location where) {
+Var squared_norms(const VarList& inputs, std::source_location where) {
   std::vector<const Var*> list;
   for (const Var& input : inputs) list.push_back(&input);
   return apply(ops::squared_norms_op, list, nullptr, where);
@@ -111,15 +111,15 @@ WENGERT_OP_TESTS(squared_norms) {
   add("longer than a task", {spread({70001}, -1, 1), spread({37}, -1, 1, 2)});
   tests.samples.back().smooth = false;  // only the value: differences would take long
   tests.samples.back().scale = 30000;
-  const auto zeros = [](DType dtype) { return Var(Tensor::zeros(dtype, {2})); };
+  const auto zeros = [](DType dtype) { return Var(Tensor::zeros({2}, dtype)); };
   tests.rejected = {
-      {"none", [] { squared_norms({}); }, ErrorKind::kValue, "0 inputs"},
+      {"none", [] { return squared_norms({}); }, ErrorKind::kValue, "0 inputs"},
       {"dtypes",
        [=] {
-         squared_norms(std::vector<Var>{zeros(DType::kFloat32), zeros(DType::kFloat64)});
+         return squared_norms(std::vector<Var>{zeros(DType::kFloat32), zeros(DType::kFloat64)});
        },
        ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"},
-      {"integers", [=] { squared_norms(std::vector<Var>{zeros(DType::kInt32)}); },
+      {"integers", [=] { return squared_norms(std::vector<Var>{zeros(DType::kInt32)}); },
        ErrorKind::kDType, "needs float32 or float64, got i32[2]"}};
   return tests;
 }

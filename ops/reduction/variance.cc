@@ -177,14 +177,14 @@ OpTests spread_tests(const CorrectedCall& f, bool root) {
   };
   const auto all = [plain](const Var& x) { return plain(x, {}, false); };
   tests.samples.push_back(
-      gradient_sample("no spread", Tensor::full(DType::kFloat64, {3}, 2), all, {0, 0, 0}));
+      gradient_sample("no spread", Tensor::full({3}, 2, DType::kFloat64), all, {0, 0, 0}));
   tests.samples.push_back(
       fixed_sample("far from zero", {Tensor::from({1048576., 1048577., 1048578.}, {3})},
                    [all](std::span<const Var> x) { return std::vector<Var>{all(x[0])}; },
                    {Tensor::scalar(root ? std::sqrt(2.0 / 3) : 2.0 / 3)}));
   tests.rejected = reduction_rejected(plain);
   tests.rejected.push_back({"negative correction",
-                            [f] { f(Tensor::zeros(DType::kFloat32, {2}), {}, false, -1); },
+                            [f] { return f(Tensor::zeros({2}, DType::kFloat32), {}, false, -1); },
                             ErrorKind::kValue, "negative correction -1"});
   tests.ulps32 = tests.ulps64 = 16;
   return tests;

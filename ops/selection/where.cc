@@ -31,7 +31,7 @@ void evaluate_where(EvalContext& call) {
 
 void where_vjp(VjpContext& c) {
   const Var g = c.cotangent();
-  const Var zero = Tensor::zeros(g.dtype(), {});
+  const Var zero = Tensor::zeros({}, g.dtype());
   if (c.needs(1)) c.set(1, where(c.input(0), g, zero));
   if (c.needs(2)) c.set(2, where(c.input(0), zero, g));
 }
@@ -82,7 +82,7 @@ Sample choose(const Shape& condition, const Shape& a, const Shape& b, wengert::D
   sample.inputs = {testing::spread(a, -100.0, 100.0).to(dtype),
                    testing::spread(b, -100.0, 100.0, 2).to(dtype)};
   if (dtype == DType::kUint8 || dtype == DType::kBool) {
-    sample.inputs = {testing::spread(a, 0.0, 250.0).to(dtype), Tensor::zeros(dtype, b)};
+    sample.inputs = {testing::spread(a, 0.0, 250.0).to(dtype), Tensor::zeros(b, dtype)};
   }
   sample.smooth = is_floating(dtype);
   sample.call = [mask](std::span<const Var> x) {
@@ -110,15 +110,16 @@ WENGERT_OP_TESTS(where) {
     tests.samples.push_back(choose({9001}, {9001}, {9001}, dtype));
     tests.samples.push_back(choose({9001, 1}, {3}, {9001, 3}, dtype));
   }
-  const Tensor yes = Tensor::full(DType::kBool, {2}, 1), x = Tensor::full(DType::kFloat32, {2}, 1);
+  const Tensor yes = Tensor::full({2}, 1, DType::kBool), x = Tensor::full({2}, 1, DType::kFloat32);
   tests.rejected = {
-      {"condition", [=] { where(x, x, x); }, ErrorKind::kDType,
+      {"condition", [=] { return where(x, x, x); }, ErrorKind::kDType,
        "the condition must be bool, got f32[2]"},
-      {"mixed dtypes", [=] { where(yes, x, Tensor::full(DType::kFloat64, {2}, 1)); },
+      {"mixed dtypes", [=] { return where(yes, x, Tensor::full({2}, 1, DType::kFloat64)); },
        ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"},
-      {"sizes", [=] { where(yes, Tensor::full(DType::kFloat32, {3}, 1), x); }, ErrorKind::kShape,
-       "shapes do not broadcast: bool[2] and f32[3] (2 vs 3)"},
-      {"empty Var", [=] { where(yes, x, Var()); }, ErrorKind::kGraph, "input 2 is an empty Var"}};
+      {"sizes", [=] { return where(yes, Tensor::full({3}, 1, DType::kFloat32), x); },
+       ErrorKind::kShape, "shapes do not broadcast: bool[2] and f32[3] (2 vs 3)"},
+      {"empty Var", [=] { return where(yes, x, Var()); }, ErrorKind::kGraph,
+       "input 2 is an empty Var"}};
   return tests;
 }
 #endif

@@ -88,14 +88,14 @@ WENGERT_OP_TESTS(broadcast_to) {
   add({24001, 1}, {24001, 3});
   add({1, 24001}, {3, 24001});
   add({9001}, {9, 9001});
-  tests.rejected = {{"size", [] { broadcast_to(zeros32({2}), {3}); }, ErrorKind::kShape,
+  tests.rejected = {{"size", [] { return broadcast_to(zeros32({2}), {3}); }, ErrorKind::kShape,
                      "f32[2] does not broadcast to [3]"},
                     {"rank",
                      [] {
-                       broadcast_to(zeros32({2, 3}), {3});
+                       return broadcast_to(zeros32({2, 3}), {3});
                      },
                      ErrorKind::kShape, "f32[2,3] does not broadcast to [3]"},
-                    {"negative", [] { broadcast_to(zeros32({1}), {-1}); }, ErrorKind::kShape,
+                    {"negative", [] { return broadcast_to(zeros32({1}), {-1}); }, ErrorKind::kShape,
                      "negative size in [-1]"}};
   return tests;
 }

@@ -103,7 +103,7 @@ void split_vjp(VjpContext& c) {
   std::vector<Var> parts;
   for (std::int64_t k = 0; k < attributes.sections; ++k) {
     Var part = c.cotangent(static_cast<int>(k));
-    if (!part) part = Tensor::zeros(c.dtype(0), c.output_shape(static_cast<int>(k)));
+    if (!part.has_value()) part = Tensor::zeros(c.output_shape(static_cast<int>(k)), c.dtype(0));
     parts.push_back(std::move(part));
   }
   c.set(0, concat(parts, static_cast<int>(attributes.axis)));
@@ -171,7 +171,7 @@ constinit const OpDef stack_op = composite(
 
 }  // namespace ops
 
-Var concat(std::span<const Var> inputs, int axis, std::source_location where) {
+Var concat(const VarList& inputs, int axis, std::source_location where) {
   std::vector<const Var*> pointers;
   for (const Var& input : inputs) pointers.push_back(&input);
   const ops::ConcatAttributes attributes{axis};
@@ -184,7 +184,7 @@ std::vector<Var> split(const Var& x, std::int64_t sections, int axis, std::sourc
   return apply_multiple(ops::split_op, inputs, &attributes, where);
 }
 
-Var stack(std::span<const Var> inputs, int axis, std::source_location where) {
+Var stack(const VarList& inputs, int axis, std::source_location where) {
   std::vector<const Var*> pointers;
   for (const Var& input : inputs) pointers.push_back(&input);
   const ops::ConcatAttributes attributes{axis};
@@ -235,18 +235,18 @@ WENGERT_OP_TESTS(concat) {
   }
   tests.rejected = {{"shapes",
                      [] {
-                       concat(std::vector<Var>{zeros32({2, 3}), zeros32({3, 3})}, 1);
+                       return concat({zeros32({2, 3}), zeros32({3, 3})}, 1);
                      },
                      ErrorKind::kShape, "f32[2,3] and f32[3,3] differ beside axis 1"},
                     {"axis",
                      [] {
-                       concat(std::vector<Var>{zeros32({2, 3})}, 2);
+                       return concat({zeros32({2, 3})}, 2);
                      },
                      ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
-                    {"none", [] { concat({}); }, ErrorKind::kValue, "0 inputs"},
+                    {"none", [] { return concat({}); }, ErrorKind::kValue, "0 inputs"},
                     {"dtypes",
                      [] {
-                       concat(std::vector<Var>{zeros32({2}), Tensor::zeros(DType::kInt32, {2})});
+                       return concat({zeros32({2}), Tensor::zeros({2}, DType::kInt32)});
                      },
                      ErrorKind::kDType, "mixed dtypes: f32[2] and i32[2]"}};
   return tests;
@@ -273,11 +273,11 @@ WENGERT_OP_TESTS(stack) {
   }
   tests.rejected = {{"shapes",
                      [] {
-                       stack(std::vector<Var>{zeros32({2}), zeros32({3})});
+                       return stack({zeros32({2}), zeros32({3})});
                      },
                      ErrorKind::kShape, "shapes differ: f32[2] and f32[3]"},
-                    {"none", [] { stack({}); }, ErrorKind::kValue, "0 inputs"},
-                    {"axis", [] { stack(std::vector<Var>{zeros32({2})}, 2); }, ErrorKind::kAxis,
+                    {"none", [] { return stack({}); }, ErrorKind::kValue, "0 inputs"},
+                    {"axis", [] { return stack({zeros32({2})}, 2); }, ErrorKind::kAxis,
                      "axis 2 is out of range for rank 2"}};
   return tests;
 }
@@ -312,11 +312,11 @@ WENGERT_OP_TESTS(split) {
   add({0, 3}, 2, 0);
   add({9003, 3}, 3, 0);
   add({3, 9003}, 3, 1);
-  tests.rejected = {{"division", [] { split(zeros32({5}), 2); }, ErrorKind::kShape,
+  tests.rejected = {{"division", [] { return split(zeros32({5}), 2); }, ErrorKind::kShape,
                      "axis 0 of f32[5] does not divide into 2 equal sections"},
-                    {"sections", [] { split(zeros32({5}), 0); }, ErrorKind::kShape,
+                    {"sections", [] { return split(zeros32({5}), 0); }, ErrorKind::kShape,
                      "axis 0 of f32[5] does not divide into 0 equal sections"},
-                    {"axis", [] { split(zeros32({5}), 5, 1); }, ErrorKind::kAxis,
+                    {"axis", [] { return split(zeros32({5}), 5, 1); }, ErrorKind::kAxis,
                      "axis 1 is out of range for rank 1"}};
   return tests;
 }

@@ -31,7 +31,7 @@ constinit const OpDef contiguous_op = {
 }  // namespace ops
 
 Var contiguous(const Var& x, std::source_location where) {
-  if (x && !x.get()->has(detail::Value::kStrided)) return x;
+  if (x.has_value() && !x.get()->has(detail::Value::kStrided)) return x;
   return apply(ops::contiguous_op, x, where);
 }
 
@@ -63,8 +63,8 @@ WENGERT_OP_TESTS(contiguous) {
       tests, "of a dense tensor", {spread({4}, -1, 1)},
       [](std::span<const Var> x) { return contiguous(x[0]); },
       [](std::span<const Tensor> x) { return x[0]; });
-  tests.rejected = {
-      {"empty Var", [] { contiguous(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+  tests.rejected = {{"empty Var", [] { return contiguous(Var()); }, ErrorKind::kGraph,
+                     "input 0 is an empty Var"}};
   tests.exempt = "takes every dtype and shape";
   return tests;
 }

@@ -211,19 +211,19 @@ WENGERT_OP_TESTS(place_view) {
         return by_index({9001, 3}, [&](const Dims& i) { return i[1] == 1 ? x[0].at(i[0]) : 0.0; });
       });
   tests.rejected = {
-      {"outside", [] { place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
+      {"outside", [] { return place_view(zeros32({3}), {4}, {2}, 0); }, ErrorKind::kIndex,
        "the view leaves the 4 elements: shape [3], strides [2], offset 0"},
-      {"before", [] { place_view(zeros32({3}), {4}, {-1}, 1); }, ErrorKind::kIndex,
+      {"before", [] { return place_view(zeros32({3}), {4}, {-1}, 1); }, ErrorKind::kIndex,
        "the view leaves the 4 elements: shape [3], strides [-1], offset 1"},
-      {"beyond 64 bits", [] { place_view(zeros32({5}), {4}, {std::int64_t{1} << 62}, 0); },
+      {"beyond 64 bits", [] { return place_view(zeros32({5}), {4}, {std::int64_t{1} << 62}, 0); },
        ErrorKind::kIndex,
        "the view leaves the 4 elements: shape [5], strides [4611686018427387904], "
        "offset 0"},
-      {"twice", [] { place_view(zeros32({3}), {4}, {0}, 0); }, ErrorKind::kValue,
+      {"twice", [] { return place_view(zeros32({3}), {4}, {0}, 0); }, ErrorKind::kValue,
        "elements of a view of shape [3] with strides [0] share places"},
       {"strides",
        [] {
-         place_view(zeros32({3}), {4}, {1, 1}, 0);
+         return place_view(zeros32({3}), {4}, {1, 1}, 0);
        },
        ErrorKind::kShape, "2 strides for a view of shape [3]"}};
   return tests;
@@ -244,16 +244,16 @@ WENGERT_OP_TESTS(take_view) {
         return by_index({9001}, [&](const Dims& i) { return element(x[0], {i[0], 1}); });
       });
   tests.rejected = {
-      {"outside", [] { take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,
+      {"outside", [] { return take_view(zeros32({3}), {4}, {1}, 0); }, ErrorKind::kIndex,
        "the view leaves the 3 elements: shape [4], strides [1], offset 0"},
-      {"before", [] { take_view(zeros32({3}), {2}, {-1}, 0); }, ErrorKind::kIndex,
+      {"before", [] { return take_view(zeros32({3}), {2}, {-1}, 0); }, ErrorKind::kIndex,
        "the view leaves the 3 elements: shape [2], strides [-1], offset 0"},
       {"twice",
        [] {
-         take_view(zeros32({3}), {2, 2}, {1, 1}, 0);
+         return take_view(zeros32({3}), {2, 2}, {1, 1}, 0);
        },
        ErrorKind::kValue, "elements of a view of shape [2,2] with strides [1,1] share places"},
-      {"strides", [] { take_view(zeros32({3}), {3}, {}, 0); }, ErrorKind::kShape,
+      {"strides", [] { return take_view(zeros32({3}), {3}, {}, 0); }, ErrorKind::kShape,
        "0 strides for a view of shape [3]"}};
   return tests;
 }

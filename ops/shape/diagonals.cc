@@ -221,16 +221,16 @@ WENGERT_OP_TESTS(diagonal) {
       [](std::span<const Tensor> x) {
         return by_index({2, 3}, [&](const Dims& i) { return element(x[0], {i[1], i[0], i[1]}); });
       });
-  tests.rejected = {{"rank", [] { diagonal(zeros32({3})); }, ErrorKind::kAxis,
+  tests.rejected = {{"rank", [] { return diagonal(zeros32({3})); }, ErrorKind::kAxis,
                      "axis -2 is out of range for rank 1"},
                     {"same",
                      [] {
-                       diagonal(zeros32({3, 3}), 0, 1, 1);
+                       return diagonal(zeros32({3, 3}), 0, 1, 1);
                      },
                      ErrorKind::kAxis, "both axes are 1"},
                     {"range",
                      [] {
-                       diagonal(zeros32({3, 3}), 0, 0, 2);
+                       return diagonal(zeros32({3, 3}), 0, 0, 2);
                      },
                      ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   return tests;
@@ -259,12 +259,12 @@ wengert::testing::OpTests triangle_tests(wengert::Var (*op)(const wengert::Var&,
           });
     }
   }
-  tests.rejected = {
-      {"vector", [=] { op(testing::zeros32({3}), 0, here); }, ErrorKind::kShape,
-       "needs a matrix, got f32[3]"},
-      {"scalar", [=] { op(testing::zeros32({}), 0, here); }, ErrorKind::kShape,
-       "needs a matrix, got f32[]"},
-      {"empty Var", [=] { op(Var(), 0, here); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+  tests.rejected = {{"vector", [=] { return op(testing::zeros32({3}), 0, here); },
+                     ErrorKind::kShape, "needs a matrix, got f32[3]"},
+                    {"scalar", [=] { return op(testing::zeros32({}), 0, here); }, ErrorKind::kShape,
+                     "needs a matrix, got f32[]"},
+                    {"empty Var", [=] { return op(Var(), 0, here); }, ErrorKind::kGraph,
+                     "input 0 is an empty Var"}};
   return tests;
 }
 }  // namespace
@@ -300,9 +300,10 @@ WENGERT_OP_TESTS(trace) {
       });
   tests.samples.back().scale = 8;
   tests.rejected = {
-      {"vector", [] { trace(zeros32({3})); }, ErrorKind::kShape, "needs a matrix, got f32[3]"},
-      {"scalar", [] { trace(zeros32({})); }, ErrorKind::kShape, "needs a matrix, got f32[]"},
-      {"empty Var", [] { trace(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
+      {"vector", [] { return trace(zeros32({3})); }, ErrorKind::kShape,
+       "needs a matrix, got f32[3]"},
+      {"scalar", [] { return trace(zeros32({})); }, ErrorKind::kShape, "needs a matrix, got f32[]"},
+      {"empty Var", [] { return trace(Var()); }, ErrorKind::kGraph, "input 0 is an empty Var"}};
   return tests;
 }
 #endif

@@ -91,17 +91,17 @@ WENGERT_OP_TESTS(flip) {
       [](std::span<const Tensor> x) { return x[0]; });
   tests.rejected = {{"axis",
                      [] {
-                       flip(zeros32({2, 3}), {2});
+                       return flip(zeros32({2, 3}), {2});
                      },
                      ErrorKind::kAxis, "axis 2 is out of range for rank 2"},
                     {"negative",
                      [] {
-                       flip(zeros32({2, 3}), {-3});
+                       return flip(zeros32({2, 3}), {-3});
                      },
                      ErrorKind::kAxis, "axis -3 is out of range for rank 2"},
                     {"twice",
                      [] {
-                       flip(zeros32({2, 3}), {0, 0});
+                       return flip(zeros32({2, 3}), {0, 0});
                      },
                      ErrorKind::kAxis, "axis 0 is named twice in [0,0]"}};
   return tests;

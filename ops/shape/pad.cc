@@ -281,14 +281,14 @@ WENGERT_OP_TESTS(pad) {
   add_sample(
       tests, "of nothing", {spread({0}, -1, 1)},
       [](std::span<const Var> x) { return pad(x[0], {1}, {1}); },
-      [](std::span<const Tensor>) { return Tensor::zeros(DType::kFloat64, {2}); });
+      [](std::span<const Tensor>) { return Tensor::zeros({2}, DType::kFloat64); });
   add_sample(  // the tables of the long axis must not be built
       tests, "a long axis beside an empty one", {spread({1, 0}, -1, 1)},
       [](std::span<const Var> x) {
         return pad(x[0], {std::int64_t{1} << 50, 0}, {0, 0});
       },
       [](std::span<const Tensor>) {
-        return Tensor::zeros(DType::kFloat64, {(std::int64_t{1} << 50) + 1, 0});
+        return Tensor::zeros({(std::int64_t{1} << 50) + 1, 0}, DType::kFloat64);
       });
   add_sample(
       tests, "a middle axis of three", {spread({2, 3, 2}, -1, 1)},
@@ -303,16 +303,18 @@ WENGERT_OP_TESTS(pad) {
   tests.rejected = {
       {"amounts",
        [] {
-         pad(zeros32({3, 4}), {1}, {1});
+         return pad(zeros32({3, 4}), {1}, {1});
        },
        ErrorKind::kShape, "1 and 1 amounts for 2 axes"},
-      {"negative", [] { pad(zeros32({3}), {-1}, {1}); }, ErrorKind::kValue,
+      {"negative", [] { return pad(zeros32({3}), {-1}, {1}); }, ErrorKind::kValue,
        "negative padding on axis 0"},
-      {"reflect", [] { pad(zeros32({3}), {3}, {0}, PadMode::kReflect); }, ErrorKind::kValue,
+      {"reflect", [] { return pad(zeros32({3}), {3}, {0}, PadMode::kReflect); }, ErrorKind::kValue,
        "axis 0 of size 3 is too short for this padding"},
-      {"overflow", [] { pad(zeros32({3}), {std::numeric_limits<std::int64_t>::max()}, {1}); },
+      {"overflow",
+       [] { return pad(zeros32({3}), {std::numeric_limits<std::int64_t>::max()}, {1}); },
        ErrorKind::kShape, "the padded size of axis 0 overflows"},
-      {"value", [] { pad(Tensor::zeros(DType::kInt32, {3}), {1}, {1}, PadMode::kConstant, 1e30); },
+      {"value",
+       [] { return pad(Tensor::zeros({3}, DType::kInt32), {1}, {1}, PadMode::kConstant, 1e30); },
        ErrorKind::kValue, "value 1e+30 is no int32"}};
   return tests;
 }
@@ -353,20 +355,21 @@ WENGERT_OP_TESTS(fold_padding) {
     }
   }
   tests.rejected = {
-      {"too small", [] { fold_padding(zeros32({2}), {2}, {1}, PadMode::kEdge); }, ErrorKind::kShape,
-       "f32[2] holds no padding of 2 and 1 on axis 0"},
-      {"dtype", [] { fold_padding(Tensor::zeros(DType::kInt32, {5}), {1}, {1}, PadMode::kEdge); },
+      {"too small", [] { return fold_padding(zeros32({2}), {2}, {1}, PadMode::kEdge); },
+       ErrorKind::kShape, "f32[2] holds no padding of 2 and 1 on axis 0"},
+      {"dtype",
+       [] { return fold_padding(Tensor::zeros({5}, DType::kInt32), {1}, {1}, PadMode::kEdge); },
        ErrorKind::kDType, "needs float32 or float64, got i32[5]"},
       {"overflow",
        [] {
          constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-         fold_padding(zeros32({2}), {kMost}, {kMost}, PadMode::kEdge);
+         (void)fold_padding(zeros32({2}), {kMost}, {kMost}, PadMode::kEdge);
        },
        ErrorKind::kShape,
        "f32[2] holds no padding of 9223372036854775807 and 9223372036854775807 on axis 0"},
       {"amounts",
        [] {
-         fold_padding(zeros32({2, 4}), {1}, {1}, PadMode::kEdge);
+         return fold_padding(zeros32({2, 4}), {1}, {1}, PadMode::kEdge);
        },
        ErrorKind::kShape, "1 and 1 amounts for 2 axes"}};
   return tests;

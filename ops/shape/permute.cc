@@ -147,17 +147,17 @@ WENGERT_OP_TESTS(permute) {
   add({0, 3}, {1, 0}, {3, 0}, [](const Dims& i) { return i; });
   tests.rejected = {{"count",
                      [] {
-                       permute(zeros32({2, 3}), {0});
+                       return permute(zeros32({2, 3}), {0});
                      },
                      ErrorKind::kAxis, "the order [0] names 1 axes of f32[2,3]"},
                     {"twice",
                      [] {
-                       permute(zeros32({2, 3}), {0, 0});
+                       return permute(zeros32({2, 3}), {0, 0});
                      },
                      ErrorKind::kAxis, "axis 0 is named twice in [0,0]"},
                     {"range",
                      [] {
-                       permute(zeros32({2, 3}), {0, 2});
+                       return permute(zeros32({2, 3}), {0, 2});
                      },
                      ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   return tests;
@@ -179,17 +179,17 @@ WENGERT_OP_TESTS(flatten) {
   add({4001, 3, 2}, 0, 1, {12003, 2});
   tests.rejected = {{"range",
                      [] {
-                       flatten(zeros32({2, 3}), 0, 2);
+                       return flatten(zeros32({2, 3}), 0, 2);
                      },
                      ErrorKind::kAxis, "axes 0 to 2 are out of range for rank 2"},
                     {"order",
                      [] {
-                       flatten(zeros32({2, 3}), 1, 0);
+                       return flatten(zeros32({2, 3}), 1, 0);
                      },
                      ErrorKind::kAxis, "the last axis 0 lies before the first 1"},
                     {"negative",
                      [] {
-                       flatten(zeros32({2, 3}), -3);
+                       return flatten(zeros32({2, 3}), -3);
                      },
                      ErrorKind::kAxis, "axes -3 to -1 are out of range for rank 2"}};
   return tests;

@@ -186,17 +186,17 @@ WENGERT_OP_TESTS(tile) {
         return tile(x[0], {1LL << 50, 1});
       },
       [](std::span<const Tensor>) {
-        return Tensor::zeros(DType::kFloat64, {1LL << 50, 0});
+        return Tensor::zeros({1LL << 50, 0}, DType::kFloat64);
       });
-  tests.rejected = {
-      {"count",
-       [] {
-         tile(zeros32({2, 3}), {2});
-       },
-       ErrorKind::kShape, "1 repeats for f32[2,3]"},
-      {"negative", [] { tile(zeros32({2}), {-1}); }, ErrorKind::kValue, "-1 repeats on axis 0"},
-      {"overflow", [] { tile(zeros32({4}), {std::int64_t{1} << 62}); }, ErrorKind::kShape,
-       "the repeated size of axis 0 overflows"}};
+  tests.rejected = {{"count",
+                     [] {
+                       return tile(zeros32({2, 3}), {2});
+                     },
+                     ErrorKind::kShape, "1 repeats for f32[2,3]"},
+                    {"negative", [] { return tile(zeros32({2}), {-1}); }, ErrorKind::kValue,
+                     "-1 repeats on axis 0"},
+                    {"overflow", [] { return tile(zeros32({4}), {std::int64_t{1} << 62}); },
+                     ErrorKind::kShape, "the repeated size of axis 0 overflows"}};
   return tests;
 }
 
@@ -231,11 +231,11 @@ WENGERT_OP_TESTS(repeat_interleave) {
           });
         });
   }
-  tests.rejected = {{"axis", [] { repeat_interleave(zeros32({2}), 2, 1); }, ErrorKind::kAxis,
+  tests.rejected = {{"axis", [] { return repeat_interleave(zeros32({2}), 2, 1); }, ErrorKind::kAxis,
                      "axis 1 is out of range for rank 1"},
-                    {"negative", [] { repeat_interleave(zeros32({2}), -1); }, ErrorKind::kValue,
-                     "-1 repeats on axis 0"},
-                    {"scalar", [] { repeat_interleave(zeros32({}), 2); }, ErrorKind::kAxis,
+                    {"negative", [] { return repeat_interleave(zeros32({2}), -1); },
+                     ErrorKind::kValue, "-1 repeats on axis 0"},
+                    {"scalar", [] { return repeat_interleave(zeros32({}), 2); }, ErrorKind::kAxis,
                      "axis 0 is out of range for rank 0"}};
   return tests;
 }

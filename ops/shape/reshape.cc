@@ -155,32 +155,32 @@ WENGERT_OP_TESTS(reshape) {
   tests.rejected = {
       {"count",
        [] {
-         reshape(zeros32({2, 3}), {4});
+         return reshape(zeros32({2, 3}), {4});
        },
        ErrorKind::kShape, "f32[2,3] of 6 elements cannot become [4]"},
       {"beside a zero",
        [] {
-         reshape(zeros32({0, 5}), {0, -1});
+         return reshape(zeros32({0, 5}), {0, -1});
        },
        ErrorKind::kShape, "beside a 0 any size would do for the −1 in [0,-1]"},
       {"overflow beside a zero",
        [] {
-         reshape(zeros32({0}), {0, std::int64_t{1} << 32, std::int64_t{1} << 32});
+         return reshape(zeros32({0}), {0, std::int64_t{1} << 32, std::int64_t{1} << 32});
        },
        ErrorKind::kShape, "the product of [0,4294967296,4294967296] overflows 64 bits"},
       {"not a multiple",
        [] {
-         reshape(zeros32({2, 3}), {4, -1});
+         return reshape(zeros32({2, 3}), {4, -1});
        },
        ErrorKind::kShape, "f32[2,3] of 6 elements cannot become [4,-1]"},
       {"two open",
        [] {
-         reshape(zeros32({2, 3}), {-1, -1});
+         return reshape(zeros32({2, 3}), {-1, -1});
        },
        ErrorKind::kShape, "negative size in [-1,-1]"},
       {"negative",
        [] {
-         reshape(zeros32({2, 3}), {-2, -3});
+         return reshape(zeros32({2, 3}), {-2, -3});
        },
        ErrorKind::kShape, "negative size in [-2,-3]"}};
   return tests;

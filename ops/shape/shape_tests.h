@@ -57,6 +57,6 @@ inline OpTests moving_tests() {
   return tests;
 }
 
-inline Tensor zeros32(const Shape& shape) { return Tensor::zeros(DType::kFloat32, shape); }
+inline Tensor zeros32(const Shape& shape) { return Tensor::zeros(shape, DType::kFloat32); }
 
 }  // namespace wengert::testing

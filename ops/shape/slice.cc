@@ -182,17 +182,17 @@ WENGERT_OP_TESTS(slice) {
   });
   add("nothing", {4, 3}, {3}, {1}, {}, {}, {0, 3}, [](const Dims& i) { return i; });
   tests.rejected = {
-      {"step", [] { slice(zeros32({4}), {0}, {4}, {0}, {0}); }, ErrorKind::kValue, "step 0"},
-      {"axis", [] { slice(zeros32({4}), {0}, {4}, {2}); }, ErrorKind::kAxis,
+      {"step", [] { return slice(zeros32({4}), {0}, {4}, {0}, {0}); }, ErrorKind::kValue, "step 0"},
+      {"axis", [] { return slice(zeros32({4}), {0}, {4}, {2}); }, ErrorKind::kAxis,
        "axis 2 is out of range for rank 1"},
       {"counts",
        [] {
-         slice(zeros32({4}), {0, 0}, {4});
+         return slice(zeros32({4}), {0, 0}, {4});
        },
        ErrorKind::kValue, "2 starts, 1 stops, 0 axes and 0 steps for f32[4]"},
       {"twice",
        [] {
-         slice(zeros32({4, 4}), {0, 0}, {4, 4}, {1, -1});
+         return slice(zeros32({4, 4}), {0, 0}, {4, 4}, {1, -1});
        },
        ErrorKind::kAxis, "axis 1 is named twice"}};
   return tests;

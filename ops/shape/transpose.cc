@@ -92,15 +92,15 @@ WENGERT_OP_TESTS(transpose) {
       tests, "nothing", {spread({0, 3}, -1, 1)},
       [](std::span<const Var> x) { return transpose(x[0]); },
       [](std::span<const Tensor>) {
-        return Tensor::zeros(DType::kFloat64, {3, 0});
+        return Tensor::zeros({3, 0}, DType::kFloat64);
       });
-  tests.rejected = {{"vector", [] { transpose(zeros32({3})); }, ErrorKind::kAxis,
+  tests.rejected = {{"vector", [] { return transpose(zeros32({3})); }, ErrorKind::kAxis,
                      "axis -2 is out of range for rank 1"},
-                    {"scalar", [] { transpose(zeros32({})); }, ErrorKind::kAxis,
+                    {"scalar", [] { return transpose(zeros32({})); }, ErrorKind::kAxis,
                      "axis -2 is out of range for rank 0"},
                     {"axis",
                      [] {
-                       transpose(zeros32({2, 3}), 0, 2);
+                       return transpose(zeros32({2, 3}), 0, 2);
                      },
                      ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};
   return tests;

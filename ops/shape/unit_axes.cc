@@ -120,13 +120,13 @@ WENGERT_OP_TESTS(expand_dims) {
   add({}, 0, {1});
   add({0}, 0, {1, 0});
   add({24001, 3}, 1, {24001, 1, 3});
-  tests.rejected = {{"axis", [] { expand_dims(zeros32({2}), 2); }, ErrorKind::kAxis,
+  tests.rejected = {{"axis", [] { return expand_dims(zeros32({2}), 2); }, ErrorKind::kAxis,
                      "axis 2 is out of range for rank 2"},
-                    {"negative", [] { expand_dims(zeros32({2}), -3); }, ErrorKind::kAxis,
+                    {"negative", [] { return expand_dims(zeros32({2}), -3); }, ErrorKind::kAxis,
                      "axis -3 is out of range for rank 2"},
                     {"rank",
                      [] {
-                       expand_dims(zeros32({1, 1, 1, 1, 1, 1, 1, 1}), 0);
+                       return expand_dims(zeros32({1, 1, 1, 1, 1, 1, 1, 1}), 0);
                      },
                      ErrorKind::kShape, "f32[1,1,1,1,1,1,1,1] has the highest rank already"}};
   return tests;
@@ -147,12 +147,12 @@ WENGERT_OP_TESTS(squeeze) {
   add({24001, 1, 3}, {1}, {24001, 3});
   tests.rejected = {{"size",
                      [] {
-                       squeeze(zeros32({2, 3}), {0});
+                       return squeeze(zeros32({2, 3}), {0});
                      },
                      ErrorKind::kShape, "axis 0 of f32[2,3] has size 2, not 1"},
-                    {"axis", [] { squeeze(zeros32({1}), {1}); }, ErrorKind::kAxis,
+                    {"axis", [] { return squeeze(zeros32({1}), {1}); }, ErrorKind::kAxis,
                      "axis 1 is out of range for rank 1"},
-                    {"scalar", [] { squeeze(zeros32({}), {0}); }, ErrorKind::kAxis,
+                    {"scalar", [] { return squeeze(zeros32({}), {0}); }, ErrorKind::kAxis,
                      "axis 0 is out of range for rank 0"}};
   return tests;
 }

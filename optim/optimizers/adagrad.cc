@@ -32,7 +32,7 @@ namespace {
 constexpr SlotDef kSlots[] = {
     {"squares", [](const Parameter& parameter, const OptionValues& options) {
        const Tensor& value = parameter.value();
-       return Tensor::full(value.dtype(), value.shape(), options_as<AdaGrad>(options).initial);
+       return Tensor::full(value.shape(), options_as<AdaGrad>(options).initial, value.dtype());
      }}};
 
 void update_adagrad(ParameterStep& step) {

@@ -55,7 +55,7 @@ bool clip_memory(double limit, const std::vector<Roots::Root*>& clipped, const R
   for (const Roots::Root* root : clipped) {
     const bool own = roots.may_overwrite(*root);
     const Tensor g = root->value.value();
-    results.push_back(own ? g : Tensor::empty(g.dtype(), g.shape()));
+    results.push_back(own ? g : Tensor::empty(g.shape(), g.dtype()));
   }
   for (std::size_t i = 0; i < clipped.size(); ++i) {
     const Tensor from = clipped[i]->value.value().contiguous();

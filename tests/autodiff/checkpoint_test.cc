@@ -26,7 +26,7 @@ struct Result {
   explicit Result(int block) {
     ParameterSet parameters(3);
     Tape tape;
-    const Var x = variable(Tensor::full(DType::kFloat32, {4, 16}, 0.3));
+    const Var x = variable(Tensor::full({4, 16}, 0.3, DType::kFloat32));
     Var h = x + 0.1f;
     if (block == 0) {
       for (int t = 0; t < 12; ++t) h = step(parameters, h, x);
@@ -75,7 +75,7 @@ TEST(Checkpoint, DrawsTheSameNumbersAgainAndUpdatesOnce) {
   const auto run = [](bool checkpointed) {
     ParameterSet parameters(5);
     Tape tape;
-    const Var x = variable(Tensor::full(DType::kFloat32, {1000}, 1));
+    const Var x = variable(Tensor::full({1000}, 1, DType::kFloat32));
     const auto f = [&](const Var& v) {
       return dropout(parameters, "second", dropout(parameters, "first", v, 0.5) * v, 0.5);
     };
@@ -106,7 +106,7 @@ TEST(Checkpoint, KeepsItsInputsAlone) {
   constexpr int kSteps = 100, kBlock = 10;
   const auto peak = [](bool checkpointed) {
     Tape tape;
-    const Var x = variable(Tensor::full(DType::kFloat32, {64, 64}, 0.1));
+    const Var x = variable(Tensor::full({64, 64}, 0.1, DType::kFloat32));
     Var h = x;
     const auto steps = [](const Var& v) {
       Var inner = v;
@@ -129,7 +129,7 @@ TEST(Checkpoint, RefusesValuesFromOutside) {
                "an input was recorded on an enclosing tape, not on this one");
   EXPECT_ERROR((void)checkpoint([](const Var&) { return Var(); }, x), kGraph,
                "the function gave an empty Var");
-  EXPECT_ERROR((void)checkpoint([](std::span<const Var>) { return std::vector<Var>(); }, {&x, 1}),
+  EXPECT_ERROR((void)checkpoint([](std::span<const Var>) { return std::vector<Var>(); }, {x}),
                kValue, "the function gave no value");
 }
 

@@ -37,8 +37,8 @@ template <bool kHiddenToo>
 void unit_vjp(VjpContext& c) {
   const Var y = c.output(0), length = c.output(1), g = c.cotangent(0), h = c.cotangent(1);
   Var gradient;
-  if (g) gradient = (g - y * sum(g * y)) / length;
-  if (h && kHiddenToo) gradient = gradient ? gradient + y * h : y * h;
+  if (g.has_value()) gradient = (g - y * sum(g * y)) / length;
+  if (h.has_value() && kHiddenToo) gradient = gradient.has_value() ? gradient + y * h : y * h;
   c.set(0, gradient);
 }
 
@@ -167,9 +167,9 @@ TEST(Formulas, OfThreeOperandsBroadcastAndHaveAttributes) {
   const auto result = gradcheck(call, at, {.order = 3});
   EXPECT_TRUE(result.passed) << result.message;
   // Beyond a tile, in both precisions, against the formula.
-  const Tensor wide = Tensor::full(DType::kFloat32, {3, 2501}, 0.5);
-  const Var big[] = {wide, Tensor::full(DType::kFloat32, {3, 1}, 2),
-                     Tensor::full(DType::kFloat32, {2501}, 0.25)};
+  const Tensor wide = Tensor::full({3, 2501}, 0.5, DType::kFloat32);
+  const Var big[] = {wide, Tensor::full({3, 1}, 2, DType::kFloat32),
+                     Tensor::full({2501}, 0.25, DType::kFloat32)};
   EXPECT_EQ(call(big).value().at(7000), 3 * (0.5 + 0.25 * 1.5));
 }
 

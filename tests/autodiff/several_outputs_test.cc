@@ -29,8 +29,8 @@ void evaluate_pair(EvalContext& call) {
 void pair_vjp(VjpContext& c) {
   Var total;
   const Var first = c.cotangent(0), second = c.cotangent(1);
-  if (first) total = first * 2.0;
-  if (second) total = total ? total + second * 3.0 : second * 3.0;
+  if (first.has_value()) total = first * 2.0;
+  if (second.has_value()) total = total.has_value() ? total + second * 3.0 : second * 3.0;
   c.set(0, total);
 }
 
@@ -78,9 +78,9 @@ TEST_P(SeveralOutputs, EachAloneAndBoth) {
     EXPECT_THAT(of(sum(y[1])), ElementsAre(3, 3));
     EXPECT_THAT(of(sum(y[0] + y[1])), ElementsAre(5, 5));
     const Var seed = Tensor::from({1.0, 10.0}, {2});
-    EXPECT_THAT(grad({&y[0], 1}, {&x, 1}, {&seed, 1}, options)[0].value().to_vector<double>(),
+    EXPECT_THAT(grad({y[0]}, {x}, {seed}, options)[0].value().to_vector<double>(),
                 ElementsAre(2, 20));
-    EXPECT_THAT(grad({&y[1], 1}, {&x, 1}, {&seed, 1}, options)[0].value().to_vector<double>(),
+    EXPECT_THAT(grad({y[1]}, {x}, {seed}, options)[0].value().to_vector<double>(),
                 ElementsAre(3, 30));
     EXPECT_EQ(grad(sum(y[1]), y[1], options).value().to_vector<double>(),
               (std::vector<double>{1, 1}));

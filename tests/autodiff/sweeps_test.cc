@@ -182,10 +182,10 @@ TEST(Sweeps, ADifferenceOfSingleElementsKeepsTheSignOfZero) {
     for (const BackwardOptions& options :
          {BackwardOptions{}, BackwardOptions{.observer = &observer}}) {
       Tape tape;
-      const Var a = variable(Tensor::full(DType::kFloat64, {count}, 2));
-      const Var b = variable(Tensor::full(DType::kFloat64, {count}, 1));
+      const Var a = variable(Tensor::full({count}, 2, DType::kFloat64));
+      const Var b = variable(Tensor::full({count}, 1, DType::kFloat64));
       const Var ys[] = {a - b}, xs[] = {a, b};
-      const Var seeds[] = {Tensor::full(DType::kFloat64, {count}, -0.0)};
+      const Var seeds[] = {Tensor::full({count}, -0.0, DType::kFloat64)};
       EXPECT_TRUE(std::signbit(grad(ys, xs, seeds, options)[0].value().at(0))) << count;
     }
   }
@@ -195,8 +195,8 @@ TEST(Sweeps, ADifferenceOfSingleElementsKeepsTheSignOfZero) {
 std::vector<double> gradients_of_partial(const OpDef& op, std::int64_t count,
                                          const BackwardOptions& options) {
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {count}, 3));
-  const Var y = variable(Tensor::full(DType::kFloat64, {count}, 5));
+  const Var x = variable(Tensor::full({count}, 3, DType::kFloat64));
+  const Var y = variable(Tensor::full({count}, 5, DType::kFloat64));
   const Var z = apply(op, x * 1.0, y * 1.0, std::source_location::current());
   const Gradients gradients = backward(sum(z), options);
   return {gradients[x].value().at(0), gradients[y].value().at(0)};

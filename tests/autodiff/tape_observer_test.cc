@@ -18,7 +18,7 @@ struct Log : TapeObserver {
 
 TEST(TapeObserver, SeesWhatIsRecordedAndGivenBack) {
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {4}, 2));
+  const Var x = variable(Tensor::full({4}, 2, DType::kFloat64));
   Log log;
   tape.observe(&log);
   Var y = x + x;  // saved by nobody
@@ -48,7 +48,7 @@ TEST(TapeObserver, MayEndBeforeItsTapeAndAfterIt) {
   Log outlives;
   {
     Tape tape;
-    const Var x = variable(Tensor::full(DType::kFloat64, {4}, 2));
+    const Var x = variable(Tensor::full({4}, 2, DType::kFloat64));
     Var y = x * x;
     {
       Log inner;

@@ -99,7 +99,7 @@ TEST(Taylor, HessianOfAQuadraticForm) {
     std::vector<double> unit(3, 0.0);
     unit[static_cast<std::size_t>(i)] = 1;
     const Var u = Tensor::from(unit, {3, 1});
-    const Tensor row = grad({&g, 1}, {&x, 1}, {&u, 1}, {.retain = true})[0].value();
+    const Tensor row = grad({g}, {x}, {u}, {.retain = true})[0].value();
     for (int j = 0; j < 3; ++j) {
       EXPECT_NEAR(row.at(j), (a.at(3 * i + j) + a.at(3 * j + i)) / 2, 1e-15);
     }

@@ -27,7 +27,7 @@ bool differentiates() {
   Tape tape;
   const Var x = variable(0.5);
   const Var y = grad(x * x * x, x);
-  const Var ones = variable(Tensor::full(DType::kFloat64, {160, 160}, 1));
+  const Var ones = variable(Tensor::full({160, 160}, 1, DType::kFloat64));
   Scope scope("late");
   const Gradients gradients = backward(sum(matmul(ones, ones)));
   return y.item<double>() == 0.75 && gradients[ones].value().at(7) == 320;
@@ -150,7 +150,7 @@ TEST_F(OwnThread, ValuesKeptInThreadLocals) {
     thread_local Var kept;
     thread_local std::unique_ptr<Tape> tape;
     tape = std::make_unique<Tape>();
-    kept = exp(variable(Tensor::full(DType::kFloat64, {100}, 1)));
+    kept = exp(variable(Tensor::full({100}, 1, DType::kFloat64)));
   }).join();
   EXPECT_EQ(detail::storage_statistics().live_bytes, before.live_bytes);
 }
@@ -159,7 +159,7 @@ TEST_F(OwnThread, ATapeIsEndedByAnotherThread) {
   const auto before = detail::storage_statistics();
   auto tape = std::make_unique<Tape>();
   {
-    const Var y = sum(exp(variable(Tensor::full(DType::kFloat64, {100}, 1))));
+    const Var y = sum(exp(variable(Tensor::full({100}, 1, DType::kFloat64))));
     std::thread([&] { tape.reset(); }).join();
     EXPECT_EQ(Tape::current(), nullptr);
     EXPECT_ERROR(backward(y), kGraph, "no tape is live on this thread");
@@ -189,7 +189,7 @@ TEST_F(OwnThread, ATapeOutlivesItsThread) {
     outer = std::make_unique<Tape>();
     inner = std::make_unique<Tape>();
     Scope scope("there");
-    y = exp(variable(Tensor::full(DType::kFloat64, {100}, 1)));
+    y = exp(variable(Tensor::full({100}, 1, DType::kFloat64)));
   }).join();
   EXPECT_EQ(inner->scope(y.get()->id), "");  // scopes are the thread's
   EXPECT_ERROR(inner->name(y, "y"), kGraph, "the tape is another thread's");

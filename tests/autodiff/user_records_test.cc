@@ -36,7 +36,7 @@ struct WrongVjp {
   const char* message;
 };
 
-Var filled(DType dtype, const Shape& shape) { return Tensor::full(dtype, shape, 1); }
+Var filled(DType dtype, const Shape& shape) { return Tensor::full(shape, 1, dtype); }
 
 const WrongVjp kWrongVjps[] = {
     {"set_beyond", [](VjpContext& c) { c.set(1, c.cotangent()); }, "its vjp asks for input 1 of 1"},
@@ -44,13 +44,13 @@ const WrongVjp kWrongVjps[] = {
      "its vjp asks for input 1000000 of 1"},
     {"set_negative", [](VjpContext& c) { c.set(-1, c.cotangent()); },
      "its vjp asks for input -1 of 1"},
-    {"input", [](VjpContext& c) { c.input(7); }, "its vjp asks for input 7 of 1"},
+    {"input", [](VjpContext& c) { (void)c.input(7); }, "its vjp asks for input 7 of 1"},
     {"needs", [](VjpContext& c) { c.needs(-3); }, "its vjp asks for input -3 of 1"},
     {"shape", [](VjpContext& c) { c.shape(2); }, "its vjp asks for input 2 of 1"},
     {"dtype", [](VjpContext& c) { c.dtype(2); }, "its vjp asks for input 2 of 1"},
-    {"output", [](VjpContext& c) { c.output(1); },
+    {"output", [](VjpContext& c) { (void)c.output(1); },
      "the derivative reads output 1, which the op does not have"},
-    {"cotangent", [](VjpContext& c) { c.cotangent(-1); },
+    {"cotangent", [](VjpContext& c) { (void)c.cotangent(-1); },
      "its vjp asks for an output that it does not have: -1"},
     {"output_shape", [](VjpContext& c) { c.output_shape(5); },
      "its vjp asks for an output that it does not have: 5"},
@@ -73,7 +73,7 @@ TEST_P(WrongVjpTest, NamesTheRecord) {
     const Var x = variable(0.5);
     const Var y = apply(op, x, here());
     try {
-      grad(y, x, {.create_graph = create_graph});
+      (void)grad(y, x, {.create_graph = create_graph});
       ADD_FAILURE() << "accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kInternal);
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(Records, WrongVjpTest, ::testing::ValuesIn(kWrongVjps),
 TEST(UserRecords, AGradientThatBroadcastsIsNoFault) {
   OpDef op = record();
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {3}, 1));
+  const Var x = variable(Tensor::full({3}, 1, DType::kFloat64));
   op.vjp = [](VjpContext& c) { c.set(0, filled(DType::kFloat64, {})); };
   EXPECT_EQ(grad(sum(apply(op, x, here())), x).value().to_vector<double>(),
             std::vector<double>(3, 1));
@@ -133,7 +133,7 @@ TEST_P(WrongBackwardTest, NamesTheRecord) {
   const Var x = variable(0.5);
   const Var y = apply(op, x, here());
   try {
-    grad(y, x);
+    (void)grad(y, x);
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kInternal);
@@ -187,9 +187,9 @@ TEST_P(WrongViewTest, NamesTheRecord) {
   op.infer = GetParam().infer;
   op.evaluate = nullptr;
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {3, 4}, 1));
+  const Var x = variable(Tensor::full({3, 4}, 1, DType::kFloat64));
   try {
-    apply(op, x, here());
+    (void)apply(op, x, here());
     ADD_FAILURE() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kInternal);

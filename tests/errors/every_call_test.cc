@@ -45,10 +45,10 @@ const double kNan = std::numeric_limits<double>::quiet_NaN();
 const std::int64_t kHuge = std::int64_t{1} << 40;
 
 TEST(EveryCall, OfTensorsNamesItsLine) {
-  Tensor matrix = Tensor::zeros(DType::kFloat32, {2, 3});
-  EXPECT_LOCATED(Tensor::zeros(DType::kFloat32, {-1}));
-  EXPECT_LOCATED(Tensor::empty(DType::kFloat32, {kHuge, kHuge}));
-  EXPECT_LOCATED(Tensor::full(DType::kFloat64, {kHuge, 1 << 22}, 1));
+  Tensor matrix = Tensor::zeros({2, 3}, DType::kFloat32);
+  EXPECT_LOCATED(Tensor::zeros({-1}, DType::kFloat32));
+  EXPECT_LOCATED(Tensor::empty({kHuge, kHuge}, DType::kFloat32));
+  EXPECT_LOCATED(Tensor::full({kHuge, 1 << 22}, 1, DType::kFloat64));
   EXPECT_LOCATED(Tensor::from({1.0, 2.0}, {3}));
   EXPECT_LOCATED(Tensor::from(std::vector<float>{1}, {1, 2}));
   EXPECT_LOCATED(Tensor::view_of(static_cast<float*>(nullptr), {2}));
@@ -70,7 +70,7 @@ TEST(EveryCall, OfTensorsNamesItsLine) {
 
 TEST(EveryCall, OfVarsAndTapesNamesItsLine) {
   Tape tape;
-  const Var empty, x = variable(Tensor::zeros(DType::kFloat32, {2})), y = x * x;
+  const Var empty, x = variable(Tensor::zeros({2}, DType::kFloat32)), y = x * x;
   EXPECT_LOCATED(empty.dtype());
   EXPECT_LOCATED(empty.shape());
   EXPECT_LOCATED(empty.rank());
@@ -81,16 +81,16 @@ TEST(EveryCall, OfVarsAndTapesNamesItsLine) {
   EXPECT_LOCATED(x.item<float>());
   EXPECT_LOCATED(x.scalar_value());
   EXPECT_LOCATED(variable(std::int64_t{1}));
-  EXPECT_LOCATED(variable(Tensor::zeros(DType::kBool, {2})));
+  EXPECT_LOCATED(variable(Tensor::zeros({2}, DType::kBool)));
   EXPECT_LOCATED(tape.name(x, ""));
   EXPECT_LOCATED(tape.var(99));
   EXPECT_LOCATED(Scope(""));
-  EXPECT_LOCATED(x + Tensor::zeros(DType::kFloat32, {3}));
-  EXPECT_LOCATED(matmul(x, Tensor::zeros(DType::kFloat32, {3, 3})));
+  EXPECT_LOCATED(x + Tensor::zeros({3}, DType::kFloat32));
+  EXPECT_LOCATED(matmul(x, Tensor::zeros({3, 3}, DType::kFloat32)));
   EXPECT_LOCATED(backward(y));
   EXPECT_LOCATED(grad(sum(y), empty));
   EXPECT_LOCATED(grad(sum(y), Tensor::scalar(1.0f)));
-  EXPECT_LOCATED(on_gradient("nobody", nullptr, nullptr));
+  EXPECT_LOCATED(on_gradient("nobody", [](const Tensor&) {}));
   const Gradients gradients = backward(sum(y));
   EXPECT_LOCATED(gradients[y]);
   EXPECT_LOCATED(gradients[Tensor::scalar(1.0)]);
@@ -107,19 +107,19 @@ TEST(EveryCall, OfVarsAndTapesNamesItsLine) {
 TEST(EveryCall, OfNetworksAndOptimizersNamesItsLine) {
   ParameterSet parameters, others;
   Tape tape;
-  const Var x = Tensor::zeros(DType::kFloat32, {4, 3});
+  const Var x = Tensor::zeros({4, 3}, DType::kFloat32);
   EXPECT_LOCATED(parameters.at("nobody"));
   EXPECT_LOCATED(std::as_const(parameters).at("nobody"));
   EXPECT_LOCATED(parameters.add("", Tensor::scalar(1.0f)));
-  linear(parameters, "fc", x, 2);
+  (void)linear(parameters, "fc", x, 2);
   EXPECT_LOCATED(parameters.add("fc/weight", Tensor::scalar(1.0f)));
   EXPECT_LOCATED(linear(parameters, "fc", x, 0));
   parameters.add("outer/taken", Tensor::scalar(1.0f));
-  EXPECT_LOCATED(parameters.declare("w", DType::kFloat32, {2}, nn::he_normal(), {}));
-  EXPECT_LOCATED(parameters.declare_buffer("taken", DType::kFloat32, {2}));
+  EXPECT_LOCATED(parameters.declare("w", {2}, DType::kFloat32, nn::he_normal(), {}));
+  EXPECT_LOCATED(parameters.declare_buffer("taken", {2}, DType::kFloat32));
   EXPECT_LOCATED(parameters.add_buffer("", Tensor::scalar(1.0f)));
   EXPECT_LOCATED(parameters.stream(""));
-  Buffer& buffer = parameters.declare_buffer("outer_buffer", DType::kFloat32, {2});
+  Buffer& buffer = parameters.declare_buffer("outer_buffer", {2}, DType::kFloat32);
   EXPECT_LOCATED(buffer.set(Tensor::scalar(1.0f)));
   EXPECT_LOCATED(update(buffer, Tensor::scalar(1.0f)));
   EXPECT_LOCATED(update(buffer, Var()));
@@ -166,9 +166,9 @@ TEST(EveryCall, OfNetworksAndOptimizersNamesItsLine) {
 TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   ParameterSet parameters;
   optim::Sgd sgd({});
-  const optim::Examples examples = {Tensor::zeros(DType::kFloat32, {4, 3}),
-                                    Tensor::full(DType::kUint8, {4}, 9)};
-  const optim::Examples wrong = {examples.inputs, Tensor::zeros(DType::kFloat32, {4})};
+  const optim::Examples examples = {Tensor::zeros({4, 3}, DType::kFloat32),
+                                    Tensor::full({4}, 9, DType::kUint8)};
+  const optim::Examples wrong = {examples.inputs, Tensor::zeros({4}, DType::kFloat32)};
   const optim::Split split = {{0, 1, 2, 3}, {}};
   const optim::Model model = [](ParameterSet& set, const Var& in) {
     return linear(set, "fc", in, 2);
@@ -181,7 +181,7 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   EXPECT_LOCATED(optim::train(model, parameters, sgd, examples, split, {.epochs = 0}));
   EXPECT_LOCATED(optim::train(model, parameters, sgd, examples, split, {}));  // no such class
   EXPECT_LOCATED(optim::line_chart("", {{"", "", "", {{"", {1, 2}, {1}}}}}));
-  EXPECT_LOCATED(io::write_idx("/nonexistent/x", Tensor::zeros(DType::kBool, {2})));
+  EXPECT_LOCATED(io::write_idx("/nonexistent/x", Tensor::zeros({2}, DType::kBool)));
   const io::NamedTensor twice[] = {{"a", examples.inputs}, {"a", examples.inputs}};
   EXPECT_LOCATED(io::write_safetensors("/nonexistent/x", twice));
 }
@@ -189,8 +189,8 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
 TEST(EveryCall, OfTheUsersCodeInsideACallNamesItsOwnLine) {
   ParameterSet parameters;
   optim::Sgd sgd({});
-  const optim::Examples examples = {Tensor::zeros(DType::kFloat32, {4, 3}),
-                                    Tensor::zeros(DType::kUint8, {4})};
+  const optim::Examples examples = {Tensor::zeros({4, 3}, DType::kFloat32),
+                                    Tensor::zeros({4}, DType::kUint8)};
   unsigned line = 0;
   const optim::Model model = [&](ParameterSet& set, const Var& in) {
     line = __LINE__ + 1;

@@ -30,7 +30,7 @@ bool has_graphviz() { return std::system("dot -V > /dev/null 2>&1") == 0; }
 GraphView evil_view(GraphDirection direction) {
   ParameterSet parameters;
   Tape tape;
-  Var h = Tensor::full(DType::kFloat64, {1, 4}, 0.5);
+  Var h = Tensor::full({1, 4}, 0.5, DType::kFloat64);
   {
     Scope scope("enc<\"&'\\>");
     h = matmul(h, weight(parameters, kEvil, hadamard(0.1)));
@@ -38,7 +38,7 @@ GraphView evil_view(GraphDirection direction) {
   tape.name(h, kEvil);
   const Var loss = sum(square(h));
   GradientFlow flow;
-  backward(loss, {.observer = &flow});
+  (void)backward(loss, {.observer = &flow});
   return graph_view(tape, {.view = direction,
                            .gradients = &flow.record(),
                            .title = kEvil,
@@ -54,7 +54,7 @@ GraphView model_view(GraphDirection direction) {
   tape.name(input, "x");
   const Var loss = sum(square(h - 0.5));
   GradientFlow flow;
-  backward(loss, {.observer = &flow});
+  (void)backward(loss, {.observer = &flow});
   return graph_view(tape, {.view = direction, .gradients = &flow.record(), .title = "model"});
 }
 
@@ -146,10 +146,10 @@ TEST(Dot, ColoursSayHowFarFromTheLossScaleAGradientIs) {
   const auto color = [](double c) {
     ParameterSet parameters;
     Tape tape;
-    const Var h = weight(parameters, "w", Tensor::full(DType::kFloat64, {2}, 1)) * 1.0;
+    const Var h = weight(parameters, "w", Tensor::full({2}, 1, DType::kFloat64)) * 1.0;
     const Var loss = sum(h * c);
     GradientFlow flow;
-    backward(loss, {.observer = &flow});
+    (void)backward(loss, {.observer = &flow});
     const GraphView view = graph_view(tape, {.gradients = &flow.record()});
     const std::string dot = to_dot(view);
     const std::size_t at = dot.find("\"mul#0\" -> \"mul#1\"");
@@ -170,7 +170,7 @@ TEST(Dot, NonFiniteGradientsAreMagenta) {
   Tape tape;
   const Var x = variable(Tensor::from<double>({0, 1}, {2}));
   GradientFlow flow;
-  backward(sum(x / x), {.observer = &flow});
+  (void)backward(sum(x / x), {.observer = &flow});
   const std::string dot = to_dot(graph_view(tape, {.gradients = &flow.record()}));
   EXPECT_NE(dot.find("#424242:#d5007f"), std::string::npos);
   EXPECT_NE(dot.find("it begins here"), std::string::npos);

@@ -18,7 +18,7 @@ GraphView five_layers(double scale, double input = 0.5) {
   Var h = Tensor::from<double>({input, 0.3, -0.2, 0.9}, {1, 4});
   for (int i = 1; i <= 5; ++i) h = layer(parameters, "fc" + std::to_string(i), h, scale);
   GradientFlow flow;
-  backward(sum(square(h - 0.5)), {.observer = &flow});
+  (void)backward(sum(square(h - 0.5)), {.observer = &flow});
   return graph_view(tape, {.gradients = &flow.record()});
 }
 
@@ -32,7 +32,7 @@ GraphView linear_layers(double scale) {
     h = matmul(h, weight(parameters, "weight", hadamard(scale))) * 1.0;
   }
   GradientFlow flow;
-  backward(sum(h), {.observer = &flow});
+  (void)backward(sum(h), {.observer = &flow});
   return graph_view(tape, {.gradients = &flow.record()});
 }
 
@@ -47,7 +47,7 @@ TEST(Findings, HealthyAndUnknown) {
     h = tanh(matmul(h, weight(parameters, "weight", identity)));
   }
   GradientFlow flow;
-  backward(sum(square(h - 0.5)), {.observer = &flow});
+  (void)backward(sum(square(h - 0.5)), {.observer = &flow});
   EXPECT_EQ(graph_view(tape, {.gradients = &flow.record()}).verdict(), "healthy");
   EXPECT_EQ(graph_view(tape).verdict(), "no gradients were collected");
 }
@@ -86,7 +86,7 @@ TEST(Findings, APenaltyOnParametersIsNoLayer) {
       loss = loss + total * 1e-6;
     }
     GradientFlow flow;
-    backward(loss, {.observer = &flow});
+    (void)backward(loss, {.observer = &flow});
     const GraphView view = graph_view(tape, {.gradients = &flow.record()});
     EXPECT_EQ(view.verdict(), "healthy");
     references[penalty] = view.reference_rms;
@@ -101,7 +101,7 @@ TEST(Findings, ScalingTheLossChangesNoVerdict) {
     Var h = Tensor::from<double>({0.5, 0.3, -0.2, 0.9}, {1, 4});
     for (int i = 1; i <= 3; ++i) h = layer(parameters, "fc" + std::to_string(i), h, 0.5);
     GradientFlow flow;
-    backward(sum(square(h - 0.5)) * factor, {.observer = &flow});
+    (void)backward(sum(square(h - 0.5)) * factor, {.observer = &flow});
     EXPECT_EQ(graph_view(tape, {.gradients = &flow.record()}).verdict(), "healthy") << factor;
   }
 }
@@ -113,10 +113,10 @@ TEST(Findings, ExplodingGradients) {
   Var h = Tensor::from<double>({0.5, 0.3, -0.2, 0.9}, {1, 4});
   for (int i = 1; i <= 5; ++i) {
     Scope scope("fc" + std::to_string(i));
-    h = matmul(h, weight(parameters, "weight", Tensor::full(DType::kFloat64, {4, 4}, 5.0)));
+    h = matmul(h, weight(parameters, "weight", Tensor::full({4, 4}, 5.0, DType::kFloat64)));
   }
   GradientFlow flow;
-  backward(sum(square(h)), {.observer = &flow});
+  (void)backward(sum(square(h)), {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_EQ(view.findings.size(), 1u) << view.verdict();
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kExploding);
@@ -141,7 +141,7 @@ TEST(Findings, UnitsThatGiveOnlyZerosAreNamed) {
     h = relu(matmul(h, weight(parameters, "weight", hadamard(0.5))) + (i == 3 ? -100.0 : 1.0));
   }
   GradientFlow flow;
-  backward(sum(square(h - 0.5)), {.observer = &flow});
+  (void)backward(sum(square(h - 0.5)), {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_FALSE(view.findings.empty());
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kVanishing);
@@ -159,7 +159,7 @@ TEST(Findings, WithoutScopesEachUseOfAParameterIsALayer) {
     h = tanh(matmul(h, weight(parameters, "w" + std::to_string(i), hadamard(0.005))));
   }
   GradientFlow flow;
-  backward(sum(square(h - 0.5)), {.observer = &flow});
+  (void)backward(sum(square(h - 0.5)), {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_EQ(view.findings.size(), 1u) << view.verdict();
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kVanishing);
@@ -169,11 +169,11 @@ TEST(Findings, WithoutScopesEachUseOfAParameterIsALayer) {
 TEST(Findings, AParameterCutOffByAnOpWithoutDerivative) {
   ParameterSet parameters;
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {4}, 0.5));
-  const Var w = weight(parameters, "threshold", Tensor::full(DType::kFloat64, {4}, 0.1));
+  const Var x = variable(Tensor::full({4}, 0.5, DType::kFloat64));
+  const Var w = weight(parameters, "threshold", Tensor::full({4}, 0.1, DType::kFloat64));
   const Var loss = sum(where(x > w * 2.0, x, x * 0.1));
   GradientFlow flow;
-  backward(loss, {.observer = &flow});
+  (void)backward(loss, {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_EQ(view.findings.size(), 1u) << view.verdict();
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kNoGradient);
@@ -186,12 +186,12 @@ TEST(Findings, AParameterCutOffByAnOpWithoutDerivative) {
 TEST(Findings, AParameterThatLeadsNowhere) {
   ParameterSet parameters;
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {4}, 0.5));
-  const Var w = weight(parameters, "scale", Tensor::full(DType::kFloat64, {4}, 0.1));
+  const Var x = variable(Tensor::full({4}, 0.5, DType::kFloat64));
+  const Var w = weight(parameters, "scale", Tensor::full({4}, 0.1, DType::kFloat64));
   const Var h = tanh(x * w);
   const Var loss = sum(x + h.value());  // value() cuts
   GradientFlow flow;
-  backward(loss, {.observer = &flow});
+  (void)backward(loss, {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_EQ(view.findings.size(), 1u) << view.verdict();
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kNoGradient);
@@ -201,12 +201,12 @@ TEST(Findings, AParameterThatLeadsNowhere) {
 
 TEST(Findings, FrozenParametersMayGoWithoutGradient) {
   ParameterSet parameters;
-  parameters.add("frozen", Tensor::full(DType::kFloat64, {4}, 0.1)).set_trainable(false);
+  parameters.add("frozen", Tensor::full({4}, 0.1, DType::kFloat64)).set_trainable(false);
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {4}, 0.5));
+  const Var x = variable(Tensor::full({4}, 0.5, DType::kFloat64));
   const Var loss = sum(x * use(parameters.at("frozen")));
   GradientFlow flow;
-  backward(loss, {.observer = &flow});
+  (void)backward(loss, {.observer = &flow});
   EXPECT_EQ(graph_view(tape, {.gradients = &flow.record()}).verdict(), "healthy");
 }
 
@@ -218,7 +218,7 @@ TEST(Findings, ANaNIsReportedWhereItBeginsNotWhereItEnds) {
   const Var after = tanh(ratio);
   const Var loss = sum(square(after));
   GradientFlow flow;
-  backward(loss, {.retain = true, .observer = &flow});
+  (void)backward(loss, {.retain = true, .observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_FALSE(view.findings.empty());
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kNonFinite);
@@ -256,7 +256,7 @@ TEST(Findings, AnInfinityThatNeverReachesTheLossIsNoFinding) {
   tape.name(exp(mask + x), "weights");
   const Var loss = sum(exp(mask + x));
   GradientFlow flow;
-  backward(loss, {.retain = true, .observer = &flow});
+  (void)backward(loss, {.retain = true, .observer = &flow});
   EXPECT_EQ(graph_view(tape, {.gradients = &flow.record()}).verdict(), "healthy");
 }
 
@@ -290,11 +290,11 @@ constexpr OpDef poison_op = [] {
 TEST(Findings, AGradientThatTurnsNaNIsReportedAtTheOpThatSentIt) {
   ParameterSet parameters;
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {1, 4}, 0.5));
+  const Var x = variable(Tensor::full({1, 4}, 0.5, DType::kFloat64));
   const Var h = tanh(x);
   const Var loss = sum(square(apply(poison_op, h, std::source_location::current())));
   GradientFlow flow;
-  backward(loss, {.observer = &flow});
+  (void)backward(loss, {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record()});
   ASSERT_EQ(view.findings.size(), 1u) << view.verdict();
   EXPECT_EQ(view.findings[0].kind, Finding::Kind::kNonFinite);

@@ -16,7 +16,7 @@ namespace {
 TEST(GraphView, NodesEdgesAndIds) {
   ParameterSet parameters;
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {2, 4}, 0.5));
+  const Var x = variable(Tensor::full({2, 4}, 0.5, DType::kFloat64));
   const Var h = layer(parameters, "fc1", x, 0.3);
   const Var loss = sum(square(h - 0.25));
   tape.name(loss, "loss");
@@ -49,9 +49,9 @@ TEST(GraphView, NodesEdgesAndIds) {
 
 TEST(GraphView, ConstantsAreFoldedUnlessNamed) {
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {3}, 1));
-  const Var data = Tensor::full(DType::kFloat64, {3}, 2);
-  const Var named = Tensor::full(DType::kFloat64, {3}, 3);
+  const Var x = variable(Tensor::full({3}, 1, DType::kFloat64));
+  const Var data = Tensor::full({3}, 2, DType::kFloat64);
+  const Var named = Tensor::full({3}, 3, DType::kFloat64);
   const Var y = sum(x * data + named);
   tape.name(named, "images");
   const GraphView view = graph_view(tape);
@@ -75,7 +75,7 @@ TEST(GraphView, RepeatedOperandGivesTwoEdges) {
 TEST(GraphView, NestedScopesAreNestedFrames) {
   ParameterSet parameters;
   Tape tape;
-  Var h = variable(Tensor::full(DType::kFloat64, {2, 4}, 0.5));
+  Var h = variable(Tensor::full({2, 4}, 0.5, DType::kFloat64));
   tape.name(square(h), "unused");  // makes h a node before any scope is open
   {
     Scope encoder("encoder");
@@ -102,7 +102,7 @@ TEST(GraphView, NestedScopesAreNestedFrames) {
 TEST(GraphView, LargeGraphsCollapseTheDeepestAndLargestScopesFirst) {
   ParameterSet parameters;
   Tape tape;
-  Var h = variable(Tensor::full(DType::kFloat64, {1, 4}, 0.5));
+  Var h = variable(Tensor::full({1, 4}, 0.5, DType::kFloat64));
   tape.name(h * 1.0, "input");
   for (int block = 0; block < 10; ++block) {
     Scope scope("block" + std::to_string(block));
@@ -127,7 +127,7 @@ TEST(GraphView, LargeGraphsCollapseTheDeepestAndLargestScopesFirst) {
 TEST(GraphView, OnlyTheLargestScopesCollapseWhenThatIsEnough) {
   ParameterSet parameters;
   Tape tape;
-  Var h = variable(Tensor::full(DType::kFloat64, {1, 4}, 0.5));
+  Var h = variable(Tensor::full({1, 4}, 0.5, DType::kFloat64));
   {
     Scope large("large");
     for (int i = 0; i < 80; ++i) h = tanh(h);
@@ -140,7 +140,7 @@ TEST(GraphView, OnlyTheLargestScopesCollapseWhenThatIsEnough) {
 
 TEST(GraphView, MergedEdgesAddTheirGradients) {
   Tape tape;
-  const Var x = variable(Tensor::full(DType::kFloat64, {2}, 1));
+  const Var x = variable(Tensor::full({2}, 1, DType::kFloat64));
   const Var before = x * 1.0;
   Var y;
   {
@@ -148,7 +148,7 @@ TEST(GraphView, MergedEdgesAddTheirGradients) {
     y = before * 3.0 + before * 4.0;
   }
   GradientFlow flow;
-  backward(sum(y), {.observer = &flow});
+  (void)backward(sum(y), {.observer = &flow});
   const GraphView view = graph_view(tape, {.gradients = &flow.record(), .collapse = {"part"}});
   const ViewEdge* edge = find_edge(view, "mul#0", "part/*", -1);
   ASSERT_NE(edge, nullptr);
@@ -232,7 +232,7 @@ TEST(GraphView, MisuseIsAnError) {
   {
     Tape inner;
     elsewhere = square(variable(1.0));
-    backward(elsewhere, {.observer = &flow});
+    (void)backward(elsewhere, {.observer = &flow});
   }
   const Var y = square(variable(1.0));
   EXPECT_THROW(graph_view(outer, {.gradients = &flow.record()}), Error);

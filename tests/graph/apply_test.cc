@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Tape, Misuse, testing::Bool(),
 
 TEST(Apply, AFailedCallLeavesTheTapeAsItWas) {
   Tape tape;
-  const Tensor a = Tensor::zeros(DType::kFloat32, {2, 3}), b = Tensor::zeros(DType::kFloat32, {4});
+  const Tensor a = Tensor::zeros({2, 3}, DType::kFloat32), b = Tensor::zeros({4}, DType::kFloat32);
   EXPECT_THROW(matmul(a, a), Error);
   EXPECT_THROW(Var(a) + b, Error);
   EXPECT_EQ(tape.size(), 0u);
@@ -135,7 +135,7 @@ TEST(Apply, ErrorsFromBelowCarryOpScopeAndLine) {
   const Scope scope("encoder");
   constexpr std::int64_t kLarge = std::int64_t{1} << 40;
   try {
-    broadcast_to(Tensor::zeros(DType::kFloat32, {1, 1}), {kLarge, kLarge});
+    (void)broadcast_to(Tensor::zeros({1, 1}, DType::kFloat32), {kLarge, kLarge});
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.op(), "broadcast_to");
@@ -145,7 +145,7 @@ TEST(Apply, ErrorsFromBelowCarryOpScopeAndLine) {
 }
 
 TEST(Apply, MemoryThatTheSystemDoesNotHaveIsAnError) {
-  const Var wide = broadcast_to(Tensor::zeros(DType::kFloat32, {1}), {std::int64_t{1} << 59});
+  const Var wide = broadcast_to(Tensor::zeros({1}, DType::kFloat32), {std::int64_t{1} << 59});
   try {
     const Var sum = wide + 1;
     FAIL() << "accepted";
@@ -165,11 +165,11 @@ TEST(Apply, ANumberAsCotangentTakesTheDtype) {
   Tape tape;
   const Var x = variable(3.0f), z = variable(3.0);
   const Var yx = x * x, yz = z * z, two = 2.0;
-  const Var gx = grad({&yx, 1}, {&x, 1}, {&two, 1})[0];
+  const Var gx = grad({yx}, {x}, {two})[0];
   EXPECT_EQ(gx.dtype(), DType::kFloat32);
   EXPECT_EQ(gx.scalar_value(), 12);
   const Var third = 1.0 / 3;
-  EXPECT_EQ(grad({&yz, 1}, {&z, 1}, {&third, 1})[0].scalar_value(), 2.0);
+  EXPECT_EQ(grad({yz}, {z}, {third})[0].scalar_value(), 2.0);
 }
 
 TEST(Apply, AMovedFromTensorIsEmpty) {

@@ -15,17 +15,17 @@ namespace wengert {
 namespace {
 
 Buffer& scalar(ParameterSet& set, const char* name = "count", double initial = 0) {
-  return set.declare_buffer(name, DType::kFloat64, {}, initial);
+  return set.declare_buffer(name, {}, DType::kFloat64, initial);
 }
 
 TEST(Buffers, HaveNamesLikeParametersAndAreNoneOfThem) {
   ParameterSet set;
   set.add("w", Tensor::scalar(1.0));
   const Scope scope("norm");
-  Buffer& mean = set.declare_buffer("mean", DType::kFloat32, {3}, 0.5);
+  Buffer& mean = set.declare_buffer("mean", {3}, DType::kFloat32, 0.5);
   EXPECT_EQ(mean.name(), "norm/mean");
   EXPECT_EQ(mean.value().to_vector<float>(), std::vector<float>(3, 0.5f));
-  EXPECT_EQ(&set.declare_buffer("mean", DType::kFloat32, {3}, 0.5), &mean);
+  EXPECT_EQ(&set.declare_buffer("mean", {3}, DType::kFloat32, 0.5), &mean);
   EXPECT_EQ(set.find_buffer("norm/mean"), &mean);
   EXPECT_EQ(set.find_buffer("mean"), nullptr);
   EXPECT_EQ(set.find("norm/mean"), nullptr);
@@ -37,17 +37,17 @@ TEST(Buffers, HaveNamesLikeParametersAndAreNoneOfThem) {
 TEST(Buffers, ConflictsAreErrors) {
   ParameterSet set;
   set.add("w", Tensor::scalar(1.0));
-  set.declare_buffer("b", DType::kFloat32, {3}, 0.5);
-  EXPECT_ERROR(set.declare_buffer("b", DType::kFloat32, {4}, 0.5), kParameter,
+  set.declare_buffer("b", {3}, DType::kFloat32, 0.5);
+  EXPECT_ERROR(set.declare_buffer("b", {4}, DType::kFloat32, 0.5), kParameter,
                "buffer 'b' is f32[3], used here as f32[4]");
-  EXPECT_ERROR(set.declare_buffer("b", DType::kFloat32, {3}, 1), kParameter,
+  EXPECT_ERROR(set.declare_buffer("b", {3}, DType::kFloat32, 1), kParameter,
                "buffer 'b' began as 0.5, used here with 1");
-  EXPECT_ERROR(set.declare_buffer("w", DType::kFloat64, {}), kParameter,
+  EXPECT_ERROR(set.declare_buffer("w", {}, DType::kFloat64), kParameter,
                "parameter 'w' exists already");
   EXPECT_ERROR(set.add("b", Tensor::scalar(1.0)), kParameter, "'b' is a buffer already");
   EXPECT_ERROR(set.at("b"), kParameter, "'b' is a buffer, no parameter");
   set.add_buffer("loaded", Tensor::scalar(7.0));
-  EXPECT_EQ(set.declare_buffer("loaded", DType::kFloat64, {}, 3).value().scalar_value(), 7);
+  EXPECT_EQ(set.declare_buffer("loaded", {}, DType::kFloat64, 3).value().scalar_value(), 7);
   EXPECT_ERROR(set.find_buffer("b")->set(Tensor::scalar(1.0f)), kParameter,
                "buffer 'b' is f32[3], its new value f32[]");
 }
@@ -80,7 +80,7 @@ TEST(Buffers, AnUpdateWaitsOnItsTapeWhereItIsRead) {
 
 TEST(Buffers, AnUpdateKeepsTheValueThatItWasGiven) {
   ParameterSet set;
-  Buffer& buffer = set.declare_buffer("b", DType::kFloat64, {2});
+  Buffer& buffer = set.declare_buffer("b", {2}, DType::kFloat64);
   Tensor given = Tensor::from({1.0, 2.0}, {2});
   Tape tape;
   update(buffer, given);
@@ -92,7 +92,7 @@ TEST(Buffers, AnUpdateKeepsTheValueThatItWasGiven) {
   EXPECT_EQ(buffer.value().to_vector<double>(), (std::vector<double>{1, 2}));
   const Tensor before = buffer.value();
   update(buffer, flip(Var(Tensor::from({6.0, 5.0}, {2})), {0}));
-  Buffer& matrix = set.declare_buffer("matrix", DType::kFloat64, {2, 2});
+  Buffer& matrix = set.declare_buffer("matrix", {2, 2}, DType::kFloat64);
   update(matrix, transpose(Var(Tensor::from({1.0, 2.0, 3.0, 4.0}, {2, 2}))));
   commit(tape);
   EXPECT_TRUE(matrix.value().is_dense());
@@ -195,7 +195,7 @@ TEST(Buffers, ReadThroughNestedTapes) {
 
 TEST(Buffers, UpdatesThatDoNotFitAreErrors) {
   ParameterSet set;
-  Buffer& buffer = set.declare_buffer("b", DType::kInt64, {});
+  Buffer& buffer = set.declare_buffer("b", {}, DType::kInt64);
   EXPECT_ERROR(update(buffer, 1), kGraph, "no tape is live on which the update of 'b' could wait");
   Tape tape;
   update(buffer, 4);

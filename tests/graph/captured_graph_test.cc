@@ -38,7 +38,7 @@ TEST(CapturedGraph, OutlivesItsTapeAndRunsAgain) {
 
 TEST(CapturedGraph, TakesLeavesByName) {
   const Net net;
-  const Tensor other = Tensor::zeros(DType::kFloat64, {5, 3});
+  const Tensor other = Tensor::zeros({5, 3}, DType::kFloat64);
   EXPECT_EQ(net.graph.run({{"x", other}})[0].shape(), Shape{5});
   EXPECT_ERROR(net.graph.run({{"y", other}}), kGraph, "no leaf is named 'y'");
 }

@@ -22,7 +22,7 @@ TEST(Storage, BlocksThatAnotherThreadFreesServeAgain) {
   std::int64_t after_first = 0;
   std::thread loader([&] {
     for (int i = 0; i < kBatches; ++i) {
-      Tensor batch = Tensor::zeros(DType::kFloat32, {64 * 1024});
+      Tensor batch = Tensor::zeros({64 * 1024}, DType::kFloat32);
       std::unique_lock lock(mutex);
       changed.wait(lock, [&] { return queue.size() < 2; });
       if (i == 10) after_first = system_calls();
@@ -44,10 +44,10 @@ TEST(Storage, BlocksThatAnotherThreadFreesServeAgain) {
 TEST(Storage, BlocksOfAThreadThatEndedAreCountedAndFreed) {
   const detail::StorageStatistics before = detail::storage_statistics();
   Tensor kept;
-  std::thread([&] { kept = Tensor::zeros(DType::kFloat32, {1000}); }).join();
+  std::thread([&] { kept = Tensor::zeros({1000}, DType::kFloat32); }).join();
   EXPECT_GE(detail::storage_statistics().live_bytes, before.live_bytes + 4000);
-  kept = Tensor::zeros(DType::kFloat32, {1});
-  std::thread([] { Tensor::zeros(DType::kFloat32, {1000}); }).join();
+  kept = Tensor::zeros({1}, DType::kFloat32);
+  std::thread([] { Tensor::zeros({1000}, DType::kFloat32); }).join();
   kept = Tensor();
   const detail::StorageStatistics after = detail::storage_statistics();
   EXPECT_LE(after.live_blocks, before.live_blocks + 1);
@@ -59,15 +59,15 @@ TEST(Storage, SizesThatAreNoLongerUsedDoNotPileUp) {
   const std::int64_t calls = system_calls();
   for (int pass = 0; pass < 2; ++pass) {
     for (std::int64_t mega = 20; mega < 60; ++mega) {
-      Tensor::empty(DType::kUint8, {mega << 20});
+      Tensor::empty({mega << 20}, DType::kUint8);
     }
   }
   // Kept without a bound, the second pass would find every size in the cache.
   EXPECT_GT(system_calls() - calls, 20);
   // A size that is used over and over stays in it.
-  for (int i = 0; i < 2; ++i) Tensor::empty(DType::kUint8, {std::int64_t{30} << 20});
+  for (int i = 0; i < 2; ++i) Tensor::empty({std::int64_t{30} << 20}, DType::kUint8);
   const std::int64_t steady = system_calls();
-  for (int i = 0; i < 100; ++i) Tensor::empty(DType::kUint8, {std::int64_t{30} << 20});
+  for (int i = 0; i < 100; ++i) Tensor::empty({std::int64_t{30} << 20}, DType::kUint8);
   EXPECT_EQ(system_calls(), steady);
   detail::trim_storage();
 }

@@ -32,33 +32,33 @@ TEST(Tensor, HoldsWhatItIsGiven) {
   EXPECT_THAT(t.to_vector<int>(), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_EQ(Tensor::scalar(true).dtype(), DType::kBool);
   EXPECT_EQ(Tensor::scalar(std::uint8_t{7}).item<std::uint8_t>(), 7);
-  EXPECT_EQ(Tensor::full(DType::kInt64, {2}, 3.0).at(1), 3);
+  EXPECT_EQ(Tensor::full({2}, 3.0, DType::kInt64).at(1), 3);
   EXPECT_EQ(Tensor().item<float>(), 0.f);
 }
 
 TEST(Tensor, ZeroSizesAreTensorsToo) {
-  const Tensor t = Tensor::zeros(DType::kFloat64, {2, 0, 3});
+  const Tensor t = Tensor::zeros({2, 0, 3}, DType::kFloat64);
   EXPECT_EQ(t.element_count(), 0);
   EXPECT_TRUE(t.is_dense());
   EXPECT_EQ(t.str(), "f64[2,0,3] []");
   EXPECT_TRUE(t.to_vector<double>().empty());
   EXPECT_EQ(t.clone().shape(), t.shape());
-  EXPECT_EQ(Tensor::zeros(DType::kFloat32, {1 << 30, 1 << 30, 0}).element_count(), 0);
+  EXPECT_EQ(Tensor::zeros({1 << 30, 1 << 30, 0}, DType::kFloat32).element_count(), 0);
   // The other sizes must be countable all the same: strides and views are worked out from them.
-  EXPECT_ERROR(Tensor::zeros(DType::kFloat32, {1 << 30, 1 << 30, 1 << 30, 0}), kShape,
+  EXPECT_ERROR(Tensor::zeros({1 << 30, 1 << 30, 1 << 30, 0}, DType::kFloat32), kShape,
                "the product of [1073741824,1073741824,1073741824,0] overflows 64 bits");
 }
 
 TEST(Tensor, BadShapesAreErrorsNotAllocations) {
   const std::int64_t big = std::int64_t{1} << 32;
-  EXPECT_ERROR(Tensor::empty(DType::kFloat32, {2, -1}), kShape, "negative size in [2,-1]");
-  EXPECT_ERROR(Tensor::empty(DType::kUint8, {big, big}), kShape,
+  EXPECT_ERROR(Tensor::empty({2, -1}, DType::kFloat32), kShape, "negative size in [2,-1]");
+  EXPECT_ERROR(Tensor::empty({big, big}, DType::kUint8), kShape,
                "the product of [4294967296,4294967296] overflows 64 bits");
-  EXPECT_ERROR(Tensor::empty(DType::kFloat64, {std::int64_t{1} << 61}), kShape,
+  EXPECT_ERROR(Tensor::empty({std::int64_t{1} << 61}, DType::kFloat64), kShape,
                "f64[2305843009213693952] needs more than 2⁶³ − 1 bytes");
   EXPECT_ERROR(Shape({1, 1, 1, 1, 1, 1, 1, 1, 1}), kShape, "more than 8 dimensions");
   EXPECT_ERROR(
-      Tensor::empty(DType::kUint8, {std::int64_t{1} << 62}), kMemory,
+      Tensor::empty({std::int64_t{1} << 62}, DType::kUint8), kMemory,
       "the system has no memory left for u8[4611686018427387904], 4611686018427387904 bytes");
   EXPECT_ERROR(Tensor::from({1.f, 2.f}, {3}), kShape, "2 values for shape [3] of 3 elements");
 }
@@ -132,7 +132,7 @@ TEST(Tensor, MemoryOfTheUsersIsNeverTakenForTheLibrarysOwn) {
         memory, {1024}, [](void* count) { ++*static_cast<int*>(count); }, &released);
   }
   EXPECT_EQ(released, 1);
-  const Tensor other = Tensor::empty(DType::kFloat32, {1024});
+  const Tensor other = Tensor::empty({1024}, DType::kFloat32);
   EXPECT_NE(static_cast<const void*>(other.data()), static_cast<const void*>(memory));
   std::free(memory);
 }
@@ -141,8 +141,8 @@ TEST(Tensor, PrintsShortAndReadable) {
   EXPECT_EQ(Tensor::scalar(1.5f).str(), "f32[] 1.5");
   EXPECT_EQ(Tensor::from({1, 2, 3}, {3}).str(), "i32[3] [1, 2, 3]");
   EXPECT_EQ(Tensor::from({1.0, 2.0, 3.0, 4.0}, {2, 2}).str(), "f64[2,2]\n[[1, 2],\n [3, 4]]");
-  EXPECT_EQ(Tensor::full(DType::kBool, {2}, 1).str(), "bool[2] [true, true]");
-  const std::string large = Tensor::zeros(DType::kFloat32, {1000, 1000}).str();
+  EXPECT_EQ(Tensor::full({2}, 1, DType::kBool).str(), "bool[2] [true, true]");
+  const std::string large = Tensor::zeros({1000, 1000}, DType::kFloat32).str();
   EXPECT_LT(large.size(), 400u);
   EXPECT_THAT(large, HasSubstr("0, 0, 0, …, 0, 0, 0"));
 }

@@ -19,7 +19,7 @@ void set_first(Tensor& tensor, double value, const char* writer) {
 /// The message that backward dies with.
 std::string backward_error(const Var& y) {
   try {
-    backward(y, {.retain = true});
+    (void)backward(y, {.retain = true});
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kGraph);
     return error.what();

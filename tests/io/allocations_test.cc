@@ -73,7 +73,7 @@ TEST(Allocations, AreCounted) {
   EXPECT_GE(allocated_bytes(), 10'000u);
   EXPECT_LT(allocated_bytes(), 20'000u);
   start_counting_allocations();
-  const Tensor tensor = Tensor::zeros(DType::kUint8, {1'000'000});
+  const Tensor tensor = Tensor::zeros({1'000'000}, DType::kUint8);
   EXPECT_GE(allocated_bytes(), 1'000'000u);
 }
 

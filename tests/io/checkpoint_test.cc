@@ -11,9 +11,9 @@ namespace wengert::io {
 namespace {
 
 void fill(ParameterSet& set, double value) {
-  set.add("fc/weight", Tensor::full(DType::kFloat32, {2, 3}, value));
-  set.declare_buffer("norm/mean", DType::kFloat32, {3}, 0);
-  set.declare_buffer("drop/counter", DType::kInt64, {}, 0);
+  set.add("fc/weight", Tensor::full({2, 3}, value, DType::kFloat32));
+  set.declare_buffer("norm/mean", {3}, DType::kFloat32, 0);
+  set.declare_buffer("drop/counter", {}, DType::kInt64, 0);
 }
 
 TEST(Checkpoint, CarriesParametersAndBuffersAndTellsThemApart) {
@@ -41,7 +41,7 @@ TEST(Checkpoint, CarriesParametersAndBuffersAndTellsThemApart) {
     EXPECT_EQ(to->find_buffer("drop/counter")->value().item<std::int64_t>(), std::int64_t{1} << 60);
   }
   EXPECT_EQ(filled.at("fc/weight").value().data(), memory) << "optimizers keep their memory";
-  EXPECT_EQ(empty.declare_buffer("norm/mean", DType::kFloat32, {3}, 0).value().at(2), 3);
+  EXPECT_EQ(empty.declare_buffer("norm/mean", {3}, DType::kFloat32, 0).value().at(2), 3);
 }
 
 TEST(Checkpoint, OfParametersAloneIsAnyToolsFile) {
@@ -69,24 +69,24 @@ TEST(Checkpoint, WhatDoesNotFitLeavesTheSetAsItWas) {
   };
   ParameterSet other_shape, other_kind, more, more_buffers;
   other_shape.add("a", Tensor::scalar(4.0));
-  other_shape.declare_buffer("norm/mean", DType::kFloat32, {4});
+  other_shape.declare_buffer("norm/mean", {4}, DType::kFloat32);
   refused(other_shape, "'norm/mean' is f32[3] there, here f32[4]");
   EXPECT_EQ(other_shape.size(), 1u);
-  other_kind.declare_buffer("fc/weight", DType::kFloat32, {2, 3});
+  other_kind.declare_buffer("fc/weight", {2, 3}, DType::kFloat32);
   refused(other_kind, "'fc/weight' is a parameter there, here a buffer");
   fill(more, 2);
   more.add("extra", Tensor::scalar(1.0));
   refused(more, "'extra' is missing");
   EXPECT_EQ(more.at("fc/weight").value().at(0), 2);
   fill(more_buffers, 2);
-  more_buffers.declare_buffer("extra", DType::kFloat32, {});
+  more_buffers.declare_buffer("extra", {}, DType::kFloat32);
   refused(more_buffers, "'extra' is missing");
 }
 
 TEST(Checkpoint, RefusesNamesThatItCouldNotReadBack) {
   const TemporaryFolder folder;
   ParameterSet set;
-  set.declare_buffer("two\nlines", DType::kFloat32, {});
+  set.declare_buffer("two\nlines", {}, DType::kFloat32);
   EXPECT_THROW(write_checkpoint(folder / "c", set), Error);
   EXPECT_THROW(write_checkpoint(folder / "c", ParameterSet(), {{"buffers", "x"}}), Error);
   EXPECT_TRUE(folder.names().empty());

@@ -17,8 +17,8 @@ constexpr std::int64_t kElements = 100'000;
 
 void save(const std::string& path, int step) {
   const std::vector<NamedTensor> tensors = {
-      {"weight", Tensor::full(DType::kFloat32, {kElements}, step)},
-      {"moment", Tensor::full(DType::kFloat64, {kElements}, step)},
+      {"weight", Tensor::full({kElements}, step, DType::kFloat32)},
+      {"moment", Tensor::full({kElements}, step, DType::kFloat64)},
   };
   write_safetensors(path, tensors, {{"step", std::to_string(step)}});
 }

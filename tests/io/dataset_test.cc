@@ -35,7 +35,7 @@ class DataVariable {
 };
 
 Tensor pictures(std::int64_t count, int value) {
-  return Tensor::full(DType::kUint8, {count, 28, 28}, value);
+  return Tensor::full({count, 28, 28}, value, DType::kUint8);
 }
 
 // A small data set: 3 pictures to train, 2 to test.
@@ -85,13 +85,13 @@ TEST(FashionMnist, DamageIsNamedWithTheFileAndThePackage) {
     const char* words;
   };
   const Case cases[] = {
-      {"train-images-idx3-ubyte", Tensor::zeros(DType::kUint8, {3, 28, 27}),
+      {"train-images-idx3-ubyte", Tensor::zeros({3, 28, 27}, DType::kUint8),
        "holds u8[3,28,27] where pictures"},
-      {"train-images-idx3-ubyte", Tensor::zeros(DType::kUint8, {3, 784}), "holds u8[3,784]"},
-      {"t10k-images-idx3-ubyte", Tensor::zeros(DType::kFloat32, {2, 28, 28}), "holds f32[2,28,28]"},
+      {"train-images-idx3-ubyte", Tensor::zeros({3, 784}, DType::kUint8), "holds u8[3,784]"},
+      {"t10k-images-idx3-ubyte", Tensor::zeros({2, 28, 28}, DType::kFloat32), "holds f32[2,28,28]"},
       {"t10k-images-idx3-ubyte", pictures(0, 0), "holds u8[0,28,28]"},
-      {"train-labels-idx1-ubyte", Tensor::zeros(DType::kInt32, {3}), "holds i32[3] where labels"},
-      {"train-labels-idx1-ubyte", Tensor::zeros(DType::kUint8, {2}),
+      {"train-labels-idx1-ubyte", Tensor::zeros({3}, DType::kInt32), "holds i32[3] where labels"},
+      {"train-labels-idx1-ubyte", Tensor::zeros({2}, DType::kUint8),
        "has 2 labels for 3 pictures in train-images-idx3-ubyte"},
       {"t10k-labels-idx1-ubyte", Tensor::from<std::uint8_t>({9, 10}, {2}),
        "has the label 10 at position 1; classes are 0 to 9"},

@@ -64,8 +64,8 @@ class FaultTest : public testing::Test {
   }
   void save(float value) {
     const std::vector<NamedTensor> tensors = {
-        {"weight", Tensor::full(DType::kFloat32, {5, 7}, value)},
-        {"mask", Tensor::full(DType::kBool, {3}, 1)},
+        {"weight", Tensor::full({5, 7}, value, DType::kFloat32)},
+        {"mask", Tensor::full({3}, 1, DType::kBool)},
     };
     write_safetensors(path_, tensors, {{"step", "1"}});
   }

@@ -169,8 +169,8 @@ TEST(Idx, RoundTrip) {
   EXPECT_EQ(read_idx(folder / "f").to_vector<double>(), (std::vector<double>{2, 3, 100, 255}));
   write_idx(folder / "f", Tensor::scalar(7.0f));
   EXPECT_EQ(read_idx(folder / "f").shape(), Shape());
-  EXPECT_THROW(write_idx(folder / "g", Tensor::zeros(DType::kInt64, {2})), Error);
-  EXPECT_THROW(write_idx(folder / "g", Tensor::zeros(DType::kBool, {2})), Error);
+  EXPECT_THROW(write_idx(folder / "g", Tensor::zeros({2}, DType::kInt64)), Error);
+  EXPECT_THROW(write_idx(folder / "g", Tensor::zeros({2}, DType::kBool)), Error);
   EXPECT_EQ(folder.names(), std::set<std::string>{"f"});
 }
 

@@ -169,7 +169,7 @@ std::vector<std::string> idx_files() {
   std::vector<std::string> files;
   for (DType dtype : {DType::kUint8, DType::kInt32, DType::kFloat32, DType::kFloat64}) {
     for (const Shape& shape : {Shape{}, Shape{5}, Shape{3, 4, 5}, Shape{1, 0, 2}}) {
-      write_idx(folder / "f", Tensor::full(dtype, shape, 3));
+      write_idx(folder / "f", Tensor::full(shape, 3, dtype));
       files.push_back(get_bytes(folder / "f"));
     }
   }
@@ -188,10 +188,10 @@ std::vector<std::string> safetensors_files() {
   };
   add({});
   add({{"a", Tensor::scalar(1.0f)}}, {{"k", "v"}, {"l", "w"}});
-  add({{"mask", Tensor::full(DType::kBool, {5}, 1)}, {"x", Tensor::zeros(DType::kInt64, {2, 0})}});
-  add({{"weight", Tensor::full(DType::kFloat32, {4, 3}, 2)},
-       {"bias", Tensor::full(DType::kFloat64, {3}, 2)},
-       {"count", Tensor::full(DType::kUint8, {3}, 2)}});
+  add({{"mask", Tensor::full({5}, 1, DType::kBool)}, {"x", Tensor::zeros({2, 0}, DType::kInt64)}});
+  add({{"weight", Tensor::full({4, 3}, 2, DType::kFloat32)},
+       {"bias", Tensor::full({3}, 2, DType::kFloat64)},
+       {"count", Tensor::full({3}, 2, DType::kUint8)}});
   return files;
 }
 

@@ -240,7 +240,7 @@ std::vector<NamedTensor> examples() {
       {"scalar", Tensor::scalar(std::int64_t{-5})},
       {"bytes", Tensor::from<std::uint8_t>({0, 255, 7}, {3, 1})},
       {"double \"quoted\" \\ \n ü", Tensor::from<double>({0.1, 1e300}, {2})},
-      {"nothing", Tensor::zeros(DType::kFloat32, {2, 0})},
+      {"nothing", Tensor::zeros({2, 0}, DType::kFloat32)},
       {"index", Tensor::from<std::int32_t>({-1, 2147483647}, {2})},
   };
 }

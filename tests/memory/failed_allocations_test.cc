@@ -214,11 +214,11 @@ std::string draw(Attempts& attempt) {
   RandomStream stream(3, "a stream that no short string holds");
   const Tape tape;
   const Var noise = attempt([&] { return random_normal(stream, {40}); });
-  const Var x = variable(Tensor::full(DType::kFloat32, {40}, 0.5));
+  const Var x = variable(Tensor::full({40}, 0.5, DType::kFloat32));
   Scope scope("drawn");
   const Var y = sum(tanh(x * noise));
   GradientFlow flow;
-  attempt([&] { return backward(y, {.retain = true, .observer = &flow}); });
+  (void)attempt([&] { return backward(y, {.retain = true, .observer = &flow}); });
   const GraphView view = attempt([&] { return graph_view(tape, {.gradients = &flow.record()}); });
   const std::string dot = attempt([&] { return to_dot(view); });
   const std::string json = attempt([&] { return to_json(view); });
@@ -334,12 +334,12 @@ TEST(Faults, HooksSeeAllMemory) {
   EXPECT_TRUE(refused);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   std::thread([] {
-    Tensor::zeros(DType::kFloat32, {1});
+    Tensor::zeros({1}, DType::kFloat32);
     detail::trim_storage();
     faults::arm(1, Mode::kFrom);  // the pool asks twice
     bool refused = false;
     try {
-      Tensor::zeros(DType::kFloat32, {1000000});
+      Tensor::zeros({1000000}, DType::kFloat32);
     } catch (const std::exception&) {
       refused = true;
     }

@@ -11,7 +11,7 @@
 namespace wengert {
 namespace {
 
-Tensor ones(std::int64_t count = 200) { return Tensor::full(DType::kFloat32, {count}, 1); }
+Tensor ones(std::int64_t count = 200) { return Tensor::full({count}, 1, DType::kFloat32); }
 
 std::vector<double> values(const Var& y) { return y.value().to_vector<double>(); }
 
@@ -47,7 +47,7 @@ TEST(Dropout, GoesOnWhereACheckpointOfItsCounterStood) {
   ParameterSet parameters(5), restored(5);
   for (int step = 0; step < 3; ++step) {
     const Tape tape;
-    dropout(parameters, "drop", ones(), 0.5);
+    (void)dropout(parameters, "drop", ones(), 0.5);
     commit(tape);
   }
   for (const Buffer* buffer : parameters.buffers()) {

@@ -20,7 +20,7 @@ constexpr Fans kFans{kRows, kColumns};
 std::vector<double> draws(const Initializer& initializer, std::uint64_t seed = 1,
                           DType dtype = DType::kFloat64) {
   ParameterSet parameters(seed);
-  std::vector<double> values = parameters.declare("w", dtype, {kRows, kColumns}, initializer, kFans)
+  std::vector<double> values = parameters.declare("w", {kRows, kColumns}, dtype, initializer, kFans)
                                    .value()
                                    .to_vector<double>();
   return values;
@@ -121,7 +121,7 @@ TEST(Initializers, DependOnSeedAndNameAndNothingElse) {
   EXPECT_NE(draws(he_normal(), 7), draws(he_normal(), 8));
   ParameterSet one(7), other(7);
   const auto declare = [](ParameterSet& set, const char* name) {
-    return set.declare(name, DType::kFloat32, {4, 5}, he_normal(), {4, 5})
+    return set.declare(name, {4, 5}, DType::kFloat32, he_normal(), {4, 5})
         .value()
         .to_vector<double>();
   };
@@ -148,7 +148,7 @@ TEST(Initializers, RefuseBadNumbers) {
 TEST(Initializers, ThatScaleByFansNeedThem) {
   ParameterSet parameters;
   const auto declare = [&](const Initializer& initializer, const Shape& shape, const Fans& fans) {
-    parameters.declare("w", DType::kFloat32, shape, initializer, fans);
+    parameters.declare("w", shape, DType::kFloat32, initializer, fans);
   };
   EXPECT_ERROR(declare(he_normal(), {2, 3}, {}), kValue,
                "its scale comes from the fans, which are fan_in=0, fan_out=0");

@@ -15,7 +15,7 @@ namespace wengert {
 namespace {
 
 Tensor filled(const Shape& shape, DType dtype = DType::kFloat32) {
-  return Tensor::full(dtype, shape, 1);
+  return Tensor::full(shape, 1, dtype);
 }
 
 TEST(Linear, IsXTimesWPlusB) {
@@ -57,7 +57,7 @@ TEST(Linear, TakesTheDTypeAndTheLastAxisOfItsInput) {
 
 TEST(Linear, WithoutABiasHasNone) {
   ParameterSet parameters;
-  linear(parameters, "fc", filled({2, 3}), 4, {.bias = false});
+  (void)linear(parameters, "fc", filled({2, 3}), 4, {.bias = false});
   ASSERT_EQ(parameters.size(), 1u);
   EXPECT_EQ(parameters.all()[0]->name(), "fc/weight");
 }
@@ -99,7 +99,7 @@ TEST(Linear, RefusesWhatDoesNotFit) {
   EXPECT_THROW(linear(parameters, "", filled({2, 3}), 3), Error);
   EXPECT_EQ(parameters.size(), 0u) << "a refused layer leaves no parameters";
   EXPECT_EQ(Scope::path(), "");
-  linear(parameters, "fc", filled({2, 3}), 3);
+  (void)linear(parameters, "fc", filled({2, 3}), 3);
   EXPECT_ERROR(linear(parameters, "fc", filled({2, 4}), 3), kParameter,
                "parameter 'fc/weight' is f32[3,3], used here as f32[4,3]");
   EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}, DType::kFloat64), 3), kParameter,
@@ -115,7 +115,7 @@ TEST(Linear, ErrorsNameScopeAndLine) {
   ParameterSet parameters;
   const Scope scope("decoder");
   try {
-    linear(parameters, "fc", filled({}), 3);
+    (void)linear(parameters, "fc", filled({}), 3);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.scope(), "decoder/fc");
@@ -136,7 +136,7 @@ TEST(Models, GiveLogitsOfTheirClasses) {
   }
 
   ParameterSet mlp(1);
-  nn::find_model("mlp").logits(mlp, filled({1, 784}));
+  (void)nn::find_model("mlp").logits(mlp, filled({1, 784}));
   EXPECT_EQ(mlp.element_count(),
             784 * 256 + 256 + 256 * 128 + 128 + 128 * 100 + 100 + 100 * 10 + 10);
 }

@@ -20,9 +20,9 @@ namespace {
 constexpr std::int64_t kTerms = 2000003;
 constexpr double kEach = 0.1f, kTotal = static_cast<double>(kTerms) * kEach;
 
-Tensor equal_terms(const Shape& shape) { return Tensor::full(DType::kFloat32, shape, kEach); }
-Tensor units(const Shape& shape) { return Tensor::full(DType::kFloat32, shape, 1); }
-Tensor first(const Shape& shape) { return Tensor::zeros(DType::kInt64, shape); }
+Tensor equal_terms(const Shape& shape) { return Tensor::full(shape, kEach, DType::kFloat32); }
+Tensor units(const Shape& shape) { return Tensor::full(shape, 1, DType::kFloat32); }
+Tensor first(const Shape& shape) { return Tensor::zeros(shape, DType::kInt64); }
 
 /// The first element of ∂(Σ 0.1·f(x))/∂x.
 double gradient(const Shape& shape, const std::function<Var(const Var&)>& f) {
@@ -81,7 +81,7 @@ std::vector<Case> forward_cases() {
       {"count_nonzero", static_cast<double>(n),
        [] { return last(count_nonzero(equal_terms({n}))); }},
       {"logsumexp", std::log(n),
-       [] { return last(logsumexp(Tensor::zeros(DType::kFloat32, {n}))); }},
+       [] { return last(logsumexp(Tensor::zeros({n}, DType::kFloat32))); }},
       {"cumsum", kTotal,
        [] {
          return last(cumsum(equal_terms({n, 2}), 0));
@@ -99,7 +99,7 @@ std::vector<Case> forward_cases() {
        }},
       {"einsum", kTotal,
        [] {
-         return last(einsum("ij->j", std::vector<Var>{equal_terms({n, 3})}));
+         return last(einsum("ij->j", {equal_terms({n, 3})}));
        }},
       {"scatter_add", kTotal,
        [] { return last(scatter_add(equal_terms({1}), first({n - 1}), equal_terms({n - 1}), 0)); }},
@@ -114,13 +114,13 @@ std::vector<Case> forward_cases() {
        }},
       {"mean_squared_error", kTotal * kEach,
        [] {
-         return last(mean_squared_error(equal_terms({n}), Tensor::zeros(DType::kFloat32, {n}),
+         return last(mean_squared_error(equal_terms({n}), Tensor::zeros({n}, DType::kFloat32),
                                         Reduction::kSum));
        }},
       {"bce_with_logits", kTerms * std::log(2.0),
        [] {
          return last(
-             bce_with_logits(Tensor::zeros(DType::kFloat32, {n}), units({n}), Reduction::kSum));
+             bce_with_logits(Tensor::zeros({n}, DType::kFloat32), units({n}), Reduction::kSum));
        }},
       {"softmax_cross_entropy", kTerms * std::log(3.0),
        [] {
@@ -155,7 +155,7 @@ std::vector<Case> backward_cases() {
        [] { return gradient({}, [](V x) { return x * units({n}); }); }},
       {"gradient_of_where_for_a_scalar", kTotal,
        [] {
-         const Var mask = Tensor::full(DType::kBool, {n}, 1);
+         const Var mask = Tensor::full({n}, 1, DType::kBool);
          return gradient({}, [&](V x) { return where(mask, x, units({n})); });
        }},
       {"gradient_of_broadcast_to", kTotal,

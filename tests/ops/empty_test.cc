@@ -50,35 +50,35 @@ const Call kCalls[] = {
     {"diagonal", [](const Var& x) { return diagonal(x); }},
     {"concat",
      [](const Var& x) {
-       return concat(std::vector<Var>{x, x}, 0);
+       return concat({x, x}, 0);
      }},
     {"stack",
      [](const Var& x) {
-       return stack(std::vector<Var>{x, x}, 0);
+       return stack({x, x}, 0);
      }},
     {"split", [](const Var& x) { return split(x, 2, 0)[1]; }},
     {"slice", [](const Var& x) { return slice(x, {5}, {kLong}, {}, {7}); }},
     {"gather",
      [](const Var& x) {
-       return gather(x, Tensor::zeros(DType::kInt64, {kLong, 0}), 1);
+       return gather(x, Tensor::zeros({kLong, 0}, DType::kInt64), 1);
      }},
     {"index_select",
-     [](const Var& x) { return index_select(x, Tensor::zeros(DType::kInt64, {0}), 1); }},
+     [](const Var& x) { return index_select(x, Tensor::zeros({0}, DType::kInt64), 1); }},
     {"index_select_rows",
-     [](const Var& x) { return index_select(x, Tensor::zeros(DType::kInt64, {2}), 0); }},
-    {"one_hot", [](const Var&) { return one_hot(Tensor::zeros(DType::kInt64, {0}), kLong); }},
+     [](const Var& x) { return index_select(x, Tensor::zeros({2}, DType::kInt64), 0); }},
+    {"one_hot", [](const Var&) { return one_hot(Tensor::zeros({0}, DType::kInt64), kLong); }},
     {"where", [](const Var& x) { return where(greater(x, 0), x, x); }},
     {"matmul", [](const Var& x) { return matmul(transpose(x), x); }},
     {"matmul_wide",
      [](const Var& x) {
-       return matmul(x, Tensor::zeros(DType::kFloat32, {0, 0}));
+       return matmul(x, Tensor::zeros({0, 0}, DType::kFloat32));
      }},
     {"outer",
-     [](const Var& x) { return outer(reshape(x, {0}), Tensor::zeros(DType::kFloat32, {0})); }},
+     [](const Var& x) { return outer(reshape(x, {0}), Tensor::zeros({0}, DType::kFloat32)); }},
     {"linear",
      [](const Var& x) {
-       return linear(transpose(x), Tensor::zeros(DType::kFloat32, {kLong, 0}),
-                     Tensor::zeros(DType::kFloat32, {0}));
+       return linear(transpose(x), Tensor::zeros({kLong, 0}, DType::kFloat32),
+                     Tensor::zeros({0}, DType::kFloat32));
      }},
 };
 
@@ -86,7 +86,7 @@ class LongButEmpty : public testing::TestWithParam<Call> {};
 
 TEST_P(LongButEmpty, EndsAndDifferentiates) {
   Tape tape;
-  const Var x = variable(Tensor::zeros(DType::kFloat32, {kLong, 0}));
+  const Var x = variable(Tensor::zeros({kLong, 0}, DType::kFloat32));
   const Var y = GetParam().call(x);
   if (y.element_count() > 0) {  // the sum or product of nothing
     for (std::int64_t i = 0; i < y.element_count(); ++i) {

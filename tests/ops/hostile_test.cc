@@ -44,7 +44,7 @@ Var enlarged(const Tensor& input, int shift) {
     sizes.push_back(size > 1 ? size << shift : size);
   }
   const double element = input.element_count() > 0 ? input.at(0) : 0;
-  Tensor one = Tensor::full(input.dtype(), ones, element);
+  Tensor one = Tensor::full(ones, element, input.dtype());
   return broadcast_to(is_floating(input.dtype()) ? variable(one) : Var(one), sizes);
 }
 
@@ -87,9 +87,9 @@ std::string run(const testing::Sample& sample, int shift) {
     for (const Var& y : outputs) {
       if (!y.requires_grad() || !is_floating(y.dtype())) continue;
       ys.push_back(y);
-      cotangents.push_back(broadcast_to(Tensor::full(y.dtype(), {}, 1), y.shape()));
+      cotangents.push_back(broadcast_to(Tensor::full({}, 1, y.dtype()), y.shape()));
     }
-    if (!ys.empty()) grad(ys, targets, cotangents);
+    if (!ys.empty()) (void)grad(ys, targets, cotangents);
   } catch (const Error& error) {
     return complaint(error);
   } catch (const std::exception& error) {
@@ -173,10 +173,10 @@ INSTANTIATE_TEST_SUITE_P(Ops, HostileSizes, ::testing::Range(std::size_t{0}, tab
 
 TEST(HostileBroadcast, OfTwoHalves) {
   const std::int64_t half = std::int64_t{1} << 31;
-  const Var one = Tensor::full(DType::kFloat32, {1, 1}, 1);
+  const Var one = Tensor::full({1, 1}, 1, DType::kFloat32);
   const Var column = broadcast_to(one, {half, 1}), row = broadcast_to(one, {1, half});
   try {
-    add(column, row);
+    (void)add(column, row);
     FAIL() << "2^64 bytes were there";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kShape);

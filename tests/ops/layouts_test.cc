@@ -14,7 +14,7 @@ namespace {
 
 /// Numbers of both signs, different at each place.
 Tensor numbers(DType dtype, const Shape& shape, double phase) {
-  Tensor x = Tensor::empty(DType::kFloat64, shape);
+  Tensor x = Tensor::empty(shape, DType::kFloat64);
   {
     const WriteGuard guard(x, "numbers");
     double at = phase;

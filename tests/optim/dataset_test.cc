@@ -114,15 +114,15 @@ TEST(GatherBatch, RefusesWhatDoesNotFit) {
   EXPECT_EQ(kind_of(good, {0, 1}, 0, 3), ErrorKind::kIndex);
   EXPECT_EQ(kind_of(good, {0, 1}, -1, 1), ErrorKind::kIndex);
   EXPECT_EQ(kind_of(good, {0, 1}, 2, 1), ErrorKind::kIndex);
-  const Tensor doubles = Tensor::zeros(DType::kFloat64, {5, 2});
+  const Tensor doubles = Tensor::zeros({5, 2}, DType::kFloat64);
   EXPECT_EQ(kind_of({doubles, good.labels}, {0}, 0, 1), ErrorKind::kDType);
-  EXPECT_EQ(kind_of({good.inputs, Tensor::zeros(DType::kFloat32, {5})}, {0}, 0, 1),
+  EXPECT_EQ(kind_of({good.inputs, Tensor::zeros({5}, DType::kFloat32)}, {0}, 0, 1),
             ErrorKind::kDType);
-  EXPECT_EQ(kind_of({good.inputs, Tensor::zeros(DType::kInt64, {4})}, {0}, 0, 1),
+  EXPECT_EQ(kind_of({good.inputs, Tensor::zeros({4}, DType::kInt64)}, {0}, 0, 1),
             ErrorKind::kShape);
-  EXPECT_EQ(kind_of({good.inputs, Tensor::zeros(DType::kInt64, {5, 1})}, {0}, 0, 1),
+  EXPECT_EQ(kind_of({good.inputs, Tensor::zeros({5, 1}, DType::kInt64)}, {0}, 0, 1),
             ErrorKind::kShape);
-  EXPECT_EQ(kind_of({Tensor::zeros(DType::kUint8, {}), good.labels}, {0}, 0, 1), ErrorKind::kShape);
+  EXPECT_EQ(kind_of({Tensor::zeros({}, DType::kUint8), good.labels}, {0}, 0, 1), ErrorKind::kShape);
 }
 
 }  // namespace

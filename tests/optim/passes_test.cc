@@ -274,7 +274,7 @@ std::vector<double> clipped_recorded(const std::vector<double>& c, double limit,
                                      PassContext& context) {
   ParameterSet parameters;
   const auto size = static_cast<std::int64_t>(c.size());
-  parameters.add("w", Tensor::full(DType::kFloat64, {size}, 1));
+  parameters.add("w", Tensor::full({size}, 1, DType::kFloat64));
   const Tape tape;
   Gradients gradients =
       backward(sum(square(use(parameters.at("w"))) * Var(Tensor::from(c, {size}))) * Var(0.5),

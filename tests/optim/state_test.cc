@@ -114,7 +114,7 @@ TEST(OptimizerState, OfOtherOptionsIsFoundBeforeAnythingIsWritten) {
 }
 
 TEST(OptimizerState, OfOtherSizesIsFoundBeforeAnythingIsWritten) {
-  for (const Tensor& wrong : {Tensor::from({1.0f}, {1}), Tensor::zeros(DType::kFloat64, {2, 2})}) {
+  for (const Tensor& wrong : {Tensor::from({1.0f}, {1}), Tensor::zeros({2, 2}, DType::kFloat64)}) {
     ParameterSet parameters;
     fill(parameters);
     const std::string before = bytes_of(parameters);

@@ -20,9 +20,9 @@ std::string state_of(const ParameterSet& parameters) {
 
 Gradients gradients_of(ParameterSet& parameters, double scale = 1) {
   const Tape tape;
-  const Var x = Tensor::full(DType::kFloat64, {8, 4}, 0.5);
+  const Var x = Tensor::full({8, 4}, 0.5, DType::kFloat64);
   const Var h = dropout(parameters, "drop", linear(parameters, "fc1", x, 32), 0.5);
-  Buffer& mean = parameters.declare_buffer("mean", DType::kFloat64, {});
+  Buffer& mean = parameters.declare_buffer("mean", {}, DType::kFloat64);
   update(mean, use(mean) * 0.9 + wengert::mean(h) * 0.1);
   return backward(sum(square(linear(parameters, "fc2", h, 1))) * scale);
 }
@@ -30,7 +30,7 @@ Gradients gradients_of(ParameterSet& parameters, double scale = 1) {
 TEST(Step, CommitsWhatItsGradientsCarry) {
   ParameterSet parameters(1);
   Sgd sgd({.rate = 0.01});
-  Buffer& mean = parameters.declare_buffer("mean", DType::kFloat64, {});
+  Buffer& mean = parameters.declare_buffer("mean", {}, DType::kFloat64);
   const Gradients gradients = gradients_of(parameters);
   Buffer& counter = *parameters.find_buffer("drop/counter");
   EXPECT_EQ(mean.value().scalar_value(), 0);
@@ -55,7 +55,7 @@ TEST(Step, ThatFailsChangesNothingAndDrawsTheSameAgain) {
       Error);
   EXPECT_THROW(adam.step(parameters,
                          [&]() -> Gradients {
-                           gradients_of(parameters);
+                           (void)gradients_of(parameters);
                            throw Error(ErrorKind::kValue, "test", "fails in the middle");
                          }),
                Error);
@@ -84,7 +84,7 @@ TEST(Step, OfPartsTakesTheUpdatesOfAll) {
     tape.start_after(sum.updates());
     const Var w =
         use(parameters.find("w") ? parameters.at("w") : parameters.add("w", Tensor::scalar(1.0)));
-    const Var y = dropout(parameters, "drop", w * Tensor::full(DType::kFloat64, {50}, 1), 0.5);
+    const Var y = dropout(parameters, "drop", w * Tensor::full({50}, 1, DType::kFloat64), 0.5);
     mask = y.value().to_vector<double>();
     sum += backward(mean(y));
   }

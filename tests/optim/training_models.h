@@ -34,7 +34,7 @@ inline Gradients gradients_equal_to(ParameterSet& parameters,
   Var total;
   for (const auto& [name, gradient] : wanted) {
     const Var part = sum(use(parameters.at(name)) * Var(gradient));
-    total = total ? total + part : part;
+    total = total.has_value() ? total + part : part;
   }
   return backward(total);
 }

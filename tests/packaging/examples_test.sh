@@ -25,8 +25,8 @@ guide=$source/docs/guide.md
 using namespace wengert;
 struct Batch { Tensor inputs, labels; };
 int main() {
-  const Tensor inputs = Tensor::full(DType::kFloat32, {4, 3}, 0.5);
-  const std::vector<Batch> batches(2, Batch{inputs, Tensor::zeros(DType::kInt64, {4})});
+  const Tensor inputs = Tensor::full({4, 3}, 0.5, DType::kFloat32);
+  const std::vector<Batch> batches(2, Batch{inputs, Tensor::zeros({4}, DType::kInt64)});
   ParameterSet parameters;
   Tape tape;
   const Var loss = sum(linear(parameters, "fc", inputs, 2));

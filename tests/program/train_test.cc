@@ -168,7 +168,7 @@ TEST_F(Train, PredictReadsTheModel) {
 TEST_F(Train, PredictRefusesAModelOfOtherSizes) {
   const std::string model = folder_ / "other.safetensors";
   const std::vector<io::NamedTensor> tensors = {
-      {"fc1/weight", Tensor::zeros(DType::kFloat32, {10, 3})}};
+      {"fc1/weight", Tensor::zeros({10, 3}, DType::kFloat32)}};
   io::write_safetensors(model, tensors, {{"model", "mlp"}});
   const Outcome outcome = run_wengert({"predict", "--model", model, "--data", data()});
   EXPECT_EQ(outcome.status, 1);

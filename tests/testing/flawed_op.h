@@ -126,14 +126,15 @@ inline OpTests cube_tests(const OpDef& op) {
                     {{kInfinity}, kInfinity, {kInfinity}},
                     {{kNan}, kNan, {kNan}}};
   const auto call = [&op](Tensor x) {
-    return [&op, x] { apply(op, Var(x), std::source_location::current()); };
+    return [&op, x] { return apply(op, Var(x), std::source_location::current()); };
   };
-  tests.rejected = {{"integers", call(Tensor::from({1, 2}, {2})), ErrorKind::kDType,
-                     "needs float32 or float64, got i32[2]"},
-                    {"rank 4", call(Tensor::zeros(DType::kFloat32, {1, 1, 1, 1})),
-                     ErrorKind::kShape, "too many axes: f32[1,1,1,1]"},
-                    {"empty Var", [&op] { apply(op, Var(), std::source_location::current()); },
-                     ErrorKind::kGraph, "input 0 is an empty Var"}};
+  tests.rejected = {
+      {"integers", call(Tensor::from({1, 2}, {2})), ErrorKind::kDType,
+       "needs float32 or float64, got i32[2]"},
+      {"rank 4", call(Tensor::zeros({1, 1, 1, 1}, DType::kFloat32)), ErrorKind::kShape,
+       "too many axes: f32[1,1,1,1]"},
+      {"empty Var", [&op] { return apply(op, Var(), std::source_location::current()); },
+       ErrorKind::kGraph, "input 0 is an empty Var"}};
   return tests;
 }
 

@@ -26,9 +26,9 @@ const Chain kChains[] = {
 /// x of the chain: its powers and products stay finite and away from denormals.
 Tensor operand(const Chain& chain, std::int64_t side) {
   const Shape shape = side > 1 ? Shape{side, side} : chain.matrix ? Shape{1, 1} : Shape{};
-  if (!chain.matrix || side == 1) return Tensor::full(DType::kFloat32, shape, 1.0001);
+  if (!chain.matrix || side == 1) return Tensor::full(shape, 1.0001, DType::kFloat32);
   // A cyclic permutation is orthogonal: its powers neither grow nor fade.
-  Tensor rotation = Tensor::zeros(DType::kFloat32, shape);
+  Tensor rotation = Tensor::zeros(shape, DType::kFloat32);
   const WriteGuard guard(rotation, "bench");
   for (std::int64_t i = 0; i < side; ++i) {
     guard.span<float>()[static_cast<std::size_t>(i * side + (i + 1) % side)] = 1;
@@ -105,11 +105,9 @@ void run_chain(const Chain& chain, std::int64_t side, const BenchSelection& sele
     const double forward = nanoseconds([&] {
       for (int i = 0; i < kLength; ++i) y = chain.next(y, x);
     });
-    const Var ones = Tensor::full(DType::kFloat32, x_value.shape(), 1.0);
-    std::vector<Var> gradients;
-    const double backward_time = nanoseconds([&] {
-      gradients = grad({&y, 1}, {&x, 1}, {&ones, 1});
-    });
+    const Var ones = Tensor::full(x_value.shape(), 1.0, DType::kFloat32);
+    std::array<Var, 1> gradients;
+    const double backward_time = nanoseconds([&] { gradients = grad({y}, {x}, {ones}); });
     const double floor_forward = side > 1 ? nanoseconds([&] { bare.forward(); }) : 0;
     const double floor_backward = side > 1 ? nanoseconds([&] { bare.backward(); }) : 0;
     if (repeat < 5) continue;

@@ -14,9 +14,9 @@ void bench_linear(std::vector<BenchRow>& rows) {
   ParameterSet parameters;
   std::vector<std::string> names;
   for (int i = 0; i < kLayers; ++i) names.push_back("fc" + std::to_string(i));
-  const Tensor input = Tensor::full(DType::kFloat32, {1, 4}, 1);
-  const Tensor w = Tensor::full(DType::kFloat32, {4, 4}, 0.25);
-  const Tensor b = Tensor::zeros(DType::kFloat32, {4});
+  const Tensor input = Tensor::full({1, 4}, 1, DType::kFloat32);
+  const Tensor w = Tensor::full({4, 4}, 0.25, DType::kFloat32);
+  const Tensor b = Tensor::zeros({4}, DType::kFloat32);
   std::vector<double> times, floors;
   for (int repeat = 0; repeat < kRepeats + 5; ++repeat) {
     double time = 0, floor = 0;

@@ -13,12 +13,13 @@ void bench_layouts(const BenchSelection& selection, std::vector<BenchRow>& rows)
                        const std::function<Var()>& subject, const std::function<Var()>& dense) {
     if (!selection.wants(name)) return;
     BenchRow row = compare(
-        name, "ns", static_cast<double>(count), 80, [&] { subject(); }, [&] { dense(); });
+        name, "ns", static_cast<double>(count), 80, [&] { return subject(); },
+        [&] { return dense(); });
     row.note = "an element of " + note;
     rows.push_back(std::move(row));
   };
   const auto ones = [](const Shape& shape, DType dtype = DType::kFloat32) {
-    return Var(Tensor::full(dtype, shape, 1));
+    return Var(Tensor::full(shape, 1, dtype));
   };
   constexpr std::int64_t kMany = 1 << 20;
   const Var x = ones({kMany}), condition = ones({kMany}, DType::kBool);

@@ -17,8 +17,8 @@ struct MlpWork {
   Tensor labels;
 
   explicit MlpWork(std::int64_t batch) {
-    inputs = Tensor::empty(DType::kFloat32, {batch, 784});
-    labels = Tensor::empty(DType::kInt64, {batch});
+    inputs = Tensor::empty({batch, 784}, DType::kFloat32);
+    labels = Tensor::empty({batch}, DType::kInt64);
     const WriteGuard x(inputs, "bench"), y(labels, "bench");
     // Numbers like pixels, and labels that depend on them a little.
     std::uint32_t state = 1;

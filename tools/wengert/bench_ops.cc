@@ -29,7 +29,7 @@ Var scalar_of(const std::vector<Var>& outputs) {
   for (const Var& output : outputs) {
     if (!output.requires_grad()) continue;
     const Var part = sum(output);
-    total = total ? total + part : part;
+    total = total.has_value() ? total + part : part;
   }
   return total;
 }
@@ -52,7 +52,8 @@ void bench_ops(const BenchSelection& selection, std::vector<BenchRow>& rows) {
       std::vector<Var> outputs;
       forward_times.push_back(nanoseconds([&] { outputs = sample->call(inputs); }));
       const Var scalar = scalar_of(outputs);
-      if (scalar) backward_times.push_back(nanoseconds([&] { backward(scalar); }));
+      if (scalar.has_value())
+        backward_times.push_back(nanoseconds([&] { return backward(scalar); }));
     }
     BenchRow row = summarize(name, "ns", forward_times);
     row.note = "sample " + sample->name;

@@ -18,7 +18,7 @@ void bench_random(const BenchSelection& selection, std::vector<BenchRow>& rows) 
   const auto add = [&](const std::string& name, const std::function<Var()>& draw) {
     if (!selection.wants(name)) return;
     BenchRow row = compare(
-        name, "ns", kCount, 60, [&] { draw(); }, fill);
+        name, "ns", kCount, 60, [&] { return draw(); }, fill);
     row.note = "an element of 2^20 float32; floor: filling them";
     rows.push_back(std::move(row));
   };

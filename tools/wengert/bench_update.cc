@@ -23,7 +23,7 @@ WENGERT_WIDEST void read_four_write_three(float* __restrict w, const float* __re
 
 void bench_adam(const std::string& name, std::int64_t count, std::vector<BenchRow>& rows) {
   ParameterSet parameters;
-  parameters.add("w", Tensor::full(DType::kFloat32, {count}, 0.5));
+  parameters.add("w", Tensor::full({count}, 0.5, DType::kFloat32));
   Gradients gradients;
   {
     const Tape tape;

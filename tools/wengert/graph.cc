@@ -32,7 +32,7 @@ optim::Batch random_batch(const nn::ModelDef& model, std::uint64_t seed) {
   RandomStream stream(seed, "graph");
   optim::Batch batch;
   batch.inputs = random_uniform(stream, {kExamples, model.features}).value();
-  batch.labels = Tensor::empty(DType::kInt64, {kExamples});
+  batch.labels = Tensor::empty({kExamples}, DType::kInt64);
   const WriteGuard guard(batch.labels, "graph");
   for (std::int64_t i = 0; i < kExamples; ++i) {
     guard.span<std::int64_t>()[static_cast<std::size_t>(i)] = i % model.classes;

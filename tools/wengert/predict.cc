@@ -43,7 +43,7 @@ const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
   ParameterSet expected(0);
   {
     const NoGrad off;
-    def.logits(expected, Tensor::zeros(DType::kFloat32, {1, def.features}));
+    (void)def.logits(expected, Tensor::zeros({1, def.features}, DType::kFloat32));
   }
   const std::set<std::string> buffers = io::buffers_of(file);
   for (io::NamedTensor& entry : file.tensors) {
@@ -92,7 +92,7 @@ void run(const Settings& settings) {
   if (!settings.images.empty()) {
     examples.inputs = io::read_idx(settings.images);
     if (examples.inputs.rank() < 1) throw IoError(settings.images, "holds no list of images");
-    examples.labels = Tensor::zeros(DType::kInt64, {examples.inputs.size(0)});
+    examples.labels = Tensor::zeros({examples.inputs.size(0)}, DType::kInt64);
   } else {
     io::ImageSet data = io::load_fashion_mnist(settings.data);
     examples = {data.test_images, data.test_labels};

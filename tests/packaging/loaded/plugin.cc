@@ -17,8 +17,8 @@ double differentiate(double at) {
 /// A product large enough for the worker threads: the sum of its gradient, 256 · 256 · 256.
 double differentiate_in_parallel() {
   Tape tape;
-  const Var ones = variable(Tensor::full(DType::kFloat64, {256, 256}, 1));
-  const Var left = Tensor::full(DType::kFloat64, {256, 256}, 1);
+  const Var ones = variable(Tensor::full({256, 256}, 1, DType::kFloat64));
+  const Var left = Tensor::full({256, 256}, 1, DType::kFloat64);
   return sum(grad(sum(matmul(left, ones)), ones)).item<double>();
 }
 
