@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "wengert/graph/numbers.h"
+#include "wengert/graph/value_pool.h"
 
 namespace wengert::detail {
 
@@ -66,6 +67,12 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
                    .fix = "assign the result of an op to it first",
                    .cause = Error::Cause::kEmptyVar,
                    .users_line = true});
+    }
+    if (!value->has(Value::kWeak) && is_of_another_thread(value)) [[unlikely]] {
+      fail_call(op, ErrorKind::kGraph, "an input was made by another thread",
+                "hand Tensors from thread to thread: x.value() there, variable(tensor) or the "
+                "tensor itself here",
+                where);
     }
     operands.values[i] = value;
     flags |= value->flags;

@@ -99,6 +99,10 @@ bool Var::requires_grad(std::source_location where) const {
 
 Tensor Var::value(std::source_location where) const {
   const detail::Value& v = checked(where);
+  if (detail::is_of_another_thread(value_)) [[unlikely]] {
+    throw Error(ErrorKind::kGraph, "Var::value", "this Var was made by another thread",
+                "take value() on the thread that made it and hand the Tensor over", where);
+  }
   const Shape sizes = shape(where);
   if (v.has(detail::Value::kWeak)) {
     return detail::number_in(*this, dtype(where));
