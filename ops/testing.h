@@ -115,8 +115,15 @@ std::vector<Rejected> broadcast_rejections(BinaryCall op);
 Tensor map(std::span<const Tensor> inputs, const std::function<double(std::span<const double>)>& f,
            DType result = DType::kFloat64);
 
-/// The tests of every op in the table, in its order.
-std::vector<OpTests> all_op_tests();
+/// An op of the table. Its tests are made when they are asked for: large samples take time and
+/// memory, and most processes want one op's.
+struct TestedOp {
+  const char* name;
+  OpTests (*stated)();    ///< as its file states them
+  OpTests tests() const;  ///< with the op's name, and samples of one name told apart
+};
+/// Every op in the table, in its order.
+std::span<const TestedOp> tested_ops();
 /// Whether the table has an op of that name; a program's own ops are not in it.
 bool is_in_table(std::string_view op);
 

@@ -24,37 +24,32 @@ void name_apart(OpTests& tests) {
   }
 }
 
+constexpr TestedOp kTable[] = {
+#define UNARY(name) {#name, &name##_tests},
+#define BINARY(name) {#name, &name##_tests},
+#define OP(name, result, parameters) {#name, &name##_tests},
+#include "wengert/ops/ops.def"
+#undef UNARY
+#undef BINARY
+#undef OP
+};
+
 }  // namespace
 
-bool is_in_table(std::string_view op) {
-#define UNARY(name) \
-  if (op == #name) return true;
-#define BINARY(name) \
-  if (op == #name) return true;
-#define OP(name, result, parameters) \
-  if (op == #name) return true;
-#include "wengert/ops/ops.def"
-#undef UNARY
-#undef BINARY
-#undef OP
-  return false;
+OpTests TestedOp::tests() const {
+  OpTests tests = stated();
+  tests.op = name;
+  name_apart(tests);
+  return tests;
 }
 
-std::vector<OpTests> all_op_tests() {
-  std::vector<OpTests> all;
-  const auto add = [&](const char* name, OpTests tests) {
-    tests.op = name;
-    name_apart(tests);
-    all.push_back(std::move(tests));
-  };
-#define UNARY(name) add(#name, name##_tests());
-#define BINARY(name) add(#name, name##_tests());
-#define OP(name, result, parameters) add(#name, name##_tests());
-#include "wengert/ops/ops.def"
-#undef UNARY
-#undef BINARY
-#undef OP
-  return all;
+std::span<const TestedOp> tested_ops() { return kTable; }
+
+bool is_in_table(std::string_view op) {
+  for (const TestedOp& entry : kTable) {
+    if (op == entry.name) return true;
+  }
+  return false;
 }
 
 }  // namespace wengert::testing

@@ -134,16 +134,11 @@ void limit_memory() {
   _exit(0);
 }
 
-const std::vector<testing::OpTests>& table() {
-  static const std::vector<testing::OpTests> all = testing::all_op_tests();
-  return all;
-}
-
 class HostileSizes : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(HostileSizes, AreViewsOrErrors) {
   if (!kLimitsMemory) GTEST_SKIP() << "sanitizers take memory of their own";
-  const testing::OpTests& tests = table()[GetParam()];
+  const testing::OpTests tests = testing::tested_ops()[GetParam()].tests();
   void* shared =
       mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(shared, MAP_FAILED);
@@ -168,8 +163,9 @@ TEST_P(HostileSizes, AreViewsOrErrors) {
   munmap(shared, sizeof(Progress));
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, HostileSizes, ::testing::Range(std::size_t{0}, table().size()),
-                         [](const auto& info) { return table()[info.param].op; });
+INSTANTIATE_TEST_SUITE_P(Ops, HostileSizes,
+                         ::testing::Range(std::size_t{0}, testing::tested_ops().size()),
+                         [](const auto& info) { return testing::tested_ops()[info.param].name; });
 
 TEST(HostileBroadcast, OfTwoHalves) {
   const std::int64_t half = std::int64_t{1} << 31;

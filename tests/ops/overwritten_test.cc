@@ -70,7 +70,8 @@ Outcome write_between(const Sample& sample, const Shape& shape, std::size_t plac
 
 TEST(Overwritten, SavedValuesOfElementwiseOpsAreFoundInEverySweep) {
   int found = 0, free = 0;
-  for (const OpTests& tests : all_op_tests()) {
+  for (const TestedOp& entry : tested_ops()) {
+    const OpTests tests = entry.tests();
     const OpDef* op = find_op(tests.op);
     const Sample* sample = usable(tests);
     if (op->elementwise == nullptr || op->differentiable == 0 || sample == nullptr) continue;

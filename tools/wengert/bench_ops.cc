@@ -38,10 +38,12 @@ Var scalar_of(const std::vector<Var>& outputs) {
 
 void bench_ops(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   if (!selection.wants_group("op", false)) return;
-  for (const testing::OpTests& tests : testing::all_op_tests()) {
+  for (const testing::TestedOp& op : testing::tested_ops()) {
+    const std::string name = std::string("op/") + op.name;
+    if (!selection.wants(name)) continue;
+    const testing::OpTests tests = op.tests();
     const testing::Sample* sample = largest(tests);
-    const std::string name = "op/" + tests.op;
-    if (sample == nullptr || !selection.wants(name)) continue;
+    if (sample == nullptr) continue;
     std::vector<double> forward_times, backward_times;
     for (int repeat = 0; repeat < 60; ++repeat) {
       Tape tape;

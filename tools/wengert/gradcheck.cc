@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <memory>
+#include <span>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
@@ -26,11 +27,12 @@ void run(const Settings& settings) {
   long checks = 0;
   double worst = 0;
   std::string worst_op;
-  const std::vector<testing::OpTests> all = testing::all_op_tests();
+  const std::span<const testing::TestedOp> all = testing::tested_ops();
   std::vector<std::string> names;
-  for (const testing::OpTests& tests : all) names.push_back(tests.op);
-  for (const testing::OpTests& tests : all) {
-    if (!settings.op.empty() && tests.op != settings.op) continue;
+  for (const testing::TestedOp& op : all) names.emplace_back(op.name);
+  for (const testing::TestedOp& op : all) {
+    if (!settings.op.empty() && op.name != settings.op) continue;
+    const testing::OpTests tests = op.tests();
     show_progress("gradcheck " + tests.op,
                   static_cast<double>(checked) / static_cast<double>(all.size()));
     testing::CheckOptions options;

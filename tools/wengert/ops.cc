@@ -39,10 +39,10 @@ std::string differentiable_inputs(const OpDef& op) {
 }
 
 /// The derivative orders that the op's samples are checked to, by differences.
-int orders_checked(const std::vector<testing::OpTests>& all, const OpDef& op) {
+int orders_checked(const OpDef& op) {
   if (op.differentiable == 0) return 0;
-  for (const testing::OpTests& tests : all) {
-    if (tests.op == op.name) return tests.order;
+  for (const testing::TestedOp& tested : testing::tested_ops()) {
+    if (tested.name == op.name) return tested.tests().order;
   }
   return 0;
 }
@@ -95,20 +95,19 @@ const OpDef& require_op(const std::string& name) {
 }
 
 void run(const std::string& name, bool json) {
-  const std::vector<testing::OpTests> tests = testing::all_op_tests();
   if (!name.empty()) {
     const OpDef& op = require_op(name);
     if (json) {
-      std::printf("%s\n", as_json(op, orders_checked(tests, op)).dump(2).c_str());
+      std::printf("%s\n", as_json(op, orders_checked(op)).dump(2).c_str());
     } else {
-      print_page(op, orders_checked(tests, op));
+      print_page(op, orders_checked(op));
     }
     return;
   }
   if (json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const OpDef* op : registered_ops()) {
-      list.push_back(as_json(*op, orders_checked(tests, *op)));
+      list.push_back(as_json(*op, orders_checked(*op)));
     }
     std::printf("%s\n", list.dump(2).c_str());
     return;
@@ -118,7 +117,7 @@ void run(const std::string& name, bool json) {
                 static_cast<int>(op->doc.formula.size()), op->doc.formula.data());
     std::printf("%-22s %.*s\n%-22s differentiable: %s; orders checked: %d; %.*s\n", "",
                 static_cast<int>(op->doc.arguments.size()), op->doc.arguments.data(), "",
-                differentiable_inputs(*op).c_str(), orders_checked(tests, *op),
+                differentiable_inputs(*op).c_str(), orders_checked(*op),
                 static_cast<int>(op->doc.source.size()), op->doc.source.data());
   }
   std::printf("%zu ops. `wengert ops NAME` prints the page of one.\n", registered_ops().size());
