@@ -5,14 +5,20 @@
 #include "wengert/autodiff/engine.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/text.h"
+#include "wengert/graph/value_pool.h"
 #include "wengert/ops/ops.h"
 
 namespace wengert {
 namespace {
 
-Tape& live_tape(const char* caller, std::source_location where) {
+Tape& live_tape(const char* caller, std::span<const Var> ys, std::source_location where) {
   Tape* tape = Tape::current();
   if (tape == nullptr) {
+    for (const Var& y : ys) {
+      if (!y.has_value() || !detail::is_of_another_thread(y.get())) continue;
+      throw Error(ErrorKind::kGraph, caller, "the value belongs to another thread's tape",
+                  "differentiate on the thread that recorded it", where);
+    }
     throw Error(ErrorKind::kGraph, caller, "no tape is live on this thread",
                 "construct a Tape before the computation and differentiate before it ends", where);
   }
@@ -99,7 +105,7 @@ const Var* Gradients::find(const Parameter& parameter) const {
 
 Gradients backward(const Var& loss, const BackwardOptions& options, std::source_location where) {
   const detail::CallSite site(where);
-  Tape& tape = live_tape("backward", where);
+  Tape& tape = live_tape("backward", {&loss, 1}, where);
   meet(tape, loss, where);
   Engine engine(tape, options, where);
   engine.seed(loss, {}, "backward", false);
@@ -113,7 +119,7 @@ void detail::grad_into(std::span<Var> gradients, std::span<const Var> ys, std::s
                        std::span<const Var> cotangents, const BackwardOptions& options,
                        std::source_location where) {
   const detail::CallSite site(where);
-  Tape& tape = live_tape("grad", where);
+  Tape& tape = live_tape("grad", ys, where);
   if (!cotangents.empty() && cotangents.size() != ys.size()) {
     throw Error(ErrorKind::kValue, "grad",
                 std::to_string(cotangents.size()) + " cotangents for " + std::to_string(ys.size()) +

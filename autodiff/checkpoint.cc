@@ -5,6 +5,7 @@
 #include <string>
 
 #include "wengert/autodiff/engine.h"
+#include "wengert/autodiff/users_code.h"
 #include "wengert/graph/buffer.h"
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/op.h"
@@ -20,9 +21,8 @@ struct Block {
   std::vector<std::size_t> arguments;  ///< of f: which input of the node each is
   std::size_t inputs = 0;              ///< of the node before those that are `parameters`
   std::vector<Parameter*> parameters;  ///< that f uses
-  std::vector<Tensor> first;           ///< what f gave when it was recorded, until evaluated
-  std::vector<InferContext::Output> outputs;
-  BufferUpdates before;  ///< buffers that f updates, as they were before it
+  detail::ComputedOutputs computed;    ///< what f gave when it was recorded
+  BufferUpdates before;                ///< buffers that f updates, as they were before it
 };
 
 struct CheckpointAttributes {
@@ -31,36 +31,12 @@ struct CheckpointAttributes {
   static void visit(Self&, V&&) {}
 };
 
-/// The user's code inside a rule: its ops are recorded with their own lines.
-class AsTheUser {
- public:
-  AsTheUser() : overrides_(std::exchange(detail::t_state.overrides_location, false)) {}
-  ~AsTheUser() { detail::t_state.overrides_location = overrides_; }
-  AsTheUser(const AsTheUser&) = delete;
-  AsTheUser& operator=(const AsTheUser&) = delete;
-
- private:
-  bool overrides_;
-  detail::UserCode users_;
-};
-
 void infer_checkpoint(InferContext& call) {
-  for (const auto& output : call.attributes<CheckpointAttributes>().block->outputs) {
-    call.output(output.dtype, output.shape);
-  }
+  call.attributes<CheckpointAttributes>().block->computed.infer(call);
 }
 
 void evaluate_checkpoint(EvalContext& call) {
-  Block& block = *call.attributes<CheckpointAttributes>().block;
-  for (int k = 0; k < call.output_count(); ++k) {
-    const Tensor value = block.first[static_cast<std::size_t>(k)].contiguous();
-    const TensorView to = call.output(k);
-    if (to.count() > 0) {
-      __builtin_memcpy(to.data, value.data(),
-                       static_cast<std::size_t>(to.count()) * size_of(to.dtype));
-    }
-  }
-  block.first.clear();
+  call.attributes<CheckpointAttributes>().block->computed.evaluate(call);
 }
 
 [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix) {
@@ -75,23 +51,22 @@ Outputs run_again(const Block& block, std::span<const Var> inputs, VjpContext& c
   std::vector<Var> arguments, given;
   for (std::size_t place : block.arguments) arguments.push_back(inputs[place]);
   {
-    const AsTheUser users;
+    const detail::AsTheUser users;
     block.f.call(block.f.function.get(), arguments, given);
   }
-  if (given.size() != block.outputs.size()) {
+  const auto& outputs = block.computed.outputs;
+  if (given.size() != outputs.size()) {
     fail(ErrorKind::kValue,
-         "the function gave " + std::to_string(block.outputs.size()) + " values and now gives " +
+         "the function gave " + std::to_string(outputs.size()) + " values and now gives " +
              std::to_string(given.size()),
          "it must do the same each time");
   }
   Outputs result;
   for (std::size_t k = 0; k < given.size(); ++k) {
-    if (given[k].dtype() != block.outputs[k].dtype ||
-        !(given[k].shape() == block.outputs[k].shape)) {
+    if (given[k].dtype() != outputs[k].dtype || !(given[k].shape() == outputs[k].shape)) {
       fail(ErrorKind::kValue,
-           "value " + std::to_string(k) + " was " +
-               to_string(block.outputs[k].dtype, block.outputs[k].shape) + " and is now " +
-               to_string(given[k].dtype(), given[k].shape()),
+           "value " + std::to_string(k) + " was " + to_string(outputs[k].dtype, outputs[k].shape) +
+               " and is now " + to_string(given[k].dtype(), given[k].shape()),
            "it must do the same each time");
     }
     Var g = c.cotangent(static_cast<int>(k));
@@ -191,11 +166,7 @@ constinit const OpDef checkpoint_op = {
 std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> inputs,
                                     std::source_location where) {
   const detail::CallSite site(where);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].has_value()) continue;
-    fail(ErrorKind::kGraph, "input " + std::to_string(i) + " is an empty Var",
-         "assign the result of an op to it first");
-  }
+  detail::require_inputs(inputs, "checkpoint");
   Tape* tape = Tape::current();
   if (tape == nullptr || detail::t_state.recording_off > 0) {
     const UserCode users;
@@ -222,18 +193,13 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
     const detail::UserCode users;
     std::vector<Var> outputs;
     f.call(f.function.get(), arguments, outputs);
-    for (const Var& y : outputs) {
-      if (!y.has_value()) fail(ErrorKind::kGraph, "the function gave an empty Var", "");
-      block->first.push_back(y.value());
-      block->outputs.push_back({.dtype = y.dtype(), .shape = y.shape(), .strides = {}});
-    }
+    block->computed.take(outputs, "checkpoint");
     block->parameters = scratch.parameters();
     for (const auto& [buffer, value] : scratch.updates().latest()) {
       block->before.add(*buffer, tape->value_of(*buffer));
     }
     tape->take_updates(scratch.updates());
   }
-  if (block->outputs.empty()) fail(ErrorKind::kValue, "the function gave no value", "");
   block->f = std::move(f);
   std::vector<Var> parameters;
   for (Parameter* parameter : block->parameters) parameters.push_back(use(*parameter, where));

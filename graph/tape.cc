@@ -48,6 +48,28 @@ void restore_control(std::uint32_t control) {
 #endif
 }
 
+/// The live tape of this thread that recorded the value, or null.
+const Tape* live_tape_of(const Value* value) {
+  const Tape* tape = t_state.tape;
+  while (tape != nullptr && tape->serial() != value->serial) tape = tape->enclosing();
+  return tape;
+}
+
+/// "mul f64[3] at model.cc:42"
+std::string recorded_as(const Tape& tape, std::uint32_t id) {
+  const Node& node = tape.node(id);
+  std::string text(node.op->name);
+  if (!tape.name(id).empty()) text += " '" + std::string(tape.name(id)) + "'";
+  text += " " + to_string(tape.dtype(id), tape.shape(id));
+  if (node.scope != 0) text += " in scope " + tape.scope(id);
+  return text + " at " + std::string(base_name(node.where.file_name())) + ":" +
+         std::to_string(node.where.line());
+}
+
+constexpr const char* kHandOver =
+    "hand Tensors from thread to thread: x.value() there, variable(tensor) or the tensor itself "
+    "here";
+
 }  // namespace
 
 Tape::Tape() { open(t_state.tape != nullptr ? t_state.mode : Mode::kTraining); }
@@ -258,19 +280,19 @@ void Tape::check_adoptable(const Value* value, const OpDef& consumer,
                  .scope = Scope::path(),
                  .file = where.file_name(),
                  .line = where.line(),
-                 .fix = "hand Tensors from thread to thread: x.value() there, variable(tensor) or "
-                        "the tensor itself here"});
+                 .fix = kHandOver});
   }
   if (value->has(Value::kRequiresGrad) && !value->has(Value::kLeaf)) {
-    bool enclosing = false;
-    for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
-      enclosing |= tape->serial_ == value->serial;
+    const Tape* recorded = live_tape_of(value);
+    std::string message = "the tape of an input, " +
+                          to_string(value->dtype, {value->sizes(), value->rank}) + ", has ended";
+    if (recorded != nullptr) {
+      message = "an input was recorded on an enclosing tape, not on this one: " +
+                recorded_as(*recorded, value->id);
     }
     throw Error({.kind = ErrorKind::kGraph,
                  .op = std::string(consumer.name),
-                 .message = enclosing
-                                ? "an input was recorded on an enclosing tape, not on this one"
-                                : "an input's tape has ended or belongs to another thread",
+                 .message = std::move(message),
                  .scope = Scope::path(),
                  .file = where.file_name(),
                  .line = where.line(),
@@ -372,13 +394,19 @@ std::uint32_t Tape::id_of(const Var& var, std::string_view asking,
   }
   std::string message = "this Var is empty";
   std::string fix = "assign the result of an op to it first";
-  if (value != nullptr && value->serial == 0) {
+  if (value != nullptr && detail::is_of_another_thread(value)) {
+    message = "this Var belongs to another thread's tape";
+    fix = std::string("ask on the thread that recorded it; ") + kHandOver;
+  } else if (value != nullptr && value->serial == 0) {
     message = "this Var was not recorded on the tape";
     fix =
         "compute it while the tape is live and outside NoGrad, from variables or parameters; a "
         "derivative is recorded with {.create_graph = true}";
   } else if (value != nullptr) {
-    message = "this Var's tape has ended or is another one";
+    const Tape* recorded = live_tape_of(value);
+    message = recorded == nullptr ? "this Var's tape has ended"
+                                  : "this Var was recorded on another tape, not on this one: " +
+                                        recorded_as(*recorded, value->id);
     fix = "ask while its own tape is the innermost live one";
   }
   throw Error({.kind = ErrorKind::kGraph,

@@ -124,9 +124,13 @@ TEST(Checkpoint, KeepsItsInputsAlone) {
 
 TEST(Checkpoint, RefusesValuesFromOutside) {
   Tape tape;
-  const Var x = variable(2.0), other = x * 3.0;
+  const Var x = variable(2.0);
+  const unsigned line = std::source_location::current().line() + 1;
+  const Var other = x * 3.0;
   EXPECT_ERROR((void)checkpoint([&](const Var& v) { return v * other; }, x), kGraph,
-               "an input was recorded on an enclosing tape, not on this one");
+               "an input was recorded on an enclosing tape, not on this one: mul f64[] at "
+               "checkpoint_test.cc:" +
+                   std::to_string(line));
   EXPECT_ERROR((void)checkpoint([](const Var&) { return Var(); }, x), kGraph,
                "the function gave an empty Var");
   EXPECT_ERROR((void)checkpoint([](std::span<const Var>) { return std::vector<Var>(); }, {x}),

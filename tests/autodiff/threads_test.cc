@@ -220,6 +220,19 @@ TEST_F(OwnThread, ALeafBelongsToItsThread) {
   EXPECT_EQ(grad(x * x, x).item<double>(), 1);
 }
 
+TEST_F(OwnThread, BackwardNamesAnotherThreadsTape) {
+  Tape tape;
+  const Var x = variable(0.5), y = x * x;
+  std::thread([&] {
+    EXPECT_ERROR(backward(y), kGraph, "the value belongs to another thread's tape");
+    EXPECT_ERROR(grad(y, x), kGraph, "the value belongs to another thread's tape");
+    Tape mine;
+    EXPECT_ERROR(backward(y), kGraph, "this Var belongs to another thread's tape");
+    EXPECT_ERROR(mine.name(y, "y"), kGraph, "this Var belongs to another thread's tape");
+  }).join();
+  EXPECT_EQ(grad(y, x).item<double>(), 1);
+}
+
 TEST_F(OwnThread, WhatAThreadLeavesBehindMayBeUsed) {
   Var x;
   std::thread([&] { x = variable(0.5); }).join();

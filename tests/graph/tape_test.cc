@@ -59,8 +59,8 @@ TEST(Tape, ValuesOutliveIt) {
   EXPECT_EQ(y.shape(), Shape{3});
   // It has a history that ended: using it in a graph is an error, its value is a constant.
   Tape tape;
-  EXPECT_ERROR(exp(y), kGraph, "an input's tape has ended or belongs to another thread");
-  EXPECT_ERROR(tape.id_of(y, "test"), kGraph, "this Var's tape has ended or is another one");
+  EXPECT_ERROR(exp(y), kGraph, "the tape of an input, f64[3], has ended");
+  EXPECT_ERROR(tape.id_of(y, "test"), kGraph, "this Var's tape has ended");
   EXPECT_ERROR(tape.id_of(Var(), "test"), kGraph, "this Var is empty");
   EXPECT_FALSE(exp(y.value()).requires_grad());
   const Var x = variable(2.0);
@@ -90,12 +90,19 @@ TEST(Tape, ALeafMayBeWrittenBetweenTapes) {
 TEST(Tape, NestedTapesRecordTheirOwn) {
   Tape outer;
   const Var x = variable(2.0);
+  const unsigned line = std::source_location::current().line() + 1;
   const Var y = x * x;
   {
     Tape inner;
     EXPECT_EQ(Tape::current(), &inner);
     EXPECT_EQ(inner.enclosing(), &outer);
-    EXPECT_ERROR(exp(y), kGraph, "an input was recorded on an enclosing tape, not on this one");
+    const std::string which =
+        " recorded on an enclosing tape, not on this one: mul f64[] at tape_test.cc:";
+    EXPECT_ERROR(exp(y), kGraph, "an input was" + which + std::to_string(line));
+    EXPECT_ERROR(inner.id_of(y, "test"), kGraph,
+                 "this Var was recorded on another tape, not on this one: mul f64[] at "
+                 "tape_test.cc:" +
+                     std::to_string(line));
     const Var z = variable(3.0);
     EXPECT_EQ(backward(z * z * z)[z].scalar_value(), 27);
     // The value of the outer tape is a constant here.

@@ -44,3 +44,19 @@ expect_user_op() {
   grep -q digraph <<<"$out" || fail "user_op draws nothing"
   grep -q softsign <<<"$out" || fail "user_op's own op is not in its picture"
 }
+
+# expect_custom_gradient PROGRAM…: both derivatives are right, weights were found that no gradient of
+# round() leads to, and the picture names the node.
+expect_custom_gradient() {
+  local out
+  out=$("$@") || fail "$* ended with status $?"
+  grep -q '^right, loss 0\.00000' <<<"$out" || fail "custom_gradient says: $(head -n 1 <<<"$out")"
+  grep -q round_through <<<"$out" || fail "custom_gradient's node is not in its picture"
+}
+
+# expect_row_op PROGRAM…: check_op and gradcheck find nothing wrong with an op over rows.
+expect_row_op() {
+  local out
+  out=$("$@") || fail "$* ended with status $?"
+  grep -q ', 0 failures, derivatives right$' <<<"$out" || fail "row_op says: $out"
+}

@@ -14,6 +14,8 @@ lines=$(grep -c . "$source/examples/user_op.cc")
 [ "$lines" -le 40 ] || fail "examples/user_op.cc has $lines lines, at most 40 are promised"
 expect_readme "$build/readme_program"
 expect_user_op "$build/user_op"
+expect_row_op "$build/row_op"
+expect_custom_gradient "$build/custom_gradient"
 
 # Each piece of the guide is a block of its own, with what it takes for granted around it.
 guide=$source/docs/guide.md

@@ -23,6 +23,8 @@ run configure.log cmake -S "$folder/examples/consumer" -B "$folder/consumer" -G 
 run build.log cmake --build "$folder/consumer"
 expect_readme "$folder/consumer/readme"
 expect_user_op "$folder/consumer/user_op"
+expect_row_op "$folder/consumer/row_op"
+expect_custom_gradient "$folder/consumer/custom_gradient"
 
 # By pkg-config.
 pc=$(find "$prefix" -name wengert.pc)
