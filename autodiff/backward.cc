@@ -33,11 +33,14 @@ void meet(Tape& tape, const Var& var, std::source_location where) {
   }
 }
 
+bool is_recorded(const Var& x) {
+  const Tape* tape = Tape::current();
+  return tape != nullptr && x.requires_grad() && tape->owns(x);
+}
+
 /// Recorded where the live tape recorded one of them; else of the values alone.
 Var sum_of(const Var& a, const Var& b) {
-  const Tape* tape = Tape::current();
-  const auto is_recorded = [&](const Var& x) { return x.requires_grad() && tape->owns(x); };
-  if (tape != nullptr && (is_recorded(a) || is_recorded(b))) return add(a, b);
+  if (is_recorded(a) || is_recorded(b)) return add(a, b);
   const NoGrad off;
   return add(a.value(), b.value());
 }
@@ -78,6 +81,22 @@ Gradients& Gradients::operator+=(const Gradients& other) {
     }
   }
   updates_.append(other.updates_);
+  value_ += other.value_;
+  return *this;
+}
+
+Gradients& Gradients::operator*=(double factor) {
+  std::vector<Var> scaled;
+  for (const Entry& entry : entries_) {
+    if (is_recorded(entry.gradient)) {
+      scaled.push_back(mul(entry.gradient, factor));
+    } else {
+      const NoGrad off;
+      scaled.push_back(mul(entry.gradient.value(), factor));
+    }
+  }
+  for (std::size_t i = 0; i < scaled.size(); ++i) entries_[i].gradient = std::move(scaled[i]);
+  value_ *= factor;
   return *this;
 }
 
@@ -112,6 +131,7 @@ Gradients backward(const Var& loss, const BackwardOptions& options, std::source_
   engine.sweep(0);
   Gradients result = engine.collect();
   result.updates_ = tape.updates();
+  result.value_ = loss.scalar_value();
   return result;
 }
 

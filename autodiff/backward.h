@@ -79,6 +79,11 @@ class WENGERT_NODISCARD_API Gradients {
   /// updates of the part before (Tape::start_after). The sum is recorded only on a live tape that
   /// recorded the gradients. Throws what `add` throws when shapes or dtypes differ.
   Gradients& operator+=(const Gradients& other);
+  /// Scales every gradient and value(); recorded where the live tape recorded the gradients.
+  Gradients& operator*=(double factor);
+  /// Of the scalar that these are gradients of; sums and multiples follow. For methods that look at
+  /// what a step brings.
+  double value() const { return value_; }
   /// What will become of buffers.
   const BufferUpdates& updates() const { return updates_; }
 
@@ -88,6 +93,7 @@ class WENGERT_NODISCARD_API Gradients {
                             std::source_location where);
   std::vector<Entry> entries_;
   BufferUpdates updates_;
+  double value_ = 0;
 };
 
 /// Gradients of `loss` with respect to every variable and parameter it depends on.

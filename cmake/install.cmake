@@ -1,7 +1,7 @@
 # Installing: headers as <wengert/room/name.h>, the libraries, a CMake package and a pkg-config file.
 include(CMakePackageConfigHelpers)
 
-set(public_rooms graph graph/export io ops ops/elementwise ops/kernels ops/loss autodiff nn optim optim/passes testing)
+set(public_rooms graph graph/export io ops ops/elementwise ops/kernels ops/loss autodiff nn optim optim/passes optim/training testing)
 foreach(room IN LISTS public_rooms)
   file(GLOB headers CONFIGURE_DEPENDS ${room}/*.h)
   foreach(header IN LISTS headers)
@@ -13,7 +13,7 @@ foreach(room IN LISTS public_rooms)
   endforeach()
 endforeach()
 install(FILES ops/ops.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/ops)
-install(FILES optim/optimizers.def optim/passes.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/optim)
+install(FILES optim/optimizers.def optim/passes.def optim/schedules.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/optim)
 install(FILES wengert.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert)
 
 install(TARGETS wengert wengert_testing EXPORT wengert-targets

@@ -10,7 +10,7 @@ file(GLOB level_sources CONFIGURE_DEPENDS ops/kernels/*_level.cc)
 list(FILTER kernel_sources EXCLUDE REGEX "_(level|baseline|avx2|avx512)\\.cc$")
 file(GLOB update_sources CONFIGURE_DEPENDS optim/optimizers/*.cc)
 file(GLOB upper_sources CONFIGURE_DEPENDS ops/*.cc ops/passes/*.cc autodiff/*.cc nn/*.cc optim/*.cc
-     optim/passes/*.cc)
+     optim/passes/*.cc optim/schedules/*.cc optim/training/*.cc)
 list(FILTER upper_sources EXCLUDE REGEX "/optim/testing\\.cc$")
 
 add_library(wengert SHARED ${graph_sources} ${io_sources} ${kernel_sources} ${op_sources}

@@ -128,6 +128,14 @@ CapturedGraph CapturedGraph::capture(const Tape& tape, std::span<const Var> root
   return graph;
 }
 
+CapturedGraph CapturedGraph::clone() const {
+  CapturedGraph copy;
+  copy.nodes_ = nodes_;
+  copy.roots_ = roots_;
+  for (Node& node : copy.nodes_) node.attributes = copy.keep(*node.op, node.attributes);
+  return copy;
+}
+
 const CapturedGraph::Node* CapturedGraph::find(std::string_view name) const {
   for (const Node& node : nodes_) {
     if (!name.empty() && node.name == name) return &node;

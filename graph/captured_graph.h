@@ -50,6 +50,9 @@ class WENGERT_API CapturedGraph {
   static CapturedGraph capture(const Tape& tape, std::span<const Var> roots,
                                std::source_location where = std::source_location::current());
 
+  /// The same graph with memory of its own; values and parameters are shared.
+  CapturedGraph clone() const;
+
   std::span<const Node> nodes() const { return nodes_; }
   std::span<const Edge> roots() const { return roots_; }
   /// The node of that name, or null.

@@ -417,6 +417,9 @@ struct OpDef {
   Cost (*cost)(const OpCall&) = nullptr;  ///< null: one FLOP an output element
   Fans (*fans)(const OpCall&, int input) = nullptr;
   bool structural = false;  ///< leaves of a graph: constant, variable, …
+  /// For inference it gives its input 0 as it is (dropout and its kin): a copy for inference does
+  /// without it.
+  bool identity_for_inference = false;
   /// Its attributes point to what the tape owns (Tape::own): a call cannot leave the tape.
   bool bound_to_tape = false;
   /// What the call is made of, where it is made of other ops: these are what is recorded, in a

@@ -110,6 +110,11 @@ class WENGERT_API ParameterSet {
   std::vector<Buffer*> buffers();
   std::vector<const Buffer*> buffers() const;
 
+  /// From here on declaring a parameter or buffer that is not here throws Error(kParameter): what
+  /// is here is complete, "the file model.safetensors" for instance, and a new one would be random.
+  /// Counters of streams are still made.
+  void seal(std::string source);
+
   /// The random stream `scope path/name` of this set's seed. It counts in the buffer `…/counter`,
   /// so that a failed step draws again and a checkpoint goes on where it was. Threads may draw at
   /// once while each has a tape (see RandomLane).

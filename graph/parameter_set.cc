@@ -88,7 +88,20 @@ struct ParameterSet::Members {
   NameTable<Parameter> parameters;
   NameTable<Buffer> buffers;
   NameTable<RandomStream> streams;
+  std::string sealed_by;  ///< what is complete; empty: not sealed
 
+  void check_open(const char* kind, const std::string& name) {
+    if (sealed_by.empty()) [[likely]]
+      return;
+    std::vector<std::string> names;
+    for (const Parameter* known : parameters.all<const Parameter*>())
+      names.push_back(known->name());
+    for (const Buffer* known : buffers.all<const Buffer*>()) names.push_back(known->name());
+    const std::string close = closest(name, names);
+    fail(sealed_by + " has no " + kind + " '" + name + "'",
+         close.empty() ? "use one of this model, or load with allow_missing = true"
+                       : "did you mean '" + close + "'?");
+  }
   void check_free(const std::string& name) const {
     if (name.empty()) fail("a parameter needs a name");
     if (parameters.find(name) != nullptr) {
@@ -110,7 +123,8 @@ struct ParameterSet::Members {
          close.empty() ? "the set has " + std::to_string(names.size()) + " parameters"
                        : "did you mean '" + close + "'?");
   }
-  Buffer& declare_buffer(const ScopedName& name, const Shape& shape, DType dtype, double initial) {
+  Buffer& declare_buffer(const ScopedName& name, const Shape& shape, DType dtype, double initial,
+                         bool of_stream = false) {
     if (Buffer* known = buffers.find(name)) {
       check_type("buffer", known->name(), known->value(), dtype, shape);
       if (known->initial() && *known->initial() != initial) {
@@ -123,6 +137,7 @@ struct ParameterSet::Members {
     name.refuse_recursion();
     std::string full(name.str());
     check_free(full);
+    if (!of_stream) check_open("buffer", full);
     return buffers.insert(std::move(full), Tensor::full(shape, initial, dtype), initial);
   }
 };
@@ -144,6 +159,7 @@ Parameter& ParameterSet::declare(std::string_view name, const Shape& shape, DTyp
       scoped.refuse_recursion();
       std::string full = scoped.str();
       members_->check_free(full);
+      members_->check_open("parameter", full);
       Tensor value = Tensor::empty(shape, dtype);
       initializer.fill(initializer, seed_, full, fans, value);
       found = &members_->parameters.insert(std::move(full), std::move(value), initializer, fans);
@@ -247,6 +263,11 @@ std::vector<const Buffer*> ParameterSet::buffers() const {
   return members_->buffers.all<const Buffer*>();
 }
 
+void ParameterSet::seal(std::string source) {
+  std::lock_guard lock(members_->mutex);
+  members_->sealed_by = std::move(source);
+}
+
 RandomStream& ParameterSet::stream(std::string_view name, std::source_location where) {
   const detail::CallSite site(where);
   const ScopedName scoped(name);
@@ -254,7 +275,7 @@ RandomStream& ParameterSet::stream(std::string_view name, std::source_location w
   if (RandomStream* known = members_->streams.find(scoped)) return *known;
   if (name.empty()) fail("a random stream needs a name");
   const std::string counter = std::string(name) + "/counter";
-  Buffer& buffer = members_->declare_buffer(ScopedName(counter), {}, DType::kInt64, 0);
+  Buffer& buffer = members_->declare_buffer(ScopedName(counter), {}, DType::kInt64, 0, true);
   return members_->streams.insert(seed_, scoped.str(), buffer);
 }
 

@@ -16,13 +16,15 @@
 
 namespace wengert {
 
+class CapturedGraph;
+
 /// When in a training step a pass runs, and so what its roots are.
 enum class PassStage : std::uint8_t {
   kParameters,  ///< before the forward pass: what layers use, one root a parameter
   kLoss,        ///< the root "loss", which will be differentiated
   kGradients,   ///< finished gradients, one root a parameter
   kAfterStep,   ///< the parameters' new values, one root a parameter
-  kCapture,     ///< the roots of a captured copy, whose nodes may be rewritten
+  kCapture,     ///< a captured copy, whose nodes may be rewritten
 };
 /// "parameters", "loss", "gradients", "after step", "capture".
 WENGERT_API std::string_view name_of(PassStage stage);
@@ -51,6 +53,8 @@ class WENGERT_API Roots {
   bool may_overwrite(const Root& root) const;
   /// The parameters that passes over a loss may read; null where there are none.
   ParameterSet* parameters = nullptr;
+  /// Of the stage of captured copies: what is rewritten, without roots of names. Else null.
+  CapturedGraph* graph = nullptr;
 
  private:
   friend class Pass;

@@ -52,4 +52,14 @@ std::string format_number(double value, int digits) {
   return text;
 }
 
+std::string progress_bar(double share) {
+  constexpr int kWidth = 24;
+  const double within = std::fmax(0, std::fmin(1, share));
+  std::string bar;
+  for (int i = 0; i < kWidth; ++i) bar += i < static_cast<int>(within * kWidth) ? "█" : "░";
+  char percent[16];
+  std::snprintf(percent, sizeof percent, " %3.0f %%", within * 100);
+  return bar + percent;
+}
+
 }  // namespace wengert

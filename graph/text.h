@@ -14,4 +14,7 @@ WENGERT_API std::string closest(std::string_view word, const std::vector<std::st
 /// A number as people read it: up to `digits` significant digits, "nan", "inf", "-inf".
 WENGERT_API std::string format_number(double value, int digits = 4);
 
+/// "████████░░░░░░░░░░░░░░░░  33 %"
+WENGERT_API std::string progress_bar(double share);
+
 }  // namespace wengert

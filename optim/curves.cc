@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -269,27 +270,28 @@ std::string line_chart(const std::string& title, const std::vector<Panel>& panel
 }
 
 std::string learning_curves(const std::string& title, const std::vector<EpochRecord>& history) {
-  Curve train_loss{"training", {}, {}}, validation_loss{"validation", {}, {}};
-  Curve train_accuracy = train_loss, validation_accuracy = validation_loss;
-  const auto add = [](Curve& curve, std::int64_t epoch, double value) {
-    curve.x.push_back(static_cast<double>(epoch));
-    curve.y.push_back(value);
-  };
-  for (const EpochRecord& record : history) {
-    add(train_loss, record.epoch, record.train_loss);
-    add(train_accuracy, record.epoch, record.train_accuracy);
-    // Both 0 cannot be measured: a loss of 0 means that every answer was right.
-    if (std::isnan(record.validation_loss)) continue;
-    add(validation_loss, record.epoch, record.validation_loss);
-    add(validation_accuracy, record.epoch, record.validation_accuracy);
+  std::vector<std::string> names = {"loss"};
+  if (!history.empty()) {
+    for (const Metric& metric : history.front().train.metrics()) names.push_back(metric.name);
   }
-  Panel loss{"Loss", "epoch", "loss", {train_loss}};
-  Panel accuracy{"Accuracy", "epoch", "accuracy", {train_accuracy}};
-  if (!validation_loss.x.empty()) {
-    loss.curves.push_back(validation_loss);
-    accuracy.curves.push_back(validation_accuracy);
+  std::vector<Panel> panels;
+  for (const std::string& name : names) {
+    Curve train{"training", {}, {}}, validation{"validation", {}, {}};
+    for (const EpochRecord& record : history) {
+      const auto epoch = static_cast<double>(record.epoch);
+      train.x.push_back(epoch);
+      train.y.push_back(record.train.value(name));
+      if (!record.validation) continue;
+      validation.x.push_back(epoch);
+      validation.y.push_back(record.validation->value(name));
+    }
+    std::string heading = name;
+    heading[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(heading[0])));
+    Panel panel{heading, "epoch", name, {train}};
+    if (!validation.x.empty()) panel.curves.push_back(validation);
+    panels.push_back(std::move(panel));
   }
-  return line_chart(title, {loss, accuracy});
+  return line_chart(title, panels);
 }
 
 }  // namespace wengert::optim

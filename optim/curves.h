@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
-#include "wengert/optim/trainer.h"
+#include "wengert/optim/training/hook.h"
 
 namespace wengert::optim {
 
@@ -31,8 +31,7 @@ struct Panel {
 WENGERT_API std::string line_chart(const std::string& title, const std::vector<Panel>& panels,
                                    std::source_location where = std::source_location::current());
 
-/// Loss and accuracy by epoch, for training and, where it was measured, validation (epochs that
-/// record 0 for both its loss and its accuracy had none).
+/// Loss and each metric by epoch, for training and, where it was measured, validation.
 WENGERT_API std::string learning_curves(const std::string& title,
                                         const std::vector<EpochRecord>& history);
 

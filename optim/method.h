@@ -53,19 +53,12 @@ class WENGERT_API ClosureStep {
   virtual void update(const Gradients& gradients, bool looked_ahead) = 0;
 };
 
-struct MethodDocumentation {
-  std::string_view summary = {};  ///< one sentence
-  std::string_view formula = {};  ///< θ ← …
-  std::string_view notes = {};    ///< what the choices are and how others take them
-  std::string_view source = {};   ///< paper, section
-};
-
 /// A method. `update` or `update_all`: a method whose parameters depend on each other takes all of
 /// them at once. Neither may fail for the parameters' or gradients' sake: all that can go wrong is
 /// checked before the first of them is written.
 struct MethodDef {
   std::string_view name;
-  MethodDocumentation doc = {};
+  Documentation doc = {};
   const std::vector<OptionDef>& (*options)() = nullptr;  ///< `rate` is one of them
   std::span<const SlotDef> slots = {};
   void (*update)(ParameterStep& step) = nullptr;

@@ -234,6 +234,12 @@ class Optimizer::Step {
   std::vector<ParameterState*> states_;  ///< of the steps
 };
 
+void Optimizer::check_state(ParameterSet& parameters, std::source_location where) {
+  const detail::CallSite site(where);
+  Step step(*this, parameters, where);
+  for (Parameter* parameter : parameters.all()) step.add(*parameter);
+}
+
 void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
                      std::source_location where) {
   step_checked(parameters, gradients, false, where);

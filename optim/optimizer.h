@@ -73,11 +73,15 @@ class WENGERT_API Optimizer {
   };
   /// Everything that the next step depends on, options and step counts included, in a fixed order.
   std::vector<StateTensor> state() const;
-  /// Puts a saved state back: rate, options of every group, counts and slots. Throws
-  /// Error(kParameter) on entries that do not belong here, are missing or repeated, Error(kValue)
-  /// on bad options; nothing is changed then.
+  /// Puts a saved state back: rate, options of every group (those it does not name stay), counts
+  /// and slots. Throws Error(kParameter) on entries that do not belong here, are missing or
+  /// repeated, Error(kValue) on bad options; nothing is changed then.
   void restore(const std::vector<StateTensor>& state,
                std::source_location where = std::source_location::current());
+  /// Throws Error(kParameter) where what is kept of a parameter does not fit the set's one of that
+  /// name, or groups are wrong: as the next step would.
+  void check_state(ParameterSet& parameters,
+                   std::source_location where = std::source_location::current());
 
  private:
   struct Members;

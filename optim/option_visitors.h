@@ -52,7 +52,9 @@ constexpr bool takes(std::index_sequence<I...>) {
 }
 template <class T, std::size_t kCount = 0>
 constexpr std::size_t member_count() {
-  if constexpr (takes<T>(std::make_index_sequence<kCount + 1>())) {
+  if constexpr (std::is_empty_v<T>) {
+    return 0;
+  } else if constexpr (takes<T>(std::make_index_sequence<kCount + 1>())) {
     return member_count<T, kCount + 1>();
   } else {
     return kCount;

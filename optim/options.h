@@ -27,7 +27,8 @@ struct Range {
 };
 inline constexpr Range kNotNegative = {0, std::numeric_limits<double>::infinity()};
 inline constexpr Range kPositive = {0, std::numeric_limits<double>::infinity(), true};
-inline constexpr Range kBelowOne = {0, 1};  ///< [0, 1): what a running average keeps
+inline constexpr Range kShare = {0, 1, false, false};  ///< [0, 1]
+inline constexpr Range kBelowOne = {0, 1};             ///< [0, 1): what a running average keeps
 
 /// Where ε of a root stands: √s + ε, or √(s + ε).
 enum class EpsilonPlace { kOutside, kInside };
@@ -36,6 +37,14 @@ enum class EpsilonPlace { kOutside, kInside };
 enum class RatePlace { kInside, kOutside };
 /// What decays: weights (is_weight), or biases and gains as well.
 enum class Decays { kWeights, kAll };
+
+/// What people read about an optimizer, a pass or a schedule.
+struct Documentation {
+  std::string_view summary = {};  ///< one sentence
+  std::string_view formula = {};
+  std::string_view notes = {};   ///< what the choices are and how others take them, what it reports
+  std::string_view source = {};  ///< paper, section
+};
 
 /// What people read about an option, and what it takes.
 struct OptionDef {

@@ -58,6 +58,41 @@ std::unique_ptr<Pass> make_pass(std::string_view name, const std::vector<OptionS
 
 // ---------------------------------------------------------------------------- the stages
 
+std::vector<std::pair<std::string, Var>> run_on_parameters(const PassPipeline& passes,
+                                                           ParameterSet& parameters,
+                                                           PassContext& context,
+                                                           std::source_location where) {
+  const detail::CallSite site(where);
+  std::vector<std::pair<std::string, Var>> replaced;
+  if (!passes.has(PassStage::kParameters)) return replaced;
+  Roots roots;
+  roots.parameters = &parameters;
+  for (Parameter* parameter : parameters.all()) {
+    if (!is_floating(parameter->value().dtype())) continue;
+    roots.add(parameter->name(), use(*parameter, where), parameter);
+  }
+  const std::vector<Roots::Root> before = roots.all();
+  passes.run(PassStage::kParameters, roots, context);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const Roots::Root& root = roots.all()[i];
+    if (root.value.get() != before[i].value.get()) replaced.emplace_back(root.name, root.value);
+  }
+  return replaced;
+}
+
+bool run_on_capture(const PassPipeline& passes, CapturedGraph& graph, PassContext& context,
+                    std::source_location where) {
+  const detail::CallSite site(where);
+  if (!passes.has(PassStage::kCapture)) return false;
+  CapturedGraph rewritten = graph.clone();
+  Roots roots;
+  roots.graph = &rewritten;
+  if (!passes.run(PassStage::kCapture, roots, context)) return false;
+  rewritten.tidy(where);
+  graph = std::move(rewritten);
+  return true;
+}
+
 bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassContext& context,
                       std::source_location where) {
   const detail::CallSite site(where);

@@ -2,27 +2,23 @@
 
 #include <memory>
 #include <source_location>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/api.h"
+#include "wengert/graph/captured_graph.h"
 #include "wengert/graph/pass.h"
 #include "wengert/optim/options.h"
 
 namespace wengert::optim {
 
-struct PassDocumentation {
-  std::string_view summary = {};  ///< one sentence
-  std::string_view formula = {};
-  std::string_view notes = {};  ///< what it reports, what the choices are
-  std::string_view source = {};
-};
-
 /// The record of a pass; docs/adding_a_pass.md tells how to write one.
 struct PassDef {
   std::string_view name;
-  PassDocumentation doc = {};
+  Documentation doc = {};
   PassStage stage = PassStage::kLoss;
   const std::vector<OptionDef>& (*options)() = nullptr;
   /// As Pass::rewrite; `filter` says which parameters it is about.
@@ -72,6 +68,20 @@ WENGERT_API std::vector<const PassDef*> registered_passes();
 WENGERT_API std::unique_ptr<Pass> make_pass(
     std::string_view name, const std::vector<OptionSetting>& settings = {},
     std::source_location where = std::source_location::current());
+
+/// Runs the passes over what layers are to use in the place of parameters: each floating parameter
+/// is a root of its name. Gives the roots that were replaced, for a ParameterOverride around the
+/// forward pass.
+WENGERT_API std::vector<std::pair<std::string, Var>> run_on_parameters(
+    const PassPipeline& passes, ParameterSet& parameters, PassContext& context,
+    std::source_location where = std::source_location::current());
+
+/// Runs the passes over a captured graph: Roots::graph is it, and there are no roots. It is tidied
+/// after a change. Whether anything changed. Throws what a pass throws; the graph is as it was
+/// then.
+WENGERT_API bool run_on_capture(const PassPipeline& passes, CapturedGraph& graph,
+                                PassContext& context,
+                                std::source_location where = std::source_location::current());
 
 /// Runs the passes over finished gradients: each parameter's gradient is a root of its name.
 /// Whether any changed one. Gradients that are not recorded are worked on unrecorded, in their own

@@ -88,6 +88,7 @@ constinit const OpDef dropout_op = {
     .vjp = dropout_vjp,
     .backward = backward_dropout,
     .attributes = &attribute_type<DropoutAttributes>,
+    .identity_for_inference = true,
 };
 
 }  // namespace ops

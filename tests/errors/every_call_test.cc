@@ -14,7 +14,9 @@
 #include "wengert/nn/models.h"
 #include "wengert/optim/curves.h"
 #include "wengert/optim/passes.h"
-#include "wengert/optim/trainer.h"
+#include "wengert/optim/schedule.h"
+#include "wengert/optim/training/early_stop.h"
+#include "wengert/optim/training/fit.h"
 #include "wengert/wengert.h"
 
 // What a public call rejects names the op or class, the scope, and the line that made the call:
@@ -166,20 +168,25 @@ TEST(EveryCall, OfNetworksAndOptimizersNamesItsLine) {
 TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   ParameterSet parameters;
   optim::Sgd sgd({});
-  const optim::Examples examples = {Tensor::zeros({4, 3}, DType::kFloat32),
-                                    Tensor::full({4}, 9, DType::kUint8)};
-  const optim::Examples wrong = {examples.inputs, Tensor::zeros({4}, DType::kFloat32)};
-  const optim::Split split = {{0, 1, 2, 3}, {}};
-  const optim::Model model = [](ParameterSet& set, const Var& in) {
-    return linear(set, "fc", in, 2);
-  };
+  const optim::Batch examples = {Tensor::zeros({4, 3}, DType::kFloat32),
+                                 Tensor::full({4}, 9, DType::kInt64)};
+  const optim::Batch wrong = {examples.inputs, Tensor::zeros({3}, DType::kInt64)};
+  const optim::ArrayLoader loader(examples);
+  const auto logits = [](ParameterSet& set, const Var& in) { return linear(set, "fc", in, 2); };
   EXPECT_LOCATED(optim::split_examples(4, 5, 1));
-  EXPECT_LOCATED(optim::gather_batch(examples, {0, 9}, 0, 2));
-  EXPECT_LOCATED(optim::gather_batch(wrong, {0}, 0, 1));
-  EXPECT_LOCATED(optim::evaluate(model, parameters, wrong, split.train));
-  EXPECT_LOCATED(optim::evaluate(model, parameters, examples, split.train));  // no such class
-  EXPECT_LOCATED(optim::train(model, parameters, sgd, examples, split, {.epochs = 0}));
-  EXPECT_LOCATED(optim::train(model, parameters, sgd, examples, split, {}));  // no such class
+  EXPECT_LOCATED(optim::all_examples(-1));
+  EXPECT_LOCATED(optim::ArrayLoader(examples, {}, {{0, 9}}));
+  EXPECT_LOCATED(optim::ArrayLoader(wrong));
+  EXPECT_LOCATED(optim::SequenceLoader({}));
+  EXPECT_LOCATED(optim::accuracy(examples.inputs, wrong.targets));
+  EXPECT_LOCATED(optim::evaluate(parameters, loader, optim::classifier(logits)));  // no such class
+  EXPECT_LOCATED(optim::fit(parameters, sgd, loader, optim::classifier(logits), {.epochs = 0}));
+  EXPECT_LOCATED(optim::fit(parameters, sgd, loader, optim::classifier(logits)));
+  EXPECT_LOCATED(optim::TrainingStep(parameters, {}));
+  EXPECT_LOCATED(optim::EarlyStop({.patience = -1}));
+  EXPECT_LOCATED(optim::LinearDecay({.final_share = 2}));
+  EXPECT_LOCATED(optim::make_schedule("nobody"));
+  EXPECT_LOCATED(optim::Totals().value("nobody"));
   EXPECT_LOCATED(optim::line_chart("", {{"", "", "", {{"", {1, 2}, {1}}}}}));
   EXPECT_LOCATED(io::write_idx("/nonexistent/x", Tensor::zeros({2}, DType::kBool)));
   const io::NamedTensor twice[] = {{"a", examples.inputs}, {"a", examples.inputs}};
@@ -189,15 +196,14 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
 TEST(EveryCall, OfTheUsersCodeInsideACallNamesItsOwnLine) {
   ParameterSet parameters;
   optim::Sgd sgd({});
-  const optim::Examples examples = {Tensor::zeros({4, 3}, DType::kFloat32),
-                                    Tensor::zeros({4}, DType::kUint8)};
+  const optim::ArrayLoader loader({Tensor::zeros({4, 3}), Tensor::zeros({4}, DType::kInt64)});
   unsigned line = 0;
-  const optim::Model model = [&](ParameterSet& set, const Var& in) {
+  const auto logits = [&](ParameterSet& set, const Var& in) {
     line = __LINE__ + 1;
     return linear(set, "fc", in, 2) + Tensor::from({1.0f}, {2});
   };
   try {
-    optim::train(model, parameters, sgd, examples, {{0, 1}, {}}, {});
+    optim::fit(parameters, sgd, loader, optim::classifier(logits));
     FAIL() << "was accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.line(), line) << error.what();

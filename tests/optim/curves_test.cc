@@ -87,11 +87,11 @@ TEST(LineChart, LengthsMustAgree) { EXPECT_THROW(chart_of({{"a", {1, 2}, {1}}}),
 TEST(LearningCurves, TwoPanelsWithAndWithoutValidation) {
   std::vector<EpochRecord> history(3);
   for (int i = 0; i < 3; ++i) {
-    history[i] = {.epoch = i + 1,
-                  .train_loss = 1.0 / (i + 1),
-                  .train_accuracy = 0.5 + 0.1 * i,
-                  .validation_loss = 1.2 / (i + 1),
-                  .validation_accuracy = 0.4 + 0.1 * i};
+    const Metric right[] = {{"accuracy", 0.5 + 0.1 * i, 1}};
+    EpochRecord& record = history[static_cast<std::size_t>(i)];
+    record.epoch = i + 1;
+    record.train = Totals(1.0 / (i + 1), 1, right);
+    record.validation = Totals(1.2 / (i + 1), 1, right);
   }
   const std::string svg = learning_curves("model", history);
   EXPECT_EQ(count_of(svg, "<path"), 4);
@@ -99,7 +99,7 @@ TEST(LearningCurves, TwoPanelsWithAndWithoutValidation) {
   EXPECT_NE(svg.find(">Loss<"), std::string::npos);
   EXPECT_NE(svg.find(">Accuracy<"), std::string::npos);
   for (EpochRecord& record : history) {
-    record.validation_loss = record.validation_accuracy = std::nan("");
+    record.validation.reset();
   }
   const std::string without = learning_curves("model", history);
   EXPECT_EQ(count_of(without, "<path"), 2);

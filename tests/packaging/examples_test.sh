@@ -28,6 +28,7 @@ using namespace wengert;
 struct Batch { Tensor inputs, labels; };
 int main() {
   const Tensor inputs = Tensor::full({4, 3}, 0.5, DType::kFloat32);
+  const Tensor targets = Tensor::zeros({4, 1});
   const std::vector<Batch> batches(2, Batch{inputs, Tensor::zeros({4}, DType::kInt64)});
   ParameterSet parameters;
   Tape tape;

@@ -8,7 +8,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/program/child.h"
 #include "wengert/io/idx.h"
-#include "wengert/io/safetensors.h"
+#include "wengert/io/parameter_file.h"
 
 // Training and predicting on a small data set that the tests write themselves.
 namespace wengert {
@@ -96,7 +96,7 @@ TEST_F(Train, LeavesItsResults) {
   const io::SafeTensors model = io::read_safetensors(out() + "/model.safetensors");
   EXPECT_EQ(model.metadata.at("model"), "mlp");
   EXPECT_EQ(model.metadata.at("epoch"), "2");
-  ASSERT_EQ(model.tensors.size(), 8u);
+  EXPECT_EQ(model.tensors.size() - io::state_of(model).size(), 8u);
   EXPECT_EQ(model.tensors[0].name, "fc1/weight");
   EXPECT_EQ(model.tensors[0].tensor.shape(), (Shape{784, 256}));
   EXPECT_TRUE(holds(bytes_at(out() + "/curves.svg"), "</svg>"));
@@ -253,15 +253,70 @@ TEST_F(Train, AnInterruptLeavesAWholeCheckpoint) {
     ::kill(child, SIGINT);
   });
   EXPECT_EQ(outcome.status, 1) << outcome.err;
-  EXPECT_TRUE(holds(outcome.err, "the last checkpoint is whole")) << outcome.err;
+  EXPECT_TRUE(holds(outcome.err, "--resume goes on from there")) << outcome.err;
   const io::SafeTensors read = io::read_safetensors(model);
-  EXPECT_EQ(read.tensors.size(), 8u);
+  EXPECT_EQ(read.tensors.size() - io::state_of(read).size(), 8u);
   const auto lines = lines_of(out() + "/metrics.jsonl");
   ASSERT_FALSE(lines.empty());
   EXPECT_EQ(read.metadata.at("epoch"), std::to_string(lines.size()));
   EXPECT_FALSE(lines.back().contains("test_accuracy"));
   for (const std::string& name : names_in(out())) EXPECT_FALSE(holds(name, "-tmp")) << name;
   EXPECT_EQ(run_wengert({"predict", "--model", model, "--data", data()}).status, 0);
+}
+
+TEST_F(Train, ResumingAnInterruptedRunGivesTheSameBytes) {
+  const auto run = [&](const char* name, bool resume, const std::function<void(pid_t)>& meanwhile) {
+    std::vector<std::string> words = {"train",
+                                      "mlp",
+                                      "--data",
+                                      data(),
+                                      "--out",
+                                      out(name),
+                                      "--epochs",
+                                      "40",
+                                      "--validation",
+                                      "50",
+                                      "--optimizer",
+                                      "adamw",
+                                      "--batch",
+                                      "7",
+                                      "--schedule",
+                                      "reduce_on_plateau",
+                                      "--schedule-option",
+                                      "patience=1"};
+    if (resume) words.emplace_back("--resume");
+    return run_wengert(words, meanwhile);
+  };
+  ASSERT_EQ(run("straight", false, {}).status, 0);
+  const std::string model = out("cut") + "/model.safetensors";
+  const Outcome cut = run("cut", false, [&](pid_t child) {
+    EXPECT_TRUE(wait_for(model, child));  // of the first of 40 epochs
+    ::kill(child, SIGINT);
+  });
+  ASSERT_EQ(cut.status, 1) << cut.err;
+  const Outcome outcome = run("cut", true, {});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(holds(outcome.out, "going on with mlp")) << outcome.out;
+  for (const char* file : {"/model.safetensors", "/metrics.jsonl", "/curves.svg"}) {
+    EXPECT_TRUE(bytes_at(out("cut") + file) == bytes_at(out("straight") + file)) << file;
+  }
+}
+
+TEST_F(Train, ResumesOnlyWhatItBegan) {
+  ASSERT_EQ(train("run", {"--seed", "2"}).status, 0);
+  const auto refused = [&](std::vector<std::string> more, const char* part) {
+    more.emplace_back("--resume");
+    const Outcome outcome = train("run", more);
+    EXPECT_EQ(outcome.status, 1) << part;
+    EXPECT_TRUE(holds(outcome.err, part)) << outcome.err;
+  };
+  refused({"--seed", "3"}, "with seed 2, here it is mlp with seed 3");
+  refused({"--seed", "2", "--optimizer", "sgd"}, "its optimizer is adam, here it is sgd");
+  refused({"--seed", "2", "--batch", "32"}, "go on with the same data and batch size");
+  std::filesystem::remove(out() + "/model.safetensors");
+  refused({"--seed", "2"}, "cannot be opened");
+  EXPECT_EQ(train("fresh", {"--resume"}).status, 1);
+  EXPECT_FALSE(exists(out("fresh")));
 }
 
 TEST_F(Train, ADivergingRunStopsAndNamesTheOp) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "wengert/graph/text.h"
+
 namespace wengert::tools {
 namespace {
 
@@ -29,11 +31,7 @@ std::size_t width_of(const std::string& text) {
 
 void show_progress(const std::string& text, double share) {
   if (isatty(STDERR_FILENO) == 0) return;
-  constexpr int kWidth = 24;
-  const int filled = std::clamp(static_cast<int>(share * kWidth), 0, kWidth);
-  std::string bar;
-  for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
-  std::fprintf(stderr, "\r\x1b[K%s %3.0f %%  %s", bar.c_str(), share * 100, text.c_str());
+  std::fprintf(stderr, "\r\x1b[K%s  %s", progress_bar(share).c_str(), text.c_str());
   std::fflush(stderr);
   g_bar_shown = true;
 }

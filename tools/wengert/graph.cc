@@ -8,7 +8,7 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/io/file.h"
-#include "wengert/io/safetensors.h"
+#include "wengert/io/parameter_file.h"
 #include "wengert/ops/ops.h"
 #include "wengert/ops/random_stream.h"
 
@@ -32,8 +32,8 @@ optim::Batch random_batch(const nn::ModelDef& model, std::uint64_t seed) {
   RandomStream stream(seed, "graph");
   optim::Batch batch;
   batch.inputs = random_uniform(stream, {kExamples, model.features}).value();
-  batch.labels = Tensor::empty({kExamples}, DType::kInt64);
-  const WriteGuard guard(batch.labels, "graph");
+  batch.targets = Tensor::empty({kExamples}, DType::kInt64);
+  const WriteGuard guard(batch.targets, "graph");
   for (std::int64_t i = 0; i < kExamples; ++i) {
     guard.span<std::int64_t>()[static_cast<std::size_t>(i)] = i % model.classes;
   }
@@ -58,9 +58,9 @@ void run(Settings settings) {
   }
   ParameterSet parameters(settings.seed);
   if (!settings.weights.empty()) {
-    for (io::NamedTensor& entry : io::read_safetensors(settings.weights).tensors) {
-      parameters.add(entry.name, std::move(entry.tensor));
-    }
+    const NoGrad off;
+    (void)model.logits(parameters, Tensor::zeros({1, model.features}));
+    (void)io::load(parameters, settings.weights);
   }
   const GraphDirection direction = settings.forward    ? GraphDirection::kForward
                                    : settings.backward ? GraphDirection::kBackward

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   add_ops(program);
   add_optimizers(program);
   add_passes(program);
+  add_schedules(program);
   add_gradcheck(program);
   add_bench(program);
   add_version(program);

@@ -6,8 +6,9 @@
 #include "wengert/graph/text.h"
 #include "wengert/optim/method.h"
 #include "wengert/optim/passes.h"
+#include "wengert/optim/schedule.h"
 
-// The pages of optimizers and of passes, printed from their records.
+// The pages of optimizers, passes and schedules, printed from their records.
 namespace wengert::tools {
 namespace {
 
@@ -73,6 +74,12 @@ Json as_json(const optim::PassDef& pass) {
   return json;
 }
 
+Json as_json(const optim::ScheduleDef& schedule) {
+  Json json = common_json(schedule);
+  json["watches"] = schedule.observe != nullptr;
+  return json;
+}
+
 void print_page(const optim::MethodDef& method) {
   print_common(method);
   std::string keeps;
@@ -87,6 +94,13 @@ void print_page(const optim::MethodDef& method) {
 void print_page(const optim::PassDef& pass) {
   print_common(pass);
   print_line("stage", name_of(pass.stage));
+}
+
+void print_page(const optim::ScheduleDef& schedule) {
+  print_common(schedule);
+  print_line("depends on", schedule.observe != nullptr ? "what is watched" : "the step alone");
+  std::printf("Use it: wengert train mlp --schedule %.*s --schedule-option NAME=VALUE\n",
+              width(schedule.name), schedule.name.data());
 }
 
 /// Prints the page of the one called `name`, or a list of all; `kind` is the command.
@@ -147,6 +161,10 @@ void add_optimizers(Program& program) {
 }
 void add_passes(Program& program) {
   add_pages(program, "passes", optim::registered_passes, "l2_penalty");
+}
+
+void add_schedules(Program& program) {
+  add_pages(program, "schedules", optim::registered_schedules, "linear_decay");
 }
 
 }  // namespace wengert::tools

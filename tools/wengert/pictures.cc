@@ -18,15 +18,9 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const PassPipeline& passes) {
   Tape tape;
   tape.detect_non_finite(true);  // so that the picture names the first bad op itself
-  const Var inputs = batch.inputs;
-  const Var logits = model.logits(parameters, inputs);
-  Roots roots;
   PassContext context;
-  roots.parameters = &parameters;
-  roots.add("loss", softmax_cross_entropy(logits, batch.labels));
-  passes.run(PassStage::kLoss, roots, context);
-  const Var loss = roots.at("loss");
-  tape.name(inputs, "inputs");
+  optim::TrainingStep step(parameters, model_of(model), &passes);
+  const Var loss = step.record(batch, context).loss;
   tape.name(loss, "loss");
   GradientFlow flow;
   Gradients gradients = backward(loss, {.retain = true, .observer = &flow});
@@ -43,6 +37,13 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
   const std::string dot = to_dot(view);
   if (format == "dot") return dot;
   return render(dot, format == "png" ? ImageFormat::kPng : ImageFormat::kSvg);
+}
+
+optim::Model model_of(const nn::ModelDef& model) {
+  return optim::classifier([&model](ParameterSet& parameters, const Var& inputs) {
+    if (Tape* tape = Tape::current()) tape->name(inputs, "inputs");
+    return model.logits(parameters, inputs);
+  });
 }
 
 std::string model_names() {

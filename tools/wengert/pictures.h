@@ -5,7 +5,7 @@
 #include "wengert/graph/export/graph_view.h"
 #include "wengert/graph/pass.h"
 #include "wengert/nn/models.h"
-#include "wengert/optim/dataset.h"
+#include "wengert/optim/training/step.h"
 
 namespace wengert::tools {
 
@@ -16,6 +16,9 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
                       const optim::Batch& batch, GraphDirection direction,
                       const std::string& format, const std::string& title,
                       const PassPipeline& passes = {});
+
+/// The training step's model of a network of the program.
+optim::Model model_of(const nn::ModelDef& model);
 
 /// The models by name, for help texts: "mlp, sigmoid_mlp".
 std::string model_names();

@@ -5,15 +5,15 @@
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
 #include "tools/wengert/console.h"
+#include "tools/wengert/images.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
-#include "wengert/io/checkpoint.h"
 #include "wengert/io/dataset.h"
 #include "wengert/io/idx.h"
+#include "wengert/io/parameter_file.h"
 #include "wengert/nn/models.h"
 #include "wengert/ops/ops.h"
-#include "wengert/optim/dataset.h"
 
 namespace wengert::tools {
 namespace {
@@ -33,72 +33,34 @@ struct Settings {
 
 /// The network that the file names, with the file's parameters, each checked against it.
 const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
-  io::SafeTensors file = io::read_safetensors(path);
+  const io::SafeTensors file = io::read_safetensors(path);
   const auto named = file.metadata.find("model");
   if (named == file.metadata.end()) {
     throw IoError(path, "the metadata name no model",
                   "use a checkpoint that `wengert train` wrote");
   }
   const nn::ModelDef& def = nn::find_model(named->second);
-  ParameterSet expected(0);
-  {
-    const NoGrad off;
-    (void)def.logits(expected, Tensor::zeros({1, def.features}, DType::kFloat32));
-  }
-  const std::set<std::string> buffers = io::buffers_of(file);
-  for (io::NamedTensor& entry : file.tensors) {
-    const Parameter* parameter = expected.find(entry.name);
-    const Buffer* buffer = expected.find_buffer(entry.name);
-    const bool is_buffer = buffers.contains(entry.name);
-    const Tensor* like = nullptr;
-    if (!is_buffer && parameter != nullptr) like = &parameter->value();
-    if (is_buffer && buffer != nullptr) like = &buffer->value();
-    if (like == nullptr || !(like->shape() == entry.tensor.shape()) ||
-        like->dtype() != entry.tensor.dtype()) {
-      throw IoError(
-          path,
-          "'" + entry.name + "' is " + to_string(entry.tensor.dtype(), entry.tensor.shape()) +
-              (like == nullptr ? ", which the model " + named->second + " has not"
-                               : ", the model's is " + to_string(like->dtype(), like->shape())),
-          "use a checkpoint of this model");
-    }
-    if (is_buffer) {
-      parameters.add_buffer(entry.name, entry.tensor);
-    } else {
-      parameters.add(entry.name, std::move(entry.tensor));
-    }
-  }
-  for (const Parameter* parameter : expected.all()) {
-    if (parameters.find(parameter->name()) == nullptr) {
-      throw IoError(path,
-                    "'" + parameter->name() + "' of the model " + named->second + " is missing",
-                    "use a checkpoint of this model");
-    }
-  }
-  for (const Buffer* buffer : expected.buffers()) {
-    if (parameters.find_buffer(buffer->name()) == nullptr) {
-      throw IoError(path, "'" + buffer->name() + "' of the model " + named->second + " is missing",
-                    "use a checkpoint of this model");
-    }
-  }
+  const NoGrad off;
+  (void)def.logits(parameters, Tensor::zeros({1, def.features}, DType::kFloat32));
+  (void)io::load(parameters, file, path);
   return def;
 }
 
 void run(const Settings& settings) {
   ParameterSet parameters(0);
   const nn::ModelDef& def = load(settings.model, parameters);
-  optim::Examples examples;
-  bool labelled = false;
-  if (!settings.images.empty()) {
-    examples.inputs = io::read_idx(settings.images);
-    if (examples.inputs.rank() < 1) throw IoError(settings.images, "holds no list of images");
-    examples.labels = Tensor::zeros({examples.inputs.size(0)}, DType::kInt64);
-  } else {
+  Tensor images, labels;
+  const bool labelled = settings.images.empty();
+  if (labelled) {
     io::ImageSet data = io::load_fashion_mnist(settings.data);
-    examples = {data.test_images, data.test_labels};
-    labelled = true;
+    images = data.test_images;
+    labels = data.test_labels;
+  } else {
+    images = io::read_idx(settings.images);
+    if (images.rank() < 1) throw IoError(settings.images, "holds no list of images");
+    labels = Tensor::zeros({images.size(0)}, DType::kUint8);
   }
-  const std::int64_t total = examples.count();
+  const std::int64_t total = images.size(0);
   if (settings.first >= total) {
     throw Error(ErrorKind::kIndex, "predict",
                 "image " + std::to_string(settings.first) + " of " + std::to_string(total));
@@ -106,8 +68,7 @@ void run(const Settings& settings) {
   const std::int64_t end = std::min(total, settings.first + settings.count);
   std::vector<std::int64_t> indices;
   for (std::int64_t i = settings.first; i < end; ++i) indices.push_back(i);
-  const optim::Batch batch =
-      optim::gather_batch(examples, indices, 0, static_cast<std::int64_t>(indices.size()));
+  const optim::Batch batch = image_loader(images, labels, {}, indices).all();
   if (batch.inputs.size(1) != def.features) {
     throw Error(ErrorKind::kShape, "predict",
                 "images of " + std::to_string(batch.inputs.size(1)) + " pixels, the model takes " +
@@ -126,7 +87,7 @@ void run(const Settings& settings) {
     const double p = probabilities.at(row + best);
     nlohmann::ordered_json entry = {
         {"image", indices[i]}, {"class", best}, {"name", kClasses[best]}, {"probability", p}};
-    const auto label = batch.labels.span<std::int64_t>()[i];
+    const auto label = static_cast<std::int64_t>(batch.targets.at(static_cast<std::int64_t>(i)));
     if (labelled) entry["label"] = label;
     list.push_back(entry);
     table.add({std::to_string(indices[i]), std::to_string(best), kClasses[best], format_number(p),

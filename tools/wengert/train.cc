@@ -1,20 +1,22 @@
-#include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
 #include "tools/wengert/console.h"
+#include "tools/wengert/images.h"
 #include "tools/wengert/pictures.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
-#include "wengert/io/checkpoint.h"
 #include "wengert/io/dataset.h"
 #include "wengert/io/file.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/curves.h"
 #include "wengert/optim/passes.h"
-#include "wengert/optim/trainer.h"
+#include "wengert/optim/schedule.h"
+#include "wengert/optim/training/fit.h"
+#include "wengert/optim/training/progress_bar.h"
 
 namespace wengert::tools {
 namespace {
@@ -26,7 +28,8 @@ struct Settings {
   std::string optimizer = "adam";
   std::vector<std::string> options;  ///< of the optimizer, "beta1=0.8"
   std::string rate;
-  double final_rate_share = 0.02;
+  std::string schedule = "linear_decay";
+  std::vector<std::string> schedule_options = {"final_share=0.02"};
   double l2 = 0;
   double clip = 0;
   std::int64_t epochs = 10;
@@ -34,160 +37,172 @@ struct Settings {
   std::int64_t validation = 5000;
   std::uint64_t seed = 1;
   int threads = 0;
+  bool resume = false;
   bool json = false;
 };
 
 nlohmann::ordered_json as_json(const optim::EpochRecord& record) {
-  nlohmann::ordered_json line = {{"epoch", record.epoch},
-                                 {"rate", record.rate},
-                                 {"train_loss", record.train_loss},
-                                 {"train_accuracy", record.train_accuracy}};
-  if (!std::isnan(record.validation_loss)) {  // nothing was held out
-    line["validation_loss"] = record.validation_loss;
-    line["validation_accuracy"] = record.validation_accuracy;
-  }
+  nlohmann::ordered_json line = {{"epoch", record.epoch}, {"rate", record.rate}};
+  const auto add = [&line](const std::string& start, const optim::Totals& totals) {
+    line[start + "_loss"] = totals.loss();
+    for (const optim::Metric& metric : totals.metrics())
+      line[start + "_" + metric.name] = metric.value();
+  };
+  add("train", record.train);
+  if (record.validation) add("validation", *record.validation);
   return line;
 }
 
-std::vector<optim::OptionSetting> optimizer_options(const Settings& settings) {
+/// "beta1=0.8" as a setting, of option `flag`.
+std::vector<optim::OptionSetting> settings_of(const std::vector<std::string>& texts,
+                                              const char* flag) {
   std::vector<optim::OptionSetting> result;
-  for (const std::string& text : settings.options) {
+  for (const std::string& text : texts) {
     const std::size_t sign = text.find('=');
     if (sign == std::string::npos) {
       throw Error(ErrorKind::kValue, "train", "'" + text + "' sets no option",
-                  "write --option NAME=VALUE, as in --option beta1=0.8");
+                  "write " + std::string(flag) + " NAME=VALUE, as in --option beta1=0.8");
     }
     result.push_back({text.substr(0, sign), text.substr(sign + 1)});
   }
-  if (!settings.rate.empty()) result.push_back({"rate", settings.rate});
   return result;
 }
 
-std::string optimizer_names() {
+/// "sgd, adam": the names of a table's records.
+template <class Def>
+std::string names_of(const std::vector<const Def*>& all) {
   std::string names;
-  for (const optim::MethodDef* method : optim::registered_methods()) {
-    names += (names.empty() ? "" : ", ") + std::string(method->name);
-  }
+  for (const Def* def : all) names += (names.empty() ? "" : ", ") + std::string(def->name);
   return names;
 }
 
+/// The whole state of a run, at the end of each epoch and where it is interrupted.
+constexpr const char* kModelFile = "model.safetensors";
+
 /// One training run and the files that it leaves.
-class Run {
+class Run : public optim::TrainingHook {
  public:
   explicit Run(const Settings& settings)
       : settings_(settings), def_(nn::find_model(settings.model)), parameters_(settings.seed) {}
 
   void execute() {
-    const auto optimizer = optim::make_optimizer(settings_.optimizer, optimizer_options(settings_));
+    auto options = settings_of(settings_.options, "--option");
+    if (!settings_.rate.empty()) options.push_back({"rate", settings_.rate});
+    const auto optimizer = optim::make_optimizer(settings_.optimizer, options);
+    const optim::Schedule schedule = optim::make_schedule(
+        settings_.schedule, settings_of(settings_.schedule_options, "--schedule-option"));
     const io::ImageSet data = io::load_fashion_mnist(settings_.data);
-    const optim::Examples train_set{data.train_images, data.train_labels};
     const optim::Split split =
-        optim::split_examples(train_set.count(), settings_.validation, settings_.seed);
+        optim::split_examples(data.train_images.size(0), settings_.validation, settings_.seed);
     if (settings_.l2 != 0) {
       passes_.add<optim::L2Penalty>({.lambda = settings_.l2});
     }
     if (settings_.clip != 0) {
       passes_.add<optim::ClipGlobalNorm>({.limit = settings_.clip});
     }
-    optim::TrainOptions options = make_options();
-    options.passes = &passes_;
-    const optim::Model model = [this](ParameterSet& parameters, const Var& inputs) {
-      return def_.logits(parameters, inputs);
-    };
+    const optim::ArrayLoader loader =
+        image_loader(data.train_images, data.train_labels,
+                     {.batch_size = settings_.batch_size, .seed = settings_.seed}, split.train);
+    std::optional<optim::ArrayLoader> validation;
+    if (!split.validation.empty()) {
+      validation.emplace(image_loader(data.train_images, data.train_labels,
+                                      {.batch_size = kMeasured, .shuffle = false},
+                                      split.validation));
+    }
+    optim::Training training(parameters_, *optimizer, loader, model_of(def_),
+                             {.epochs = settings_.epochs,
+                              .validation = validation ? &*validation : nullptr,
+                              .passes = &passes_,
+                              .schedule = schedule,
+                              .hooks = {&bar_, this}});
+    if (settings_.resume) resume(training);
     // Last of what can fail before training: a run that cannot start leaves nothing behind.
     io::check_writable_folder(settings_.out);
     watch_interrupts();
-    say("training " + std::string(def_.name) + " on " + std::to_string(split.train.size()) +
-        " images, validating on " + std::to_string(split.validation.size()) + ", " +
-        std::to_string(kernels::thread_count()) + " threads");
-    const optim::TrainResult result =
-        optim::train(model, parameters_, *optimizer, train_set, split, options);
-    clear_progress();
+    say((settings_.resume ? "going on with " : "training ") + std::string(def_.name) + " on " +
+        std::to_string(split.train.size()) + " images, validating on " +
+        std::to_string(split.validation.size()) + ", " + std::to_string(kernels::thread_count()) +
+        " threads");
+    const optim::FitResult result = training.run();
+    bar_.clear();
     if (result.stopped) {
-      std::fprintf(stderr, "wengert: interrupted in epoch %zu; %s\n", result.epochs.size(),
-                   saved_ ? "the last checkpoint is whole" : "nothing was saved yet");
+      std::fprintf(stderr, "wengert: interrupted in epoch %lld; --resume goes on from there\n",
+                   static_cast<long long>(training.epoch()));
       throw CommandFailed{};
     }
-    finish(data, model, split, result.seconds);
+    finish(data, loader, validation, training, result.seconds);
+  }
+
+  std::string_view name() const override { return "files"; }
+  bool wants_stop() const override { return interrupted(); }
+
+  void after_step(optim::Training& training, const optim::StepRecord& record) override {
+    if (record.step == 0) {
+      const std::string words = record.context.str();
+      if (!words.empty()) say("passes:\n" + words);
+    }
+    const bool last = record.step + 1 == record.steps_per_epoch;
+    if (interrupted() && !last) save(training);
+  }
+
+  void after_epoch(optim::Training& training, const optim::EpochRecord& record) override {
+    say(optim::ProgressBar::line(record));
+    write_metrics(training);
+    save(training);
+  }
+
+  void non_finite(optim::Training&, const optim::Batch& batch) override {
+    bar_.clear();
+    draw(batch, std::string(def_.name) + ", the step that failed");
+    std::fprintf(stderr, "wengert: that step is drawn in %s\n", path("graph.svg").c_str());
   }
 
  private:
-  optim::TrainOptions make_options() {
-    optim::TrainOptions options;
-    options.epochs = settings_.epochs;
-    options.batch_size = settings_.batch_size;
-    options.seed = settings_.seed;
-    options.final_rate_share = settings_.final_rate_share;
-    options.stop = interrupted;
-    options.progress = [this](std::int64_t epoch, double share, double loss) {
-      const auto epochs = static_cast<double>(settings_.epochs);
-      show_progress("epoch " + std::to_string(epoch) + "/" + std::to_string(settings_.epochs) +
-                        "  loss " + format_number(loss),
-                    (static_cast<double>(epoch - 1) + share) / epochs);
+  static constexpr std::int64_t kMeasured = 1000;  ///< examples a batch where nothing is trained
+
+  void resume(optim::Training& training) {
+    const auto metadata = training.load(path(kModelFile));
+    const auto found = [&metadata](const char* key) {
+      const auto entry = metadata.find(key);
+      return entry == metadata.end() ? std::string("unknown") : entry->second;
     };
-    options.after_epoch = [this](const optim::EpochRecord& record) {
-      if (interrupted()) return;  // an epoch cut short is not recorded
-      after_epoch(record);
-    };
-    options.non_finite = [this](const optim::Batch& batch) {
-      clear_progress();
-      draw(batch, std::string(def_.name) + ", the step that failed");
-      std::fprintf(stderr, "wengert: that step is drawn in %s\n", path("graph.svg").c_str());
-    };
-    options.explain = [this](const std::string& text) { say("passes:\n" + text); };
-    return options;
+    const std::string seed = std::to_string(settings_.seed);
+    if (found("model") == def_.name && found("seed") == seed) return;
+    throw IoError(path(kModelFile),
+                  "it is of the model " + found("model") + " with seed " + found("seed") +
+                      ", here it is " + std::string(def_.name) + " with seed " + seed,
+                  "go on with the settings that it was begun with");
   }
 
-  void after_epoch(const optim::EpochRecord& record) {
-    clear_progress();
-    history_.push_back(record);
-    lines_.push_back(as_json(record));
-    char line[160], held_out[64] = "";
-    if (!std::isnan(record.validation_loss)) {
-      std::snprintf(held_out, sizeof held_out, "  validation %.4f / %.4f", record.validation_loss,
-                    record.validation_accuracy);
-    }
-    std::snprintf(line, sizeof line, "epoch %2lld  loss %.4f  accuracy %.4f%s  %.2f s",
-                  static_cast<long long>(record.epoch), record.train_loss, record.train_accuracy,
-                  held_out, record.seconds);
-    say(line);
-    write_metrics();
-    save_checkpoint(record.epoch);
-  }
-
-  void finish(const io::ImageSet& data, const optim::Model& model, const optim::Split& split,
+  void finish(const io::ImageSet& data, const optim::ArrayLoader& loader,
+              const std::optional<optim::ArrayLoader>& validation, optim::Training& training,
               double seconds) {
-    const optim::Examples test_set{data.test_images, data.test_labels};
-    std::vector<std::int64_t> all(static_cast<std::size_t>(test_set.count()));
-    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::int64_t>(i);
-    const optim::Evaluation test = optim::evaluate(model, parameters_, test_set, all);
-    lines_.back()["test_loss"] = test.loss;
-    lines_.back()["test_accuracy"] = test.accuracy;
-    write_metrics();
+    const optim::Totals test =
+        optim::evaluate(parameters_,
+                        image_loader(data.test_images, data.test_labels,
+                                     {.batch_size = kMeasured, .shuffle = false}),
+                        model_of(def_));
+    nlohmann::ordered_json more = {{"test_loss", test.loss()},
+                                   {"test_accuracy", test.value("accuracy")}};
+    const nlohmann::ordered_json last = write_metrics(training, more);
     io::write_file_atomically(path("curves.svg"),
-                              optim::learning_curves(std::string(def_.name), history_));
-    draw(data, split);
+                              optim::learning_curves(std::string(def_.name), training.history()));
+    const optim::Batch shown = (validation ? *validation : loader).all();
+    const std::int64_t count = std::min(settings_.batch_size, shown.count());
+    draw({shown.inputs.rows(0, count), shown.targets.rows(0, count)},
+         std::string(def_.name) + " after " + std::to_string(settings_.epochs) +
+             (settings_.epochs == 1 ? " epoch" : " epochs"));
     char line[120];
     std::snprintf(line, sizeof line, "test accuracy %.4f, loss %.4f; %.1f s of training",
-                  test.accuracy, test.loss, seconds);
+                  test.value("accuracy"), test.loss(), seconds);
     say(line);
-    say("wrote " + path("model.safetensors") + ", metrics.jsonl, curves.svg, graph.svg");
+    say("wrote " + path(kModelFile) + ", metrics.jsonl, curves.svg, graph.svg");
     if (settings_.json) {
-      nlohmann::ordered_json out = lines_.back();
+      nlohmann::ordered_json out = last;
       out["seconds"] = seconds;
       out["out"] = settings_.out;
       std::printf("%s\n", out.dump(2).c_str());
     }
-  }
-
-  void draw(const io::ImageSet& data, const optim::Split& split) {
-    const optim::Examples examples{data.train_images, data.train_labels};
-    const auto& order = split.validation.empty() ? split.train : split.validation;
-    const auto count =
-        std::min<std::int64_t>(settings_.batch_size, static_cast<std::int64_t>(order.size()));
-    draw(optim::gather_batch(examples, order, 0, count),
-         std::string(def_.name) + " after " + std::to_string(settings_.epochs) +
-             (settings_.epochs == 1 ? " epoch" : " epochs"));
   }
 
   void draw(const optim::Batch& batch, const std::string& title) {
@@ -205,38 +220,39 @@ class Run {
     }
   }
 
-  void write_metrics() {
+  /// A line for each epoch, `more` in the last one, which it gives.
+  nlohmann::ordered_json write_metrics(const optim::Training& training,
+                                       const nlohmann::ordered_json& more = {}) {
     std::string text;
-    for (const auto& line : lines_) text += line.dump() + "\n";
+    nlohmann::ordered_json line;
+    for (const optim::EpochRecord& record : training.history()) {
+      line = as_json(record);
+      if (&record == &training.history().back() && !more.is_null()) line.update(more);
+      text += line.dump() + "\n";
+    }
     io::write_file_atomically(path("metrics.jsonl"), text);
+    return line;
   }
 
-  void save_checkpoint(std::int64_t epoch) {
-    io::write_checkpoint(path("model.safetensors"), parameters_,
-                         {{"model", std::string(def_.name)},
-                          {"epoch", std::to_string(epoch)},
-                          {"seed", std::to_string(settings_.seed)}});
-    saved_ = true;
+  void save(const optim::Training& training) {
+    training.save(path(kModelFile), {{"model", std::string(def_.name)},
+                                     {"epoch", std::to_string(training.history().size())},
+                                     {"seed", std::to_string(settings_.seed)}});
   }
 
   std::string path(const char* file) const { return settings_.out + "/" + file; }
-  void say(const std::string& text) const {
-    clear_progress();
-    if (settings_.json) {
-      std::fprintf(stderr, "%s\n", text.c_str());
-    } else {
-      std::printf("%s\n", text.c_str());
-      std::fflush(stdout);
-    }
+  void say(const std::string& text) {
+    bar_.clear();
+    std::FILE* to = settings_.json ? stderr : stdout;
+    std::fprintf(to, "%s\n", text.c_str());
+    std::fflush(to);
   }
 
   const Settings& settings_;
   const nn::ModelDef& def_;
   ParameterSet parameters_;
   PassPipeline passes_;
-  std::vector<optim::EpochRecord> history_;
-  std::vector<nlohmann::ordered_json> lines_;
-  bool saved_ = false;
+  optim::ProgressBar bar_{nullptr};
 };
 
 }  // namespace
@@ -254,14 +270,18 @@ void add_train(Program& program) {
   command.option("--out", s->out, "folder for the results").shows_default();
   command.option("--epochs", s->epochs, "").between(1, 100000).shows_default();
   command.option("--batch", s->batch_size, "examples a step").between(1, 1000000).shows_default();
-  command.option("--optimizer", s->optimizer, "one of: " + optimizer_names()).shows_default();
+  command.option("--optimizer", s->optimizer, "one of: " + names_of(optim::registered_methods()))
+      .shows_default();
   command.option("--option", s->options,
                  "NAME=VALUE, an option of the optimizer; `wengert optimizers NAME` lists them");
   command.option("--rate", s->rate, "learning rate; default: the optimizer's usual one");
   command
-      .option("--final-rate", s->final_rate_share,
-              "the rate falls linearly to this share of itself")
-      .between(0.0, 1.0)
+      .option("--schedule", s->schedule,
+              "of the rate, one of: " + names_of(optim::registered_schedules()))
+      .shows_default();
+  command
+      .option("--schedule-option", s->schedule_options,
+              "NAME=VALUE, an option of the schedule; `wengert schedules NAME` lists them")
       .shows_default();
   command.option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²").not_negative().shows_default();
   command.option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
@@ -272,6 +292,8 @@ void add_train(Program& program) {
       .shows_default();
   command.option("--seed", s->seed, "same seed, same bytes of weights and metrics").shows_default();
   command.option("--threads", s->threads, "0: as many as the machine has").between(0, 1024);
+  command.flag("--resume", s->resume,
+               "go on where the run in --out stopped, to the same bytes; --epochs may be larger");
   command.flag("--json", s->json,
                "print the last line of metrics as JSON; the log goes to standard error");
   command.example("wengert train mlp --out run1 --seed 3").runs([s] {

@@ -5,23 +5,8 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
-#include "wengert/graph/tensor.h"
 
 namespace wengert::optim {
-
-/// Examples with class labels: inputs [N, …] of uint8 (scaled to [0, 1] by 1/255) or float32, and
-/// labels [N] of any integer dtype.
-struct Examples {
-  Tensor inputs;
-  Tensor labels;
-  std::int64_t count() const { return inputs.size(0); }
-};
-
-/// One mini-batch: inputs float32 [B, features], labels int64 [B].
-struct Batch {
-  Tensor inputs;
-  Tensor labels;
-};
 
 /// Which examples go where.
 struct Split {
@@ -34,14 +19,12 @@ struct Split {
 WENGERT_API Split split_examples(std::int64_t count, std::int64_t validation, std::uint64_t seed,
                                  std::source_location where = std::source_location::current());
 
+/// 0, 1, …, count − 1. Throws Error(kValue) on a negative count.
+WENGERT_API std::vector<std::int64_t> all_examples(
+    std::int64_t count, std::source_location where = std::source_location::current());
+
 /// The order of an epoch: `indices` shuffled by Philox, keyed by seed and epoch.
 WENGERT_API std::vector<std::int64_t> shuffled(const std::vector<std::int64_t>& indices,
                                                std::uint64_t seed, std::int64_t epoch);
-
-/// Gathers examples indices[begin, end) into a batch, features flattened.
-/// Throws Error(kIndex, kDType, kShape) on indices, dtypes or shapes that do not fit.
-WENGERT_API Batch gather_batch(const Examples& examples, const std::vector<std::int64_t>& indices,
-                               std::int64_t begin, std::int64_t end,
-                               std::source_location where = std::source_location::current());
 
 }  // namespace wengert::optim

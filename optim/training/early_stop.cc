@@ -1,0 +1,78 @@
+#include "wengert/optim/training/early_stop.h"
+
+#include <cmath>
+
+#include "wengert/graph/call_site.h"
+#include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
+
+namespace wengert::optim {
+namespace {
+
+constexpr const char* kNumbers = "best";
+constexpr std::string_view kWeights = "weights/";
+
+}  // namespace
+
+EarlyStop::EarlyStop(Options options, std::source_location where) : options_(std::move(options)) {
+  const detail::CallSite site(where);
+  if (options_.patience < 0 || !(options_.least_change >= 0)) {
+    throw Error(ErrorKind::kValue, "EarlyStop",
+                "a patience of " + std::to_string(options_.patience) + " and a least change of " +
+                    format_number(options_.least_change),
+                "neither is negative");
+  }
+}
+
+void EarlyStop::after_epoch(Training& training, const EpochRecord& record) {
+  const double value = record.watched(options_.watched);
+  const double gain = options_.larger_is_better ? value - best_ : best_ - value;
+  const bool better = best_epoch_ == 0 ? !std::isnan(value) : gain > options_.least_change;
+  if (!better) {
+    ++waited_;
+    return;
+  }
+  best_weights_.take(training.parameters());
+  best_ = value;
+  best_epoch_ = record.epoch;
+  waited_ = 0;
+}
+
+bool EarlyStop::wants_stop() const { return options_.patience > 0 && waited_ >= options_.patience; }
+
+void EarlyStop::after_training(Training& training) {
+  if (!best_weights_.empty()) best_weights_.restore(training.parameters());
+}
+
+std::vector<io::NamedTensor> EarlyStop::state() const {
+  std::vector<io::NamedTensor> state = {
+      {kNumbers,
+       Tensor::from({best_, static_cast<double>(best_epoch_), static_cast<double>(waited_)}, {3})}};
+  for (const io::NamedTensor& entry : best_weights_.tensors()) {
+    state.push_back({std::string(kWeights) + entry.name, entry.tensor});
+  }
+  return state;
+}
+
+void EarlyStop::restore(const std::vector<io::NamedTensor>& state) {
+  const Tensor* numbers = nullptr;
+  std::vector<io::NamedTensor> weights;
+  for (const io::NamedTensor& entry : state) {
+    if (entry.name == kNumbers) {
+      numbers = &entry.tensor;
+    } else if (entry.name.starts_with(kWeights)) {
+      weights.push_back({entry.name.substr(kWeights.size()), entry.tensor.clone()});
+    } else {
+      throw Error(ErrorKind::kParameter, "EarlyStop", "a state entry '" + entry.name + "'");
+    }
+  }
+  if (numbers == nullptr || numbers->dtype() != DType::kFloat64 || numbers->shape() != Shape{3}) {
+    throw Error(ErrorKind::kParameter, "EarlyStop", "no entry 'best' of three numbers");
+  }
+  best_ = numbers->at(0);
+  best_epoch_ = static_cast<std::int64_t>(numbers->at(1));
+  waited_ = static_cast<std::int64_t>(numbers->at(2));
+  best_weights_.set_tensors(std::move(weights));
+}
+
+}  // namespace wengert::optim
