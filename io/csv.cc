@@ -223,8 +223,8 @@ Tensor Table::matrix(std::span<const std::string> names, DType dtype,
     const Column& column = at(names[k], where);
     if (column.is_categorical()) {
       throw Error(ErrorKind::kValue, "Table",
-                  "column '" + column.name + "' is of " +
-                      std::to_string(column.categories.size()) + " categories, no numbers",
+                  "column '" + column.name + "' is of " + std::to_string(column.categories.size()) +
+                      " categories, no numbers",
                   "encode them, by one_hot(column.values, …) for instance");
     }
     const std::span<const double> numbers = column.values.span<double>();

@@ -28,8 +28,8 @@ struct Table {
   std::vector<Column> columns;
   std::int64_t rows = 0;
   /// By name. Throws Error(kValue) naming the closest.
-  WENGERT_API const Column& at(
-      std::string_view name, std::source_location where = std::source_location::current()) const;
+  WENGERT_API const Column& at(std::string_view name,
+                               std::source_location where = std::source_location::current()) const;
   /// Columns of numbers side by side, [N, columns], in their order here. Throws Error(kValue) on an
   /// unknown name, on categories, and on missing numbers, saying how many and where the first is.
   WENGERT_API Tensor matrix(std::span<const std::string> names, DType dtype = DType::kFloat32,
