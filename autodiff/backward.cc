@@ -33,24 +33,12 @@ void meet(Tape& tape, const Var& var, std::source_location where) {
   }
 }
 
-bool is_recorded(const Var& x) {
-  const Tape* tape = Tape::current();
-  return tape != nullptr && x.requires_grad() && tape->owns(x);
-}
-
-/// Recorded where the live tape recorded one of them; else of the values alone.
-Var sum_of(const Var& a, const Var& b) {
-  if (is_recorded(a) || is_recorded(b)) return add(a, b);
-  const NoGrad off;
-  return add(a.value(), b.value());
-}
-
 }  // namespace
 
 Var Gradients::operator[](const Operand& operand) const {
   const Var& leaf = *operand.var;
   for (const Entry& entry : entries_) {
-    if (entry.leaf.get() == leaf.get()) return entry.gradient;
+    if (entry.leaf.get() == leaf.get()) return entry.gradient.dense();
   }
   if (!leaf.has_value() || !leaf.requires_grad() || !leaf.get()->has(detail::Value::kLeaf)) {
     throw Error(ErrorKind::kGraph, "Gradients",
@@ -62,7 +50,7 @@ Var Gradients::operator[](const Operand& operand) const {
 }
 
 Var Gradients::operator[](const Parameter& parameter) const {
-  if (const Var* known = find(parameter)) return *known;
+  if (const Gradient* known = find(parameter)) return known->dense();
   return Tensor::zeros(parameter.value().shape(), parameter.value().dtype());
 }
 
@@ -77,7 +65,7 @@ Gradients& Gradients::operator+=(const Gradients& other) {
     if (known == end) {
       entries_.push_back(added);
     } else {
-      known->gradient = sum_of(known->gradient, added.gradient);
+      known->gradient += added.gradient;
     }
   }
   updates_.append(other.updates_);
@@ -86,25 +74,18 @@ Gradients& Gradients::operator+=(const Gradients& other) {
 }
 
 Gradients& Gradients::operator*=(double factor) {
-  std::vector<Var> scaled;
-  for (const Entry& entry : entries_) {
-    if (is_recorded(entry.gradient)) {
-      scaled.push_back(mul(entry.gradient, factor));
-    } else {
-      const NoGrad off;
-      scaled.push_back(mul(entry.gradient.value(), factor));
-    }
-  }
+  std::vector<Gradient> scaled;
+  for (const Entry& entry : entries_) (scaled.emplace_back(entry.gradient)) *= factor;
   for (std::size_t i = 0; i < scaled.size(); ++i) entries_[i].gradient = std::move(scaled[i]);
   value_ *= factor;
   return *this;
 }
 
-const Var& Gradients::at(std::string_view name, std::source_location where) const {
+Var Gradients::at(std::string_view name, std::source_location where) const {
   std::vector<std::string> names;
   for (const Entry& entry : entries_) {
     if (entry.parameter == nullptr) continue;
-    if (entry.parameter->name() == name) return entry.gradient;
+    if (entry.parameter->name() == name) return entry.gradient.dense();
     names.push_back(entry.parameter->name());
   }
   const std::string close = closest(name, names);
@@ -115,7 +96,7 @@ const Var& Gradients::at(std::string_view name, std::source_location where) cons
               where);
 }
 
-const Var* Gradients::find(const Parameter& parameter) const {
+const Gradient* Gradients::find(const Parameter& parameter) const {
   for (const Entry& entry : entries_) {
     if (entry.parameter == &parameter) return &entry.gradient;
   }
@@ -127,6 +108,7 @@ Gradients backward(const Var& loss, const BackwardOptions& options, std::source_
   Tape& tape = live_tape("backward", {&loss, 1}, where);
   meet(tape, loss, where);
   Engine engine(tape, options, where);
+  engine.take_rows();
   engine.seed(loss, {}, "backward", false);
   engine.sweep(0);
   Gradients result = engine.collect();

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "wengert/autodiff/gradient.h"
 #include "wengert/graph/api.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/var.h"
@@ -29,13 +30,14 @@ WENGERT_API Gradients backward(const Var& loss, const BackwardOptions& options,
 class WENGERT_API GradientObserver {
  public:
   virtual ~GradientObserver() = default;
-  /// What `consumer` sends back to its input `input`, before it is added to what others send.
+  /// What `consumer` sends back to its input `input`, before it is added to what others send. Of a
+  /// leaf it may be a few rows.
   virtual void on_edge(const Tape& tape, std::uint32_t consumer, int input,
-                       const Tensor& cotangent) {
+                       const Gradient& cotangent) {
     (void)tape, (void)consumer, (void)input, (void)cotangent;
   }
   /// The whole cotangent of a node, all consumers added.
-  virtual void on_node(const Tape& tape, std::uint32_t node, const Tensor& cotangent) {
+  virtual void on_node(const Tape& tape, std::uint32_t node, const Gradient& cotangent) {
     (void)tape, (void)node, (void)cotangent;
   }
 };
@@ -57,19 +59,19 @@ class WENGERT_NODISCARD_API Gradients {
   struct Entry {
     Var leaf;
     Parameter* parameter;  ///< null for variables
-    Var gradient;
+    Gradient gradient;     ///< dense, or the few rows that lookups alone have reached
   };
 
-  /// The gradient with respect to a variable; zeros when the scalar does not depend on it.
+  /// The dense gradient with respect to a variable; zeros when the scalar does not depend on it.
   /// Throws Error(kGraph) for what is not a variable or parameter.
   Var operator[](const Operand& leaf) const;
   /// That of a parameter; zeros when the scalar does not depend on it.
   Var operator[](const Parameter& parameter) const;
-  /// By parameter name. Throws Error(kParameter) when no gradient of that name is here.
-  const Var& at(std::string_view parameter_name,
-                std::source_location where = std::source_location::current()) const;
-  /// Null when no gradient of that parameter is here.
-  const Var* find(const Parameter& parameter) const;
+  /// The same by parameter name. Throws Error(kParameter) when no gradient of that name is here.
+  Var at(std::string_view parameter_name,
+         std::source_location where = std::source_location::current()) const;
+  /// As it is, dense or rows; null when no gradient of that parameter is here.
+  const Gradient* find(const Parameter& parameter) const;
   /// Variables and parameters reached, in the order of the tape.
   std::span<const Entry> entries() const { return entries_; }
   std::span<Entry> entries() { return entries_; }
@@ -77,7 +79,8 @@ class WENGERT_NODISCARD_API Gradients {
   /// Sums gradients of the same parameter or variable; the other's updates of buffers come after
   /// these. The parts of a step: in the order of their tapes, of which each should start after the
   /// updates of the part before (Tape::start_after). The sum is recorded only on a live tape that
-  /// recorded the gradients. Throws what `add` throws when shapes or dtypes differ.
+  /// recorded the gradients; rows and rows are rows. Throws Error(kShape, kDType) when gradients of
+  /// one leaf differ in these.
   Gradients& operator+=(const Gradients& other);
   /// Scales every gradient and value(); recorded where the live tape recorded the gradients.
   Gradients& operator*=(double factor);
@@ -145,24 +148,31 @@ namespace detail {
 /// What on_gradient keeps: a callable and how to call it.
 struct GradientHook {
   std::shared_ptr<void> callable;
-  void (*call)(void* callable, const Tensor& gradient);
+  void (*call)(void* callable, const Gradient& gradient);
 };
 WENGERT_API void on_gradient(std::string_view name, GradientHook hook, std::source_location where);
 }  // namespace detail
 
 /// Calls observe(const Tensor& gradient) with the gradient of the named value (Tape::name, or a
-/// parameter's name) whenever backward on the live tape reaches it. The tape owns `observe` and
-/// lets it go when it ends.
+/// parameter's name) whenever backward on the live tape reaches it; a callable that takes a
+/// Gradient instead gets that of a table as the few rows that were looked up, others get it dense.
+/// The tape owns `observe` and lets it go when it ends.
 /// Throws Error(kGraph) when no tape is live, Error(kParameter) when the name is unknown.
 template <class F>
-requires std::invocable<F&, const Tensor&>
+requires std::invocable<F&, const Tensor&> || std::invocable<F&, const Gradient&>
 void on_gradient(std::string_view name, F observe,
                  std::source_location where = std::source_location::current()) {
-  detail::on_gradient(
-      name,
-      {std::make_shared<F>(std::move(observe)),
-       [](void* callable, const Tensor& gradient) { (*static_cast<F*>(callable))(gradient); }},
-      where);
+  detail::on_gradient(name,
+                      {std::make_shared<F>(std::move(observe)),
+                       [](void* callable, const Gradient& gradient) {
+                         F& function = *static_cast<F*>(callable);
+                         if constexpr (std::invocable<F&, const Tensor&>) {
+                           function(gradient.dense().value());
+                         } else {
+                           function(gradient);
+                         }
+                       }},
+                      where);
 }
 
 }  // namespace wengert

@@ -128,7 +128,9 @@ class CheckpointRule {
     Engine engine(tape, {}, std::source_location::current());
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       const int place = static_cast<int>(i);
-      if (c.needs(place)) engine.begin_with(leaves[i].get()->id, c.take_pending(place));
+      if (!c.needs(place)) continue;
+      if (c.takes_rows(place)) engine.take_rows(leaves[i].get()->id);
+      engine.begin_with(leaves[i].get()->id, c.take_pending(place));
     }
     for (std::size_t k = 0; k < y.values.size(); ++k) {
       engine.seed(y.values[k], y.cotangents[k], "checkpoint", false);
@@ -136,7 +138,12 @@ class CheckpointRule {
     engine.sweep(0);
     for (std::size_t i = 0; i < leaves.size(); ++i) {
       const int place = static_cast<int>(i);
-      if (c.needs(place)) c.set(place, engine.extract(leaves[i].get()->id));
+      if (!c.needs(place)) continue;
+      c.set(place, engine.extract(leaves[i].get()->id));
+      for (const detail::RowPart& part : engine.extract_rows(leaves[i].get()->id)) {
+        const auto count = static_cast<std::int64_t>(part.indices.size());
+        c.add_rows(place, Tensor::from(part.indices, {count}), part.rows);
+      }
     }
   }
 };

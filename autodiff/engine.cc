@@ -288,7 +288,10 @@ void Engine::sweep_nodes(std::uint32_t last) {
   std::uint32_t due = detail::kNoNode;  // first output of an op, of whose later ones one counts
   for (std::uint32_t id = top_ + 1; id-- > last;) {
     Value* g = table[id];
-    if (g == nullptr && id != due) continue;
+    if (g == nullptr && id != due) {
+      if (watched_ && !rows_.empty()) observe_node(id);  // a leaf that got rows alone
+      continue;
+    }
     at_ = id;
     Node& node = tape_.node(id);
     if (quick && g != nullptr) {
@@ -493,18 +496,26 @@ void Engine::accumulate(std::uint32_t id, Value* contribution) {
   }
 }
 
-void Engine::observe_edge(std::uint32_t consumer, int input, const Var& contribution) {
+void Engine::observe_edge(std::uint32_t consumer, int input, const Gradient& contribution) {
   if (options_.observer != nullptr) {
     const detail::UserCode users;
-    options_.observer->on_edge(tape_, consumer, input, contribution.value());
+    options_.observer->on_edge(tape_, consumer, input, contribution);
   }
 }
 
 void Engine::observe_node(std::uint32_t id) {
-  const Var cotangent = Var::share(table_[id]);
+  LeafRows* rows = rows_.empty() ? nullptr : rows_of(id);
+  if (rows != nullptr) settle_rows(*rows);
+  Gradient cotangent;
+  if (table_[id] != nullptr) {
+    cotangent = Var::share(table_[id]);
+  } else if (rows != nullptr) {
+    cotangent = rows->sum;
+  }
+  if (!cotangent.has_value()) return;
   if (options_.observer != nullptr) {
     const detail::UserCode users;
-    options_.observer->on_node(tape_, id, cotangent.value());
+    options_.observer->on_node(tape_, id, cotangent);
   }
   run_hooks(tape_, id, cotangent);
 }
@@ -528,14 +539,21 @@ Var Engine::take(std::uint32_t id) {
 Gradients Engine::collect() {
   Gradients result;
   std::vector<const Parameter*> seen;
+  settle_rows();
+  std::sort(rows_.begin(), rows_.end(),
+            [](const LeafRows& a, const LeafRows& b) { return a.leaf < b.leaf; });
+  auto few = rows_.begin();
   for (std::uint32_t id = 0; id <= top_; ++id) {
     const Node& node = tape_.node(id);
-    if (table_[id] == nullptr || node.input_count > 0 || node.output > 0) continue;
+    Gradient gradient;
+    if (few != rows_.end() && few->leaf == id) gradient = std::move(few++->sum);
+    if (table_[id] == nullptr && !gradient.has_value()) continue;
+    if (node.input_count > 0 || node.output > 0) continue;
     if (!node.value->has(Value::kRequiresGrad)) continue;
+    if (!gradient.has_value()) gradient = Var::take(std::exchange(table_[id], nullptr));
     Parameter* parameter = const_cast<Parameter*>(tape_.parameter(id));
     if (parameter != nullptr) seen.push_back(parameter);
-    result.entries_.push_back(
-        {tape_.leaf(id), parameter, Var::take(std::exchange(table_[id], nullptr))});
+    result.entries_.push_back({tape_.leaf(id), parameter, std::move(gradient)});
   }
   std::sort(seen.begin(), seen.end());
   if (const auto twice = std::adjacent_find(seen.begin(), seen.end()); twice != seen.end()) {

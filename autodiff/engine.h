@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "wengert/autodiff/backward.h"
+#include "wengert/autodiff/row_sums.h"
 #include "wengert/graph/tape.h"
 
 // The reverse sweep. Private to the library.
@@ -27,6 +28,13 @@ class Engine {
   Var recorded(Var derivative);
   /// Restricts the sweep to nodes between `xs` and the roots.
   void restrict_to(std::span<const std::uint32_t> xs);
+  /// Lets lookups send a few rows to every leaf, or to one leaf alone. Not under create_graph.
+  void take_rows() { all_take_rows_ = !options_.create_graph; }
+  void take_rows(std::uint32_t leaf) { row_takers_.push_back(leaf); }
+  /// Takes what was sent to a few rows of a leaf, in the order in which it came.
+  std::vector<detail::RowPart> extract_rows(std::uint32_t leaf);
+  /// Adds up what came as rows: to the leaf's dense gradient where it has one too.
+  void settle_rows();
   /// Propagates from the latest root down to node `last`.
   void sweep(std::uint32_t last);
   /// Puts what a leaf's gradient begins with on the table; nothing where it is empty.
@@ -75,7 +83,18 @@ class Engine {
                          std::string op = {}) const;
   /// What went wrong below the derivative of the node that is being computed.
   [[noreturn]] void fail_below(ErrorKind kind, const std::string& message) const;
-  void observe_edge(std::uint32_t consumer, int input, const Var& contribution);
+  /// What lookups sent to one leaf.
+  struct LeafRows {
+    std::uint32_t leaf;
+    std::vector<detail::RowPart> parts;  ///< until they are settled
+    Gradient sum;                        ///< empty where there is a dense gradient too
+  };
+  bool takes_rows(std::uint32_t id) const;
+  void add_rows(std::uint32_t leaf, detail::RowPart part);
+  LeafRows* rows_of(std::uint32_t leaf);
+  void settle_rows(LeafRows& rows);
+  void observe_edge(std::uint32_t consumer, int input, const Gradient& contribution);
+  /// Nothing where no cotangent came.
   void observe_node(std::uint32_t id);
 
   Tape& tape_;
@@ -88,6 +107,9 @@ class Engine {
   std::uint32_t at_ = 0;  ///< the node whose derivative is being computed, or one shortly after it
   bool restricted_ = false;
   bool watched_ = false;  ///< an observer or hooks look on
+  bool all_take_rows_ = false;
+  std::vector<std::uint32_t> row_takers_;  ///< leaves that do where not all do
+  std::vector<LeafRows> rows_;             ///< in the order in which they were reached
 };
 
 /// Whether all sizes are 1. Most often there are none, or those of a matrix.

@@ -13,6 +13,15 @@ struct Arriving {
   bool finite = true;
 };
 
+/// Of rows as of the whole gradient, in which the others are zero.
+TensorStatistics measured(const Gradient& gradient) {
+  TensorStatistics result = statistics_of(gradient.stored().value());
+  const std::int64_t others = element_count(gradient.shape()) - result.count;
+  result.count += others;
+  result.zeros += others;
+  return result;
+}
+
 std::uint64_t key_of(std::uint32_t consumer, int input) {
   return std::uint64_t{consumer} << 32 | static_cast<std::uint32_t>(input);
 }
@@ -51,10 +60,10 @@ const GradientRecord::Node* GradientFlow::node(std::uint32_t id) const {
 }
 
 void GradientFlow::on_edge(const Tape& tape, std::uint32_t consumer, int input,
-                           const Tensor& cotangent) {
+                           const Gradient& cotangent) {
   members_->enter(tape);
   auto& edges = members_->record.edges;
-  const TensorStatistics statistics = statistics_of(cotangent);
+  const TensorStatistics statistics = measured(cotangent);
   const std::size_t number = detail::number_in(members_->edges, key_of(consumer, input), edges);
   const GradientRecord::Edge& edge = edges[number] = {consumer, input, statistics};
   Arriving& arriving = members_->arriving[tape.inputs(consumer)[static_cast<std::size_t>(input)]];
@@ -63,18 +72,20 @@ void GradientFlow::on_edge(const Tape& tape, std::uint32_t consumer, int input,
   ++arriving.count;
 }
 
-void GradientFlow::on_node(const Tape& tape, std::uint32_t node, const Tensor& cotangent) {
+void GradientFlow::on_node(const Tape& tape, std::uint32_t node, const Gradient& cotangent) {
   members_->enter(tape);
   if (node >= members_->latest)
     members_->arriving.clear();  // a new pass; the last one may have failed
   members_->latest = node;
   auto& nodes = members_->record.nodes;
   GradientRecord::Node reached{.id = node,
-                               .gradient = statistics_of(cotangent),
+                               .gradient = measured(cotangent),
+                               .gradient_rows = {},
                                .value = {},
                                .cancellation = {},
                                .saved_inputs = tape.node(node).saved_inputs(),
                                .saved_output = (tape.node(node).saved & detail::kSavedOutput) != 0};
+  if (cotangent.is_rows()) reached.gradient_rows = cotangent.rows().shape()[0];
   if (is_floating(tape.dtype(node)) && tape.has_value(node)) {
     reached.value = statistics_of(tape.var(node).value());
   }

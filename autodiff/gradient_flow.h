@@ -27,8 +27,8 @@ class WENGERT_API GradientFlow : public GradientObserver {
   GradientFlow& operator=(const GradientFlow&) = delete;
 
   void on_edge(const Tape& tape, std::uint32_t consumer, int input,
-               const Tensor& cotangent) override;
-  void on_node(const Tape& tape, std::uint32_t node, const Tensor& cotangent) override;
+               const Gradient& cotangent) override;
+  void on_node(const Tape& tape, std::uint32_t node, const Gradient& cotangent) override;
 
   const GradientRecord& record() const;
   /// The statistics of an edge or node, or null when backward did not reach it.

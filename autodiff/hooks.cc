@@ -17,7 +17,7 @@ struct Hook {
   std::uint32_t serial;
   std::uint32_t node;
   void* callable;  ///< the tape's
-  void (*call)(void*, const Tensor&);
+  void (*call)(void*, const Gradient&);
 };
 
 using Hooks = std::vector<Hook>;
@@ -32,13 +32,13 @@ bool has_hooks(const Tape& tape) {
                      [&](const Hook& hook) { return hook.serial == tape.serial(); });
 }
 
-void run_hooks(const Tape& tape, std::uint32_t id, const Var& cotangent) {
+void run_hooks(const Tape& tape, std::uint32_t id, const Gradient& cotangent) {
   const Hooks& hooks = hooks_of_thread();
   for (std::size_t i = 0; i < hooks.size(); ++i) {  // a hook may add hooks
     const Hook hook = hooks[i];
     if (hook.serial == tape.serial() && hook.node == id) {
       const detail::UserCode users;
-      hook.call(hook.callable, cotangent.value());
+      hook.call(hook.callable, cotangent);
     }
   }
 }

@@ -55,6 +55,40 @@ void RecordedRule::set(int i, Var gradient) {
   gradients_[static_cast<std::size_t>(i)] = std::move(gradient);
 }
 
+bool RecordedRule::takes_rows(int i) const { return needs(i) && engine_.takes_rows(input_id(i)); }
+
+void RecordedRule::add_rows(int i, const Var& indices, const Var& rows) {
+  rows_.push_back({i, part_of(i, indices, rows)});
+}
+
+detail::RowPart RecordedRule::part_of(int i, const Var& indices, const Var& rows) const {
+  const auto fail = [&](const std::string& what) {
+    engine_.fail(ErrorKind::kInternal, "its vjp adds rows to input " + std::to_string(i) + what,
+                 "add_rows(i, indices, rows) takes int32 or int64 [k] and [k, …] of the input's "
+                 "dtype and further sizes, where takes_rows(i)",
+                 std::string(node_.op->name));
+  };
+  if (!takes_rows(i)) fail(", which takes none");
+  const Value* target = engine_.tape_.node(node_.inputs()[i]).value;
+  const Shape whole = shape(i);
+  const DType kind = indices.dtype();
+  Shape expected = whole;
+  if (indices.rank() == 1) expected[0] = indices.size(0);
+  if ((kind != DType::kInt32 && kind != DType::kInt64) || indices.rank() != 1 ||
+      rows.dtype() != target->dtype || !(rows.shape() == expected)) {
+    fail(", " + to_string(target->dtype, whole) + ": " + to_string(rows.dtype(), rows.shape()) +
+         " at " + to_string(kind, indices.shape()));
+  }
+  detail::RowPart part;
+  const std::int64_t bad = detail::read_positions(indices.value(), whole[0], part.indices);
+  if (bad >= 0) {
+    fail(", " + to_string(target->dtype, whole) + ", at position " +
+         std::to_string(part.indices[static_cast<std::size_t>(bad)]));
+  }
+  part.rows = rows.value().contiguous();
+  return part;
+}
+
 Shape RecordedRule::shape(int i) const { return engine_.tape_.shape(input_id(i)); }
 
 Shape RecordedRule::output_shape(int k) const { return engine_.tape_.shape(output_id(k)); }
@@ -107,14 +141,30 @@ void RecordedRule::check_fit(int i, const Var& gradient) const {
                std::string(node_.op->name));
 }
 
+void RecordedRule::deliver_rows(int i, Gradient& sent) {
+  for (Rows& rows : rows_) {
+    if (rows.input != i) continue;
+    if (engine_.watched_) {
+      const detail::RowPart& part = rows.part;
+      const auto count = static_cast<std::int64_t>(part.indices.size());
+      sent += Gradient::of_rows(Tensor::from(part.indices, {count}), part.rows, shape(i));
+    }
+    engine_.add_rows(node_.inputs()[i], std::move(rows.part));
+  }
+}
+
 void RecordedRule::deliver() {
   for (int i = 0; i < node_.input_count; ++i) {
-    if (!gradients_[i].has_value() || !needs(i)) continue;
-    const std::uint32_t id = node_.inputs()[i];
-    check_fit(i, gradients_[i]);
-    Var fitted = engine_.fit(id, std::move(gradients_[i]));
-    engine_.observe_edge(id_, i, fitted);
-    engine_.accumulate(id, fitted.release());
+    Gradient sent;
+    if (!rows_.empty()) deliver_rows(i, sent);
+    if (gradients_[i].has_value() && needs(i)) {
+      const std::uint32_t id = node_.inputs()[i];
+      check_fit(i, gradients_[i]);
+      Var fitted = engine_.fit(id, std::move(gradients_[i]));
+      if (engine_.watched_) sent += fitted;
+      engine_.accumulate(id, fitted.release());
+    }
+    if (sent.has_value()) engine_.observe_edge(id_, i, sent);
   }
 }
 

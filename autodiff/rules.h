@@ -19,6 +19,8 @@ class RecordedRule final : public VjpContext {
   bool needs(int i) const override;
   void set(int i, Var gradient) override;
   Var take_pending(int i) override;
+  bool takes_rows(int i) const override;
+  void add_rows(int i, const Var& indices, const Var& rows) override;
   Shape shape(int i) const override;
   Shape output_shape(int k) const override;
   DType dtype(int i) const override;
@@ -32,11 +34,19 @@ class RecordedRule final : public VjpContext {
   std::uint32_t output_id(int k) const;
   /// Fails unless the gradient of input i has a dtype and a shape that it may have.
   void check_fit(int i, const Var& gradient) const;
+  /// The rows that the rule sends to input i, which are checked.
+  detail::RowPart part_of(int i, const Var& indices, const Var& rows) const;
+  void deliver_rows(int i, Gradient& sent);
 
   Engine& engine_;
   std::uint32_t id_;
   detail::Node node_;  ///< a copy: recording may move the tape's chunk table
   std::vector<Var> gradients_;
+  struct Rows {
+    int input;
+    detail::RowPart part;
+  };
+  std::vector<Rows> rows_;
 };
 
 /// slot += given on dense memory of one shape, `count` elements, and dtype.

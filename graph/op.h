@@ -282,6 +282,13 @@ class WENGERT_API VjpContext {
   /// Takes what the later uses of input i have sent so far; an empty Var when nothing. It is then
   /// the rule's to put into set(i): for rules that go on adding where those left off.
   virtual Var take_pending(int i) = 0;
+  /// Whether input i is a leaf that takes gradients of a few rows: an unrecorded backward towards
+  /// all leaves is under way. A rule for which all but a few rows are zero then says add_rows in
+  /// place of set.
+  virtual bool takes_rows(int i) const = 0;
+  /// Adds `rows` [k, …] to the gradient of input i at positions `indices` along its axis 0, int32
+  /// or int64 [k], negative ones from the back. As often as wanted; positions may repeat.
+  virtual void add_rows(int i, const Var& indices, const Var& rows) = 0;
   virtual Shape shape(int i) const = 0;
   virtual Shape output_shape(int k = 0) const = 0;
   virtual DType dtype(int i) const = 0;

@@ -91,6 +91,9 @@ std::string fault(const std::vector<Roots::Root>& before, const std::vector<Root
     if (now.name != old.name || now.parameter != old.parameter) {
       return "it renamed or reordered roots";
     }
+    if (now.rows.get() != old.rows.get()) {
+      return "it changed which rows the root '" + now.name + "' is";
+    }
     if (!now.value.has_value()) return "it emptied the root '" + now.name + "'";
     if (now.value.get() == old.value.get()) continue;
     if (now.value.dtype() != old.value.dtype() || !(now.value.shape() == old.value.shape())) {
@@ -139,6 +142,13 @@ bool PassPipeline::has(PassStage stage) const {
     if (pass->stage() == stage) return true;
   }
   return false;
+}
+
+bool PassPipeline::takes_rows() const {
+  for (const auto& pass : passes_) {
+    if (pass->stage() == PassStage::kGradients && !pass->takes_rows()) return false;
+  }
+  return true;
 }
 
 bool PassPipeline::run(PassStage stage, Roots& roots, PassContext& context,

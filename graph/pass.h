@@ -38,6 +38,9 @@ class WENGERT_API Roots {
     std::string name;  ///< "loss", or the parameter's name
     Var value;
     Parameter* parameter;  ///< null where the root is not one of a parameter
+    /// Of a gradient of a few rows their positions along axis 0, int64 [k], each once and
+    /// ascending: `value` is then [k, …] and the other rows are zero. Else empty.
+    Var rows = {};
   };
 
   std::vector<Root>& all() { return roots_; }
@@ -138,6 +141,9 @@ class WENGERT_API Pass {
   virtual ~Pass() = default;
   virtual std::string_view name() const = 0;
   virtual PassStage stage() const = 0;
+  /// Whether its work on gradients is right on gradients of a few rows as they are: the same for
+  /// every element, and zeros stay zero. Others get them dense.
+  virtual bool takes_rows() const { return false; }
   /// Runs the pass; whether anything changed. Throws what the pass throws, and Error(kGraph) when
   /// it took away, added, renamed or reordered roots, gave one another shape or dtype, or changed
   /// one and did not say so; the roots are then as they were.
@@ -161,6 +167,8 @@ class WENGERT_API PassPipeline {
   }
   bool empty() const { return passes_.empty(); }
   bool has(PassStage stage) const;
+  /// Whether all passes over gradients take rows.
+  bool takes_rows() const;
   /// Runs those of a stage; whether any changed a root.
   bool run(PassStage stage, Roots& roots, PassContext& context,
            std::source_location where = std::source_location::current()) const;

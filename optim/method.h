@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <source_location>
 #include <span>
 #include <string_view>
@@ -25,17 +26,29 @@ struct SlotDef {
   bool (*used)(const OptionValues& options) = nullptr;
 };
 
+/// What a method makes of a gradient of a few rows (Gradient::is_rows).
+enum class RowUpdates : std::uint8_t {
+  kDense,  ///< it gets the gradient dense
+  kLazy,   ///< it updates these rows; the others and their slots stay as they are, where the
+           ///< formula would let averages decay and momentum move on
+  kExact,  ///< the same, and by the formula too the others stay
+};
+/// "dense", "lazy", "exact".
+WENGERT_API std::string_view name_of(RowUpdates rows);
+
 /// One parameter in one step.
 struct ParameterStep {
   Parameter& parameter;
-  /// Dense, of the parameter's dtype and shape, finite. (Gradients of a few rows, of embeddings,
-  /// will be a second member: methods that cannot use them get them made dense.)
+  /// Dense, of the parameter's dtype and shape, finite; or a few rows of it, see `rows`.
   Tensor gradient;
   std::span<Tensor> slots;      ///< those in use, in the record's order
   std::int64_t step;            ///< how often this parameter was stepped, from 1
   const OptionValues& options;  ///< of the parameter's group; `rate` is that of this step
   bool looked_ahead;            ///< the gradient is that at ClosureStep::look_ahead's point
   std::source_location where;
+  /// Of a gradient of a few rows their positions along axis 0, int64 [k], each once and ascending;
+  /// only methods that take rows get some.
+  std::optional<Tensor> rows = {};
 };
 
 /// A step that evaluates gradients where its method chooses.
@@ -61,6 +74,7 @@ struct MethodDef {
   Documentation doc = {};
   const std::vector<OptionDef>& (*options)() = nullptr;  ///< `rate` is one of them
   std::span<const SlotDef> slots = {};
+  RowUpdates rows = RowUpdates::kDense;
   void (*update)(ParameterStep& step) = nullptr;
   void (*update_all)(std::span<ParameterStep> steps) = nullptr;
   /// For step(parameters, closure); null: evaluate where the parameters stand.

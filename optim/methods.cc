@@ -32,6 +32,18 @@ Registry& registry() {
 
 }  // namespace
 
+std::string_view name_of(RowUpdates rows) {
+  switch (rows) {
+    case RowUpdates::kDense:
+      return "dense";
+    case RowUpdates::kLazy:
+      return "lazy";
+    case RowUpdates::kExact:
+      return "exact";
+  }
+  return "unknown";
+}
+
 void register_method(const MethodDef& method, std::source_location where) {
   const detail::CallSite site(where);
   if (method.name.empty()) reject(method, "has no name");

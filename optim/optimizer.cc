@@ -62,7 +62,9 @@ class Optimizer::Step {
 
   /// A parameter that takes part. Throws where its gradient or its state does not fit.
   void add(const Gradients::Entry& entry, bool looked_ahead) {
-    add(*entry.parameter, checked_gradient(entry), looked_ahead);
+    const Gradient gradient = checked_gradient(entry);
+    add(*entry.parameter, gradient.stored().value().contiguous(), looked_ahead);
+    if (gradient.is_rows()) steps_.back().rows = gradient.indices();
   }
   void add(Parameter& parameter, Tensor gradient = Tensor(), bool looked_ahead = false) {
     const std::size_t group = group_of(parameter);
@@ -201,22 +203,27 @@ class Optimizer::Step {
     }
   }
 
-  Tensor checked_gradient(const Gradients::Entry& entry) const {
+  bool takes_rows() const {
+    const RowUpdates rows = optimizer_.method_.rows;
+    return rows == RowUpdates::kExact || (rows == RowUpdates::kLazy && optimizer_.lazy_rows_);
+  }
+
+  Gradient checked_gradient(const Gradients::Entry& entry) const {
     const std::string& parameter = entry.parameter->name();
     const Tensor& value = entry.parameter->value();
-    const Var& gradient = entry.gradient;
+    Gradient gradient = entry.gradient;
     if (gradient.dtype() != value.dtype() || !(gradient.shape() == value.shape())) {
-      fail(ErrorKind::kShape, "the gradient of '" + parameter + "' is " +
-                                  to_string(gradient.dtype(), gradient.shape()) +
+      fail(ErrorKind::kShape, "the gradient of '" + parameter + "' is " + gradient.describe() +
                                   ", the parameter " + to_string(value.dtype(), value.shape()));
     }
-    Tensor dense = gradient.value().contiguous();
-    if (!kernels::all_finite(dense.dtype(), dense.data(), dense.element_count())) {
+    if (gradient.is_rows() && !takes_rows()) gradient = gradient.dense();
+    const Tensor stored = gradient.stored().value().contiguous();
+    if (!kernels::all_finite(stored.dtype(), stored.data(), stored.element_count())) {
       fail(ErrorKind::kNonFinite, "the gradient of '" + parameter + "' holds NaN or infinity",
            "lower the rate, clip gradients, or find the first bad op with "
            "Tape::detect_non_finite");
     }
-    return dense;
+    return gradient;
   }
 
   [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix = {}) const {

@@ -37,6 +37,11 @@ class WENGERT_API Optimizer {
   /// Steps taken.
   std::int64_t steps() const { return steps_; }
 
+  /// Whether a gradient of a few rows updates these rows alone where the method's record calls that
+  /// lazy (RowUpdates::kLazy), as at the start. False: such gradients are made dense, and the
+  /// method follows its formula. Not part of the state.
+  void set_lazy_rows(bool lazy) { lazy_rows_ = lazy; }
+
   /// Options of their own for the parameters that `filter` accepts; it is asked in every step.
   /// Gives the group's number, from 1 (0 stands for the options that the optimizer was made with).
   /// A step throws Error(kParameter) when a parameter belongs to two groups or a group is empty.
@@ -96,6 +101,7 @@ class WENGERT_API Optimizer {
   const MethodDef& method_;
   double rate_;
   std::int64_t steps_ = 0;
+  bool lazy_rows_ = true;
   std::unique_ptr<Members> members_;
 };
 

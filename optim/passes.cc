@@ -102,19 +102,24 @@ bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassCont
   std::vector<Gradients::Entry*> entries;
   for (Gradients::Entry& entry : gradients.entries()) {
     if (entry.parameter == nullptr) continue;
-    recorded |= entry.gradient.requires_grad();
+    recorded |= entry.gradient.stored().requires_grad();
     entries.push_back(&entry);
   }
+  const bool takes_rows = passes.takes_rows();
   // Moved, not copied: a gradient that nobody else holds may be written in place.
   for (Gradients::Entry* entry : entries) {
-    roots.add(entry->parameter->name(), std::move(entry->gradient), entry->parameter);
+    Gradient& gradient = entry->gradient;
+    if (gradient.is_rows() && !takes_rows) gradient = gradient.dense();
+    Var rows = gradient.is_rows() ? Var(gradient.indices()) : Var();
+    roots.add(entry->parameter->name(), std::move(gradient.stored()), entry->parameter);
+    roots.all().back().rows = std::move(rows);
   }
   struct PutBack {
     Roots& roots;
     std::vector<Gradients::Entry*>& entries;
     ~PutBack() {
       for (std::size_t i = 0; i < entries.size(); ++i) {
-        entries[i]->gradient = std::move(roots.all()[i].value);
+        entries[i]->gradient.stored() = std::move(roots.all()[i].value);
       }
     }
   } put_back{roots, entries};

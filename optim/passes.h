@@ -20,6 +20,7 @@ struct PassDef {
   std::string_view name;
   Documentation doc = {};
   PassStage stage = PassStage::kLoss;
+  bool takes_rows = false;  ///< of gradients: see Pass::takes_rows
   const std::vector<OptionDef>& (*options)() = nullptr;
   /// As Pass::rewrite; `filter` says which parameters it is about.
   bool (*rewrite)(const OptionValues& options, const ParameterFilter& filter, Roots& roots,
@@ -34,6 +35,7 @@ class WENGERT_API TablePass : public Pass {
             std::source_location where = std::source_location::current());
   std::string_view name() const override { return def_.name; }
   PassStage stage() const override { return def_.stage; }
+  bool takes_rows() const override { return def_.takes_rows; }
   const PassDef& def() const { return def_; }
   const OptionValues& option_values() const { return options_; }
 
@@ -84,7 +86,8 @@ WENGERT_API bool run_on_capture(const PassPipeline& passes, CapturedGraph& graph
                                 std::source_location where = std::source_location::current());
 
 /// Runs the passes over finished gradients: each parameter's gradient is a root of its name.
-/// Whether any changed one. Gradients that are not recorded are worked on unrecorded, in their own
+/// Whether any changed one. Where a pass does not take rows, gradients of a few rows are made
+/// dense. Gradients that are not recorded are worked on unrecorded, in their own
 /// memory where nobody else holds it. Throws what a pass throws; the gradients that it was about
 /// are then as the passes before it left them.
 WENGERT_API bool run_on_gradients(const PassPipeline& passes, Gradients& gradients,

@@ -27,6 +27,7 @@ RunUpdate::RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char
   Tensor& value = step.parameter.mutable_value();
   dtype_ = value.dtype() == DType::kFloat64 ? 1 : 0;
   count_ = value.element_count();
+  width_ = value.rank() == 0 || value.shape()[0] == 0 ? count_ : count_ / value.shape()[0];
   bytes_ = static_cast<std::int64_t>(size_of(value.dtype()));
   value_ = WriteGuard(value, writer, step.where).data();
   for (int k = 0; k < kernels_.slots; ++k) {
@@ -34,6 +35,8 @@ RunUpdate::RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char
     slots_[k] = WriteGuard(slot, writer, step.where).data();
   }
   gradient_ = step.gradient.data();
+  has_rows_ = step.rows.has_value();
+  if (has_rows_) rows_ = step.rows->span<std::int64_t>();
 }
 
 RunUpdate::Sums RunUpdate::measure(const void* numbers) const {
@@ -70,10 +73,25 @@ RunUpdate::Sums RunUpdate::measure(const void* numbers) const {
 }
 
 void RunUpdate::update(const void* numbers) const {
-  in_pieces(count_, [&](std::int64_t, std::int64_t begin, std::int64_t n) {
+  // n elements from `begin` on, whose gradients lie from `from` on.
+  const auto update_piece = [&](std::int64_t begin, std::int64_t from, std::int64_t n) {
     void* at[kernels::kMostSlots];
     for (int k = 0; k < kernels_.slots; ++k) at[k] = slots_[k] + begin * bytes_;
-    kernels_.update[dtype_](value_ + begin * bytes_, gradient_ + begin * bytes_, at, n, numbers);
+    kernels_.update[dtype_](value_ + begin * bytes_, gradient_ + from * bytes_, at, n, numbers);
+  };
+  if (!has_rows_) {
+    return in_pieces(count_, [&](std::int64_t, std::int64_t begin, std::int64_t n) {
+      update_piece(begin, begin, n);
+    });
+  }
+  const auto rows = static_cast<std::int64_t>(rows_.size());
+  if (rows == 0 || width_ == 0) return;
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / width_);
+  kernels::parallel_for((rows + grain - 1) / grain, [&](std::int64_t task) {
+    const std::int64_t end = std::min(rows, (task + 1) * grain);
+    for (std::int64_t i = task * grain; i < end; ++i) {
+      update_piece(rows_[static_cast<std::size_t>(i)] * width_, i * width_, width_);
+    }
   });
 }
 

@@ -130,6 +130,13 @@ void add_attributes(Table& table, const ViewNode& node) {
   table.row("saves", what + ": " + bytes_text(bytes));
 }
 
+/// "rows 3 of f32[1000,64]"
+std::string rows_text(const ViewNode& node) {
+  const ViewNode::Output& whole = node.outputs.front();
+  return "rows " + std::to_string(*node.gradient_rows) + " of " +
+         to_string(whole.dtype, whole.shape);
+}
+
 void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
   if (node.value) table.row("|w|", number_text(node.value->l2, 3));
   if (!view.has_gradients) return;
@@ -137,6 +144,7 @@ void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
     if (node.requires_grad) table.row("|g|", "no grad", kNonFiniteColor);
     return;
   }
+  if (node.gradient_rows) table.row("grad", rows_text(node));
   if (node.gradient->non_finite > 0) return;  // add_health says so; norms of the rest mislead
   const char* color = color_of(node.gradient->rms(), view.parameter_reference_rms).text;
   table.row("|g|", scientific_text(node.gradient->l2), color);
@@ -223,6 +231,7 @@ std::string node_tooltip(const ViewNode& node) {
             percent_text(s->zero_share()) + ", not finite " + std::to_string(s->non_finite);
   };
   add("value", node.value);
+  if (node.gradient_rows) text += "\ngradient: " + rows_text(node);
   add("gradient", node.gradient);
   if (node.cancellation) text += "\ncancellation ratio " + number_text(*node.cancellation, 3);
   return text;

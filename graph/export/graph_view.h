@@ -76,8 +76,9 @@ struct ViewNode {
   std::vector<Saved> saved;            ///< what it holds, or held, for backward
   std::vector<std::string> constants;  ///< inputs that are constants: "input 1: 0.5"
   std::optional<TensorStatistics> value;
-  std::optional<TensorStatistics> gradient;  ///< of the whole cotangent
-  std::optional<double> cancellation;        ///< see GradientRecord::Node
+  std::optional<TensorStatistics> gradient;   ///< of the whole cotangent
+  std::optional<std::int64_t> gradient_rows;  ///< see GradientRecord::Node
+  std::optional<double> cancellation;         ///< see GradientRecord::Node
   bool elementwise = false;
   bool root = false;
   bool requires_grad = false;

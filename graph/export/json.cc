@@ -138,6 +138,7 @@ void write(Writer& to, const GraphView& view, const ViewNode& node) {
   write_lists(to, node);
   write(to, "value", node.value);
   write(to, "gradient", node.gradient);
+  if (node.gradient_rows) to.key("gradient_rows").integer(*node.gradient_rows);
   if (node.cancellation) to.key("cancellation").number(*node.cancellation);
   to.key("requires_grad").boolean(node.requires_grad);
   if (node.root) to.key("root").boolean(true);

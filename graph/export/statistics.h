@@ -42,8 +42,10 @@ struct GradientRecord {
   /// A node when backward reached it.
   struct Node {
     std::uint32_t id;
-    TensorStatistics gradient;              ///< of the whole cotangent
-    std::optional<TensorStatistics> value;  ///< none when not floating or given back before
+    TensorStatistics gradient;                  ///< of the whole cotangent
+    std::optional<std::int64_t> gradient_rows;  ///< how many rows lookups reached, where these are
+                                                ///< all that is kept of it
+    std::optional<TensorStatistics> value;      ///< none when not floating or given back before
     /// ‖Σgᵢ‖₂ / Σ‖gᵢ‖₂ over the consumers' contributions: 1 when they agree, 0 when they cancel;
     /// none for fewer than two contributions, or zero or non-finite ones.
     std::optional<double> cancellation;

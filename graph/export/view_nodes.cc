@@ -175,6 +175,7 @@ void ViewBuilder::describe_measures(ViewNode& out, std::uint32_t id) const {
     if (record == nullptr) continue;
     if (!out.gradient) out.gradient = TensorStatistics{};
     out.gradient->merge(record->gradient);
+    out.gradient_rows = record->gradient_rows;
     if (record->cancellation) {
       out.cancellation = std::min(out.cancellation.value_or(1), *record->cancellation);
     }

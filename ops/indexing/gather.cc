@@ -188,6 +188,9 @@ void evaluate_take(EvalContext& call) {
 }
 
 void take_vjp(VjpContext& c) {
+  if (c.shape(0).size() == 1 && c.takes_rows(0)) {
+    return c.add_rows(0, reshape(c.input(1), {-1}), reshape(c.cotangent(), {-1}));
+  }
   const Shape flat{element_count(c.shape(0))};
   const Var zeros = Tensor::zeros(flat, c.dtype(0));
   const Var sums = scatter_add(zeros, reshape(c.input(1), {-1}), reshape(c.cotangent(), {-1}), 0);
@@ -220,7 +223,8 @@ constinit const OpDef take_op = {
             .formula = "y[i…] = x.flat[indices[i…]]",
             .arguments = "x: any dtype; indices: int32 or int64 of any shape, negative from the "
                          "back, out of range is an error",
-            .gradient = "the cotangents added up where their elements came from",
+            .gradient = "the cotangents added up where their elements came from; a leaf of rank 1 "
+                        "gets them as rows",
             .source = "elementary"},
     .min_inputs = 2,
     .max_inputs = 2,

@@ -47,14 +47,19 @@ void index_select_vjp(VjpContext& c) {
   const Var g = c.cotangent();
   const std::int64_t named = c.attributes<IndexAttributes>().axis;
   const int axis = static_cast<int>(named < 0 ? named + g.rank() : named);
-  Shape one_axis;
-  one_axis.resize(g.rank(), 1);
-  one_axis[axis] = g.size(axis);
-  const Var indices = broadcast_to(reshape(c.input(1), one_axis), g.shape());
-  c.set(0, scatter_add(Tensor::zeros(c.shape(0), c.dtype(0)), indices, g, axis));
+  if (axis == 0 && c.takes_rows(0)) return c.add_rows(0, c.input(1), g);
+  c.set(0, add_slices(c, 0, c.input(1), g, axis));
 }
 
 }  // namespace
+
+Var add_slices(const VjpContext& c, int i, const Var& indices, const Var& g, int axis) {
+  Shape one_axis;
+  one_axis.resize(g.rank(), 1);
+  one_axis[axis] = g.size(axis);
+  const Var places = broadcast_to(reshape(indices, one_axis), g.shape());
+  return scatter_add(Tensor::zeros(c.shape(i), c.dtype(i)), places, g, axis);
+}
 
 constinit const OpDef index_select_op = {
     .name = "index_select",
@@ -62,7 +67,8 @@ constinit const OpDef index_select_op = {
             .formula = "y[…, i, …] = x[…, indices[i], …]",
             .arguments = "x: any dtype; indices: a vector of int32 or int64, negative from the "
                          "back, out of range is an error; axis",
-            .gradient = "the slices' cotangents added up where they came from",
+            .gradient = "the slices' cotangents added up where they came from; a leaf gets those "
+                        "along axis 0 as rows",
             .source = "elementary"},
     .min_inputs = 2,
     .max_inputs = 2,

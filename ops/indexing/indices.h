@@ -23,6 +23,10 @@ inline void require_indices(const OpCall& call, int i) {
   }
 }
 
+/// The gradient of input i of which slices were taken along `axis`: the slices of g added up where
+/// `indices` [k] say, in zeros.
+Var add_slices(const VjpContext& c, int i, const Var& indices, const Var& g, int axis);
+
 /// Reads dense indices of either dtype: negative ones count from the back, others out of range
 /// fail with their position.
 class IndexReader {

@@ -48,10 +48,11 @@ WENGERT_METHOD(adagrad, AdaGrad) = {
     .doc = {.summary = "Steps that shrink by the squares of all gradients so far.",
             .formula = "s ← s + g²; θ ← θ − ηg/(√s + ε)",
             .notes = "epsilon_place = inside: θ ← θ − ηg/√(s + ε). s starts at `initial`: 0 here "
-                     "and in PyTorch, 0.1 in Keras and Optax.",
+                     "and in PyTorch, 0.1 in Keras and Optax. By rows it is exact.",
             .source = "J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods, 2011"},
     .options = list_options<AdaGrad>,
     .slots = kSlots,
+    .rows = RowUpdates::kExact,
     .update = update_adagrad,
 };
 

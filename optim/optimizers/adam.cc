@@ -93,11 +93,15 @@ WENGERT_METHOD(adam, Adam) = {
     .doc = {.summary = "Steps by running means of the gradient and of its square.",
             .formula = "m ← β₁m + (1 − β₁)g; s ← β₂s + (1 − β₂)g²; θ ← θ − η·m̂/(√ŝ + ε), "
                        "m̂ = m/(1 − β₁ᵗ), ŝ = s/(1 − β₂ᵗ)",
-            .notes = "t counts a parameter's own steps, from 1. ε stands outside the root, after "
-                     "the correction; Keras adds 1e-7 to the root of the uncorrected s.",
+            .notes =
+                "t counts a parameter's own steps, from 1. ε stands outside the root, after "
+                "the correction; Keras adds 1e-7 to the root of the uncorrected s. By rows it is "
+                "lazy, as PyTorch's SparseAdam: m and s of rows without a gradient stay as they "
+                "are, and t counts for all rows alike.",
             .source = "D. Kingma, J. Ba, Adam, 2015, algorithm 1"},
     .options = list_options<Adam>,
     .slots = kSlots,
+    .rows = RowUpdates::kLazy,
     .update = update_adam,
 };
 
@@ -105,11 +109,14 @@ WENGERT_METHOD(adamw, AdamW) = {
     .name = "adamw",
     .doc = {.summary = "Adam with decoupled weight decay.",
             .formula = "θ ← θ(1 − ηλ), then Adam's step",
-            .notes = "Decay works on weights (matrices and higher) and leaves biases and gains; "
-                     "decays = all is PyTorch's. λ is .01 here and in PyTorch, .004 in Keras.",
+            .notes =
+                "Decay works on weights (matrices and higher) and leaves biases and gains; "
+                "decays = all is PyTorch's. λ is .01 here and in PyTorch, .004 in Keras. By rows "
+                "it is lazy, as adam: rows without a gradient do not decay either.",
             .source = "I. Loshchilov, F. Hutter, Decoupled weight decay regularization, 2019"},
     .options = list_options<AdamW>,
     .slots = kSlots,
+    .rows = RowUpdates::kLazy,
     .update = update_adamw,
 };
 

@@ -69,8 +69,10 @@ WENGERT_METHOD(lamb, Lamb) = {
     .doc = {.summary = "Adam's direction, as long as the tensor that it moves.",
             .formula = "r = m̂/(√ŝ + ε) + λθ; θ ← θ − η·‖θ‖/‖r‖·r for each tensor, m̂ and ŝ as in "
                        "Adam",
-            .notes = "Where ‖θ‖ or ‖r‖ is 0 the quotient counts as 1. ‖θ‖ is taken as it is, "
-                     "without bounds, as in Optax; λ works on weights as in adamw.",
+            .notes =
+                "Where ‖θ‖ or ‖r‖ is 0 the quotient counts as 1. ‖θ‖ is taken as it is, "
+                "without bounds, as in Optax; λ works on weights as in adamw. Its norms are of "
+                "whole tensors: gradients of rows are made dense.",
             .source = "Y. You et al., Large batch optimization for deep learning, 2020, "
                       "algorithm 2"},
     .options = list_options<Lamb>,

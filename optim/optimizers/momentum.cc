@@ -43,16 +43,19 @@ void update_momentum(ParameterStep& step) {
 
 WENGERT_METHOD(momentum, Momentum) = {
     .name = "momentum",
-    .doc = {.summary = "Gradient descent with momentum.",
-            .formula = "m ← βm + (1 − τ)ηg; θ ← θ − m",
-            .notes =
-                "rate_place = outside: m ← βm + (1 − τ)g; θ ← θ − ηm, as in PyTorch. Both are one "
-                "as long as η stays; when η falls, outside slows the moves at once and inside "
-                "as m forgets. The first step is undamped where τ = 0.",
-            .source = "B. Polyak, Some methods of speeding up the convergence of iteration "
-                      "methods, 1964"},
+    .doc =
+        {.summary = "Gradient descent with momentum.",
+         .formula = "m ← βm + (1 − τ)ηg; θ ← θ − m",
+         .notes =
+             "rate_place = outside: m ← βm + (1 − τ)g; θ ← θ − ηm, as in PyTorch. Both are one "
+             "as long as η stays; when η falls, outside slows the moves at once and inside "
+             "as m forgets. The first step is undamped where τ = 0. By rows it is lazy: m of rows "
+             "without a gradient neither decays nor moves them.",
+         .source = "B. Polyak, Some methods of speeding up the convergence of iteration "
+                   "methods, 1964"},
     .options = list_options<Momentum>,
     .slots = kSlots,
+    .rows = RowUpdates::kLazy,
     .update = update_momentum,
 };
 

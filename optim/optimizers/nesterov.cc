@@ -70,13 +70,16 @@ WENGERT_METHOD(nesterov, Nesterov) = {
     .name = "nesterov",
     .doc = {.summary = "Nesterov's accelerated gradient.",
             .formula = "m ← βm + ηg; θ̃ ← θ̃ − βm − ηg, g at θ̃ = θ − βm",
-            .notes = "step(parameters, gradients) moves θ̃, the re-parameterised form. "
-                     "step(parameters, closure) looks ahead: g at θ − βm, then m ← βm + ηg; "
-                     "θ ← θ − m. Both describe one trajectory.",
+            .notes =
+                "step(parameters, gradients) moves θ̃, the re-parameterised form. "
+                "step(parameters, closure) looks ahead: g at θ − βm, then m ← βm + ηg; "
+                "θ ← θ − m. Both describe one trajectory. "
+                "By rows it is lazy: m of rows without a gradient neither decays nor moves them.",
             .source = "Y. Nesterov 1983; I. Sutskever et al., On the importance of initialization "
                       "and momentum in deep learning, 2013"},
     .options = list_options<Nesterov>,
     .slots = kSlots,
+    .rows = RowUpdates::kLazy,
     .update = update_nesterov,
     .with_closure = look_ahead,
 };

@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 
 #include "wengert/graph/parameter_filter.h"
 #include "wengert/ops/kernels/cpu.h"
@@ -19,8 +22,8 @@ namespace wengert::optim {
 /// The kernels of a formula by CPU level.
 using UpdateLevels = const kernels::UpdateKernels* [3];
 
-/// θ and the first slots of a parameter, dense, and the kernel of this CPU's level over them, cut
-/// by size into tasks for the pool.
+/// θ and the first slots of a parameter, dense, and the kernel of this CPU's level over them, or
+/// over the rows that have a gradient; cut by size into tasks for the pool.
 class RunUpdate {
  public:
   RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer);
@@ -35,9 +38,12 @@ class RunUpdate {
   const kernels::UpdateKernels& kernels_;
   int dtype_;
   std::int64_t count_, bytes_;
+  std::int64_t width_;  ///< elements of a row
   std::byte* value_;
   std::byte* slots_[kernels::kMostSlots];
   const std::byte* gradient_;
+  std::span<const std::int64_t> rows_;  ///< of a gradient of a few rows where these are
+  bool has_rows_;
 };
 
 /// Runs a formula; `writer` names it where a saved value is found overwritten.

@@ -110,11 +110,14 @@ WENGERT_METHOD(rmsprop, RmsProp) = {
             .formula = "s ← αs + (1 − α)g²; θ ← θ − ηg/(√s + ε)",
             .notes = "With momentum β: m ← βm + g/(√s + ε); θ ← θ − ηm. Centered: s − μ² for s, "
                      "μ ← αμ + (1 − α)g. epsilon_place = inside: √(s + ε). α is .99 here and in "
-                     "PyTorch, .9 in the lecture, with ε inside.",
+                     "PyTorch, .9 in the lecture, with ε inside. By rows it is lazy: averages of "
+                     "rows without a "
+                     "gradient stay as they are.",
             .source = "T. Tieleman, G. Hinton, Lecture 6.5, 2012; centered: A. Graves, Generating "
                       "sequences with recurrent neural networks, 2013"},
     .options = list_options<RmsProp>,
     .slots = kSlots,
+    .rows = RowUpdates::kLazy,
     .update = update_rmsprop,
 };
 

@@ -30,11 +30,14 @@ void update_sgd(ParameterStep& step) {
 
 WENGERT_METHOD(sgd, Sgd) = {
     .name = "sgd",
-    .doc = {.summary = "Gradient descent; on mini-batches, stochastic gradient descent.",
-            .formula = "θ ← θ − ηg",
-            .notes = "Keeps nothing. An L2 penalty λ then equals weight decay by ηλ.",
-            .source = "H. Robbins, S. Monro, A stochastic approximation method, 1951"},
+    .doc =
+        {.summary = "Gradient descent; on mini-batches, stochastic gradient descent.",
+         .formula = "θ ← θ − ηg",
+         .notes =
+             "Keeps nothing; by rows it is exact. An L2 penalty λ then equals weight decay by ηλ.",
+         .source = "H. Robbins, S. Monro, A stochastic approximation method, 1951"},
     .options = list_options<Sgd>,
+    .rows = RowUpdates::kExact,
     .update = update_sgd,
 };
 

@@ -121,10 +121,11 @@ WENGERT_PASS(clip_global_norm, ClipGlobalNorm) = {
                 "reported and changes "
                 "nothing: the optimizer then refuses the step. Reports `norm`. On recorded "
                 "gradients (create_graph) the factor is recorded too and can be differentiated. "
-                "PyTorch divides by ‖g‖ + 1e-6 and lets NaN pass.",
+                "PyTorch divides by ‖g‖ + 1e-6 and lets NaN pass. Gradients of rows stay rows.",
             .source = "R. Pascanu, T. Mikolov, Y. Bengio, On the difficulty of training recurrent "
                       "neural networks, 2013, algorithm 1"},
     .stage = PassStage::kGradients,
+    .takes_rows = true,
     .options = list_options<ClipGlobalNorm>,
     .rewrite = clip,
 };

@@ -52,7 +52,7 @@ WENGERT_PASS(l2_penalty, L2Penalty) = {
                 "Recorded ops in scope l2_penalty, with gradients of every order. Over weights "
                 "(matrices and higher) unless a filter says otherwise. For plain SGD it equals "
                 "weight decay by ηλ; for adaptive methods it does not: see adamw. Others write "
-                "λΣw², which is twice as much.",
+                "λΣw², which is twice as much. The gradient of a table of lookups is then dense.",
             .source = "A. Krogh, J. Hertz, A simple weight decay can improve generalization, 1991"},
     .stage = PassStage::kLoss,
     .options = list_options<L2Penalty>,

@@ -259,11 +259,11 @@ TEST(Hooks, SurviveTapesInsideAndMayDifferentiate) {
 
 class Recorder final : public GradientObserver {
  public:
-  void on_edge(const Tape&, std::uint32_t consumer, int input, const Tensor& g) override {
-    edges.push_back({double(consumer), double(input), g.scalar_value()});
+  void on_edge(const Tape&, std::uint32_t consumer, int input, const Gradient& g) override {
+    edges.push_back({double(consumer), double(input), g.dense().scalar_value()});
   }
-  void on_node(const Tape&, std::uint32_t node, const Tensor& g) override {
-    nodes.push_back({double(node), g.scalar_value()});
+  void on_node(const Tape&, std::uint32_t node, const Gradient& g) override {
+    nodes.push_back({double(node), g.dense().scalar_value()});
   }
   std::vector<std::vector<double>> edges, nodes;
 };

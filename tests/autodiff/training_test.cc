@@ -34,7 +34,7 @@ class Model {
     const Var loss = sum(square(out - y_)) * 0.1;
     const Gradients gradients = backward(loss);
     for (const Gradients::Entry& entry : gradients.entries()) {
-      const Tensor g = entry.gradient.value().contiguous();
+      const Tensor g = entry.gradient.dense().value().contiguous();
       WriteGuard guard(entry.parameter->mutable_value(), "step");
       for (std::size_t i = 0; i < guard.span<float>().size(); ++i) {
         guard.span<float>()[i] -= 0.1f * g.span<float>()[i];

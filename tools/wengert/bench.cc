@@ -57,6 +57,7 @@ void run(const BenchSelection& selection, int threads, bool json) {
   bench_chains(selection, rows);
   bench_layers(selection, rows);
   bench_step(selection, rows);
+  bench_embedding(selection, rows);
   bench_derivatives(selection, rows);
   bench_gemm(selection, rows);
   bench_random(selection, rows);

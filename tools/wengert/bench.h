@@ -38,6 +38,7 @@ BenchRow compare(std::string name, std::string unit, double per, int repeats,
 void bench_chains(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_layers(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows);
+void bench_embedding(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_memory(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_gemm(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_derivatives(const BenchSelection& selection, std::vector<BenchRow>& rows);

@@ -66,11 +66,13 @@ Json as_json(const optim::MethodDef& method) {
   Json json = common_json(method);
   json["keeps"] = Json::array();
   for (const optim::SlotDef& slot : method.slots) json["keeps"].push_back(slot.name);
+  json["rows"] = name_of(method.rows);
   return json;
 }
 Json as_json(const optim::PassDef& pass) {
   Json json = common_json(pass);
   json["stage"] = name_of(pass.stage);
+  if (pass.stage == PassStage::kGradients) json["takes_rows"] = pass.takes_rows;
   return json;
 }
 
@@ -78,6 +80,18 @@ Json as_json(const optim::ScheduleDef& schedule) {
   Json json = common_json(schedule);
   json["watches"] = schedule.observe != nullptr;
   return json;
+}
+
+std::string_view rows_words(optim::RowUpdates rows) {
+  switch (rows) {
+    case optim::RowUpdates::kExact:
+      return "exact: rows without a gradient stay as they are, as by the formula";
+    case optim::RowUpdates::kLazy:
+      return "lazy: rows without a gradient and what is kept of them stay as they are";
+    case optim::RowUpdates::kDense:
+      break;
+  }
+  return "made dense";
 }
 
 void print_page(const optim::MethodDef& method) {
@@ -88,12 +102,16 @@ void print_page(const optim::MethodDef& method) {
     if (slot.used != nullptr) keeps += " (with some options)";
   }
   print_line("keeps", keeps.empty() ? "nothing" : keeps);
+  print_line("rows", rows_words(method.rows));
   std::printf("Use it: wengert train mlp --optimizer %.*s --option NAME=VALUE\n",
               width(method.name), method.name.data());
 }
 void print_page(const optim::PassDef& pass) {
   print_common(pass);
   print_line("stage", name_of(pass.stage));
+  if (pass.stage == PassStage::kGradients) {
+    print_line("rows", pass.takes_rows ? "as they are" : "made dense");
+  }
 }
 
 void print_page(const optim::ScheduleDef& schedule) {

@@ -1,0 +1,441 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#include "tests/optim/training_models.h"
+#include "wengert/ops/kernels/thread_pool.h"
+#include "wengert/ops/testing.h"
+#include "wengert/optim/optimizer.h"
+#include "wengert/optim/passes.h"
+#include "wengert/optim/testing.h"
+
+// Gradients of a few rows through every method and every pass over gradients.
+namespace wengert::optim {
+namespace {
+
+using optim::bytes_of;
+using testing::OptimizerCase;
+using testing::OptimizerTests;
+using Indices = std::vector<std::int64_t>;
+
+constexpr std::int64_t kHeight = 12;
+
+Tensor indices_of(const Indices& values) {
+  return Tensor::from(values, {static_cast<std::int64_t>(values.size())});
+}
+
+/// A table of [height, width] to look rows up in, and one more parameter.
+void fill(ParameterSet& parameters, DType dtype, std::int64_t height = kHeight,
+          std::int64_t width = 5) {
+  parameters.add("table", testing::spread({height, width}, -1, 1).to(dtype));
+  parameters.add("other", testing::spread({3}, -1, 1, 4).to(dtype));
+}
+
+/// Gradients of lookups, irregular and none of them 0.
+Gradients lookup(ParameterSet& parameters, const Indices& indices, int seed) {
+  const Tape tape;
+  const Var y = embedding(use(parameters.at("table")), Var(indices_of(indices)));
+  const Var weights = testing::spread(y.shape(), 0.25, 1, seed).to(y.dtype());
+  return backward(sum(y * weights) + sum(square(use(parameters.at("other")))));
+}
+
+Gradients dense(Gradients gradients) {
+  for (Gradients::Entry& entry : gradients.entries()) entry.gradient = entry.gradient.dense();
+  return gradients;
+}
+
+/// Some rows of twelve, others in each step.
+Indices some_rows(int t) {
+  return {(5 * t + 1) % kHeight, (7 * t) % kHeight, (5 * t + 1) % kHeight};
+}
+
+Indices all_rows(std::int64_t height = kHeight) {
+  Indices rows;
+  for (std::int64_t i = height; i-- > 0;) rows.push_back(i);
+  return rows;
+}
+
+std::string bytes_of(const Tensor& tensor) {
+  return {reinterpret_cast<const char*>(tensor.data()),
+          static_cast<std::size_t>(tensor.element_count()) * size_of(tensor.dtype())};
+}
+
+std::string bytes_of(const std::vector<Optimizer::StateTensor>& state) {
+  std::string bytes;
+  for (const Optimizer::StateTensor& entry : state) bytes += entry.name + bytes_of(entry.value);
+  return bytes;
+}
+
+/// Without those that other tests register.
+std::vector<const MethodDef*> methods_of_the_table() {
+  std::vector<const MethodDef*> result;
+  for (const OptimizerTests& tests : testing::all_optimizer_tests()) {
+    result.push_back(&find_method(tests.name));
+  }
+  return result;
+}
+
+/// The methods of the table with each of their tests' options, in both dtypes.
+template <class Body>
+void for_each_method(Body&& body) {
+  for (const OptimizerTests& tests : testing::all_optimizer_tests()) {
+    for (const OptimizerCase& c : tests.cases) {
+      for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+        std::string words = tests.name + " " + std::string(name_of(dtype));
+        for (const OptionSetting& s : c.settings) words += " " + s.name + "=" + s.value;
+        SCOPED_TRACE(words);
+        body(find_method(tests.name), c.settings, dtype);
+      }
+    }
+  }
+}
+
+/// Two runs from the same parameters.
+struct Pair {
+  ParameterSet few, whole;
+  std::unique_ptr<Optimizer> of_few, of_whole;
+  Pair(const MethodDef& method, const std::vector<OptionSetting>& settings, DType dtype,
+       std::int64_t height = kHeight, std::int64_t width = 5)
+      : of_few(make_optimizer(method.name, settings)),
+        of_whole(make_optimizer(method.name, settings)) {
+    fill(few, dtype, height, width);
+    fill(whole, dtype, height, width);
+  }
+  /// A step of one by rows and of the other by the same gradients made dense.
+  void step(const Indices& indices, int t) {
+    const Gradients rows = lookup(few, indices, t + 1);
+    ASSERT_TRUE(rows.find(few.at("table"))->is_rows());
+    of_few->step(few, rows);
+    of_whole->step(whole, dense(lookup(whole, indices, t + 1)));
+  }
+  void expect_equal_bits() {
+    EXPECT_TRUE(bytes_of(few) == bytes_of(whole)) << "parameters";
+    EXPECT_TRUE(bytes_of(of_few->state()) == bytes_of(of_whole->state())) << "state";
+  }
+};
+
+TEST(RowUpdates, OfAllRowsAreThoseOfTheDenseGradient) {
+  for_each_method(
+      [](const MethodDef& method, const std::vector<OptionSetting>& settings, DType dtype) {
+        Pair run(method, settings, dtype);
+        for (int t = 0; t < 10; ++t) run.step(all_rows(), t);
+        run.expect_equal_bits();
+      });
+}
+
+TEST(RowUpdates, AreExactWhereTheRecordSaysSo) {
+  int exact = 0, lazy = 0, dense = 0;
+  for_each_method(
+      [&](const MethodDef& method, const std::vector<OptionSetting>& settings, DType dtype) {
+        if (method.rows == RowUpdates::kLazy) {
+          ++lazy;
+          return;
+        }
+        ++(method.rows == RowUpdates::kExact ? exact : dense);
+        Pair run(method, settings, dtype);
+        for (int t = 0; t < 20; ++t) run.step(some_rows(t), t);
+        run.expect_equal_bits();
+      });
+  EXPECT_GT(exact, 0);
+  EXPECT_GT(lazy, 0);
+  EXPECT_GT(dense, 0);
+}
+
+TEST(RowUpdates, WithoutLazinessEveryMethodIsExact) {
+  for_each_method(
+      [](const MethodDef& method, const std::vector<OptionSetting>& settings, DType dtype) {
+        Pair run(method, settings, dtype);
+        run.of_few->set_lazy_rows(false);
+        for (int t = 0; t < 20; ++t) run.step(some_rows(t), t);
+        run.expect_equal_bits();
+      });
+}
+
+std::string bytes_of_row(const Tensor& tensor, std::int64_t row) {
+  return bytes_of(tensor.rows(row, row + 1).clone());
+}
+
+/// What a lazy step is: the dense step in the rows that were looked up, nothing in the others.
+TEST(RowUpdates, LazyOnesMoveTheRowsThatWereLookedUpAlone) {
+  for_each_method(
+      [](const MethodDef& method, const std::vector<OptionSetting>& settings, DType dtype) {
+        if (method.rows != RowUpdates::kLazy) return;
+        Pair run(method, settings, dtype);
+        for (int t = 0; t < 3; ++t) run.step(all_rows(), t);  // the same state in both, and not 0
+        const Tensor before = run.few.at("table").value().clone();
+        const auto state_before = run.of_few->state();
+        const Indices rows = {8, 3, 8};
+        run.step(rows, 9);
+        const auto state = run.of_few->state(), dense_state = run.of_whole->state();
+        bool differs = false;  // from the dense step, in rows without a gradient
+        for (std::int64_t row = 0; row < kHeight; ++row) {
+          const bool touched = row == 3 || row == 8;
+          const auto expect = [&](const Tensor& few, const Tensor& whole, const Tensor& old) {
+            const std::string now = bytes_of_row(few, row);
+            const bool as_dense = now == bytes_of_row(whole, row);
+            EXPECT_EQ(now == bytes_of_row(old, row), !touched) << "row " << row;
+            EXPECT_TRUE(as_dense || !touched) << "row " << row;
+            differs |= !as_dense;
+          };
+          expect(run.few.at("table").value(), run.whole.at("table").value(), before);
+          for (std::size_t k = 0; k < state.size(); ++k) {
+            if (state[k].name.rfind("slots/table/", 0) != 0) continue;
+            SCOPED_TRACE(state[k].name);
+            expect(state[k].value, dense_state[k].value, state_before[k].value);
+          }
+        }
+        EXPECT_TRUE(differs) << "this method is exact";
+        EXPECT_EQ(bytes_of(run.few.at("other").value()), bytes_of(run.whole.at("other").value()));
+      });
+}
+
+/// Widths around a vector, many rows, more than one task: rows are cut by size alone.
+TEST(RowUpdates, OfEveryWidthAndAtAnyNumberOfThreads) {
+  struct Restore {
+    ~Restore() { kernels::set_thread_count(0); }
+  } restore;
+  for (const MethodDef* method : methods_of_the_table()) {
+    for (const auto& [height, width] :
+         {std::pair{70001, 1}, {9001, 17}, {2001, 64}, {3, 70001}, {40, 0}}) {
+      for (const int threads : {1, 3}) {
+        SCOPED_TRACE(std::string(method->name) + ", " + std::to_string(height) + " × " +
+                     std::to_string(width));
+        kernels::set_thread_count(threads);
+        Pair run(*method, {}, DType::kFloat32, height, width);
+        for (int t = 0; t < 2; ++t) run.step(all_rows(height), t);
+        run.expect_equal_bits();
+      }
+    }
+  }
+}
+
+TEST(RowUpdates, ResumeToTheBit) {
+  for_each_method(
+      [](const MethodDef& method, const std::vector<OptionSetting>& settings, DType dtype) {
+        ParameterSet straight, resumed;
+        fill(straight, dtype);
+        fill(resumed, dtype);
+        const auto first = make_optimizer(method.name, settings);
+        for (int t = 0; t < 7; ++t) first->step(straight, lookup(straight, some_rows(t), t + 1));
+        const auto second = make_optimizer(method.name, settings);
+        second->restore(first->state());
+        for (Parameter* parameter : resumed.all()) {
+          parameter->mutable_value() = straight.at(parameter->name()).value().clone();
+        }
+        for (int t = 7; t < 14; ++t) {
+          first->step(straight, lookup(straight, some_rows(t), t + 1));
+          second->step(resumed, lookup(resumed, some_rows(t), t + 1));
+        }
+        EXPECT_TRUE(bytes_of(straight) == bytes_of(resumed));
+        EXPECT_TRUE(bytes_of(first->state()) == bytes_of(second->state()));
+      });
+}
+
+TEST(RowUpdates, ThatAreNotFiniteOrDoNotFitChangeNothing) {
+  for (const MethodDef* method : methods_of_the_table()) {
+    ParameterSet parameters;
+    fill(parameters, DType::kFloat32);
+    const auto optimizer = make_optimizer(method->name);
+    optimizer->step(parameters, lookup(parameters, {1}, 1));
+    const std::string before = bytes_of(parameters), state = bytes_of(optimizer->state());
+    Gradients bad = lookup(parameters, {4, 2}, 2);
+    for (Gradients::Entry& entry : bad.entries()) {
+      if (entry.gradient.is_rows()) entry.gradient *= std::numeric_limits<double>::infinity();
+    }
+    EXPECT_EQ(error_of([&] { optimizer->step(parameters, bad); }).message(),
+              "the gradient of 'table' holds NaN or infinity");
+    for (Gradients::Entry& entry : bad.entries()) {
+      if (!entry.gradient.is_rows()) continue;
+      entry.gradient = Gradient::of_rows(indices_of({0}), Tensor::zeros({1, 5}), {kHeight + 1, 5});
+    }
+    EXPECT_EQ(error_of([&] { optimizer->step(parameters, bad); }).message(),
+              "the gradient of 'table' is rows 1 of f32[13,5], the parameter f32[12,5]");
+    EXPECT_TRUE(bytes_of(parameters) == before) << method->name;
+    EXPECT_TRUE(bytes_of(optimizer->state()) == state) << method->name;
+  }
+}
+
+TEST(RowUpdates, OfNoRowMoveNoRow) {
+  for (const MethodDef* method : methods_of_the_table()) {
+    if (method->rows == RowUpdates::kDense) continue;
+    ParameterSet parameters;
+    fill(parameters, DType::kFloat32);
+    const std::string before = bytes_of(parameters.at("table").value());
+    make_optimizer(method->name)->step(parameters, lookup(parameters, {}, 1));
+    EXPECT_EQ(bytes_of(parameters.at("table").value()), before) << method->name;
+  }
+}
+
+/// A program's own method gets what its update was written for.
+TEST(RowUpdates, AMethodOfAProgramsOwnGetsThemDense) {
+  static const MethodDef method = {
+      .name = "test_dense_rows",
+      .doc = {.summary = "Looks at gradients.", .formula = "θ ← θ"},
+      .options = find_method("sgd").options,
+      .update =
+          [](ParameterStep& step) {
+            EXPECT_FALSE(step.rows.has_value());
+            EXPECT_EQ(step.gradient.shape(), step.parameter.value().shape());
+          },
+  };
+  ParameterSet parameters;
+  fill(parameters, DType::kFloat64);
+  Optimizer(method, {0.1}).step(parameters, lookup(parameters, {1, 1}, 1));
+}
+
+// ---------------------------------------------------------------------------- passes
+
+/// Every pass of the table over gradients, and two of a program's own.
+class OwnPass : public Pass {
+ public:
+  explicit OwnPass(bool takes_rows) : takes_rows_(takes_rows) {}
+  std::string_view name() const override { return "own"; }
+  PassStage stage() const override { return PassStage::kGradients; }
+  bool takes_rows() const override { return takes_rows_; }
+
+ private:
+  bool rewrite(Roots& roots, PassContext&) override {
+    for (Roots::Root& root : roots.all()) {
+      if (root.rows.has_value()) {
+        EXPECT_TRUE(takes_rows_ && root.name == "table");
+      }
+      EXPECT_TRUE(root.rows.has_value() || root.value.shape() == root.parameter->value().shape());
+      // Adding is no work that leaves zeros as they are.
+      root.value = takes_rows_ ? root.value * 3 : root.value + 1;
+    }
+    return true;
+  }
+  bool takes_rows_;
+};
+
+std::vector<std::function<std::unique_ptr<Pass>()>> passes_over_gradients() {
+  std::vector<std::function<std::unique_ptr<Pass>()>> result = {
+      [] { return std::make_unique<OwnPass>(true); },
+      [] { return std::make_unique<OwnPass>(false); }};
+  for (const PassDef* def : registered_passes()) {
+    if (def->stage == PassStage::kGradients)
+      result.push_back([def] { return make_pass(def->name); });
+  }
+  return result;
+}
+
+void expect_near(const Gradients& few, const Gradients& whole, ParameterSet& parameters) {
+  for (const Parameter* parameter : parameters.all()) {
+    const auto a = few.at(parameter->name()).value().to_vector<double>();
+    const auto b = whole.at(parameter->name()).value().to_vector<double>();
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      EXPECT_NEAR(a[i], b[i], 1e-6 * (1 + std::fabs(b[i]))) << parameter->name() << " " << i;
+    }
+  }
+}
+
+TEST(PassesOverRows, GiveWhatTheyGiveOfDenseGradients) {
+  for (const auto& make : passes_over_gradients()) {
+    for (const Indices& indices : {Indices{4, 4, 9}, Indices{}, all_rows()}) {
+      PassPipeline passes;
+      passes.add(make());
+      SCOPED_TRACE(make()->name());
+      ParameterSet parameters;
+      fill(parameters, DType::kFloat32);
+      Gradients few = lookup(parameters, indices, 3);
+      Gradients whole = dense(few);
+      PassContext of_few, of_whole;
+      EXPECT_EQ(run_on_gradients(passes, few, of_few), run_on_gradients(passes, whole, of_whole));
+      EXPECT_EQ(few.find(parameters.at("table"))->is_rows(), passes.takes_rows());
+      expect_near(few, whole, parameters);
+      EXPECT_EQ(of_few.explanations().size(), of_whole.explanations().size());
+    }
+  }
+}
+
+TEST(PassesOverRows, OnePassThatWantsThemDenseIsEnough) {
+  PassPipeline passes;
+  passes.add<ClipGlobalNorm>({.limit = 0.1}).add(std::make_unique<OwnPass>(false));
+  EXPECT_FALSE(passes.takes_rows());
+  ParameterSet parameters;
+  fill(parameters, DType::kFloat32);
+  Gradients few = lookup(parameters, {4, 4, 9}, 3);
+  Gradients whole = dense(few);
+  PassContext context;
+  EXPECT_TRUE(run_on_gradients(passes, few, context));
+  EXPECT_TRUE(run_on_gradients(passes, whole, context));
+  expect_near(few, whole, parameters);
+}
+
+TEST(PassesOverRows, ClippingScalesRowsInTheirMemory) {
+  ParameterSet parameters;
+  fill(parameters, DType::kFloat32);
+  Gradients gradients = lookup(parameters, {4, 4, 9}, 3);
+  const std::byte* memory = gradients.find(parameters.at("table"))->rows().data();
+  PassPipeline passes;
+  passes.add<ClipGlobalNorm>({.limit = 0.5});
+  PassContext context;
+  EXPECT_TRUE(run_on_gradients(passes, gradients, context));
+  const Gradient& clipped = *gradients.find(parameters.at("table"));
+  EXPECT_TRUE(clipped.is_rows());
+  EXPECT_EQ(clipped.rows().data(), memory);
+  double squares = 0;
+  for (const Gradients::Entry& entry : gradients.entries()) {
+    for (const double g : entry.gradient.dense().value().to_vector<double>()) squares += g * g;
+  }
+  EXPECT_NEAR(std::sqrt(squares), 0.5, 1e-6);
+}
+
+/// A penalty is a dense use of its table: every row gets its share.
+TEST(PassesOverRows, UnderAPenaltyTheGradientIsDense) {
+  for (const PassDef* def : registered_passes()) {
+    if (def->stage != PassStage::kLoss) continue;
+    SCOPED_TRACE(def->name);
+    ParameterSet parameters;
+    fill(parameters, DType::kFloat64);
+    const Tape tape;
+    Roots roots;
+    roots.parameters = &parameters;
+    const Var t = use(parameters.at("table"));
+    roots.add("loss", sum(embedding(t, Var(indices_of({4, 4, 9})))));
+    PassContext context;
+    PassPipeline passes;
+    passes.add(make_pass(def->name));
+    ASSERT_TRUE(passes.run(PassStage::kLoss, roots, context));
+    const Var expected = grad(roots.at("loss"), t, {.retain = true});
+    const Gradients gradients = backward(roots.at("loss"));
+    EXPECT_FALSE(gradients.find(parameters.at("table"))->is_rows());
+    const auto ours = gradients.at("table").value().to_vector<double>();
+    const auto theirs = expected.value().to_vector<double>();
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      EXPECT_NEAR(ours[i], theirs[i], 1e-14);
+      EXPECT_NE(ours[i], 0) << i;
+    }
+  }
+}
+
+TEST(Pass, MayNotChangeWhichRowsARootIs) {
+  class Wrong : public OwnPass {
+   public:
+    Wrong() : OwnPass(true) {}
+
+   private:
+    bool rewrite(Roots& roots, PassContext&) override {
+      for (Roots::Root& root : roots.all()) {
+        if (root.rows.has_value()) root.rows = Var(indices_of({0, 1}));
+      }
+      return true;
+    }
+  };
+  ParameterSet parameters;
+  fill(parameters, DType::kFloat32);
+  Gradients gradients = lookup(parameters, {4, 4, 9}, 3);
+  PassPipeline passes;
+  passes.add(std::make_unique<Wrong>());
+  PassContext context;
+  EXPECT_EQ(error_of([&] { run_on_gradients(passes, gradients, context); }).message(),
+            "it changed which rows the root 'table' is");
+  EXPECT_EQ(gradients.find(parameters.at("table"))->indices().to_vector<std::int64_t>(),
+            (Indices{4, 9}));
+}
+
+}  // namespace
+}  // namespace wengert::optim
