@@ -173,6 +173,31 @@ std::string train(Attempts& attempt, const std::string& method, bool closure) {
   return bytes_of(parameters) + bytes_of(*optimizer) + bytes_of(*restored);
 }
 
+/// Steps of a table by gradients of a few rows, in two parts, beside one dense use.
+std::string look_up(Attempts& attempt) {
+  ParameterSet parameters(7);
+  parameters.add("a table that no short string holds", Tensor::full({40, 3}, 0.5));
+  Parameter& table = parameters.at("a table that no short string holds");
+  optim::Adam adam({.rate = 0.1});
+  for (const bool mixed : {false, true}) {
+    const std::string before = bytes_of(parameters);
+    const auto part = [&](const std::vector<std::int64_t>& rows) {
+      const Tape tape;
+      const Var t = use(table);
+      const Var y = embedding(t, Tensor::from(rows, {static_cast<std::int64_t>(rows.size())}), 1);
+      return backward(mixed ? sum(square(y)) + sum(t) : sum(square(y)));
+    };
+    attempt(
+        [&] {
+          Gradients gradients = part({39, 2, 39, 1, 39});
+          gradients += part({3, 2});
+          adam.step(parameters, gradients);
+        },
+        [&] { EXPECT_EQ(bytes_of(parameters), before); });
+  }
+  return bytes_of(parameters) + bytes_of(adam);
+}
+
 std::string scratch_folder() {
   const auto path =
       std::filesystem::temp_directory_path() / ("wengert_memory_" + std::to_string(::getpid()));
@@ -234,6 +259,7 @@ std::vector<Program> programs() {
   std::vector<Program> result = {{"differentiate", differentiate},
                                  {"differentiate_once", differentiate_once},
                                  {"nest", nest},
+                                 {"look_up", look_up},
                                  {"save_and_load", save_and_load},
                                  {"draw", draw}};
   for (const optim::MethodDef* method : optim::registered_methods()) {

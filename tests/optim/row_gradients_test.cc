@@ -10,6 +10,7 @@
 #include "wengert/optim/optimizer.h"
 #include "wengert/optim/passes.h"
 #include "wengert/optim/testing.h"
+#include "wengert/optim/training/step.h"
 
 // Gradients of a few rows through every method and every pass over gradients.
 namespace wengert::optim {
@@ -283,6 +284,70 @@ TEST(RowUpdates, AMethodOfAProgramsOwnGetsThemDense) {
   ParameterSet parameters;
   fill(parameters, DType::kFloat64);
   Optimizer(method, {0.1}).step(parameters, lookup(parameters, {1, 1}, 1));
+}
+
+// ---------------------------------------------------------------------------- training
+
+/// A bag of words: the mean of five words' rows, and a class of it.
+Outcome bag_of_words(ParameterSet& parameters, const Batch& batch) {
+  const Var words = embedding(parameters.at("table"), batch.inputs, 0);
+  const Var logits = matmul(mean(words, {1}), use(parameters.at("out")));
+  return {softmax_cross_entropy(logits, batch.targets), static_cast<double>(batch.count()), {}};
+}
+
+/// The bytes after twelve steps of three parts each, or of one part.
+std::string trained(const std::string& method, bool in_parts, int threads) {
+  kernels::set_thread_count(threads);
+  ParameterSet parameters;
+  parameters.add("table", testing::spread({3001, 32}, -1, 1).to(DType::kFloat32));
+  parameters.add("out", testing::spread({32, 4}, -1, 1, 2).to(DType::kFloat32));
+  PassPipeline passes;
+  passes.add<ClipGlobalNorm>({.limit = 0.05});
+  TrainingStep step(parameters, bag_of_words, &passes);
+  const auto optimizer = make_optimizer(method, 0.125);
+  PassContext context;
+  for (int t = 0; t < 12; ++t) {
+    auto indices = testing::spread({480}, -100, 3000, t + 1).to_vector<std::int64_t>();
+    for (std::size_t i = 0; i < indices.size(); i += 7) indices[i] = 0;  // padding
+    const Tensor words = Tensor::from(indices, {96, 5});
+    const Tensor classes = testing::spread({96}, 0, 4, t + 1).to(DType::kInt64);
+    std::vector<Batch> parts;
+    for (std::int64_t begin = 0; begin < 96; begin += in_parts ? 32 : 96) {
+      Batch part;
+      part.inputs = words.rows(begin, begin + (in_parts ? 32 : 96));
+      part.targets = classes.rows(begin, begin + (in_parts ? 32 : 96));
+      parts.push_back(std::move(part));
+    }
+    (void)step.run(*optimizer, parts, context);
+  }
+  EXPECT_FALSE(context.explanations().empty()) << "nothing was clipped";
+  const Tensor table = parameters.at("table").value();
+  EXPECT_EQ(bytes_of(table.rows(0, 1)),
+            bytes_of(testing::spread({3001, 32}, -1, 1).to(DType::kFloat32).rows(0, 1)))
+      << "the padding row moved";
+  return bytes_of(parameters);
+}
+
+TEST(RowUpdates, TrainToTheSameBitsAtAnyNumberOfThreads) {
+  struct Restore {
+    ~Restore() { kernels::set_thread_count(0); }
+  } restore;
+  for (const char* method : {"sgd", "adam"}) {
+    for (const bool in_parts : {false, true}) {
+      const std::string bytes = trained(method, in_parts, 1);
+      EXPECT_TRUE(bytes == trained(method, in_parts, 2)) << method;
+      EXPECT_TRUE(bytes == trained(method, in_parts, 3)) << method;
+    }
+  }
+  // Parts add up to their batch but for rounding.
+  const std::string whole = trained("sgd", false, 1), parts = trained("sgd", true, 1);
+  ASSERT_EQ(whole.size(), parts.size());
+  for (std::size_t i = 0; i + 4 <= whole.size(); i += 4) {
+    float a, b;
+    std::memcpy(&a, whole.data() + i, 4);
+    std::memcpy(&b, parts.data() + i, 4);
+    ASSERT_NEAR(a, b, 1e-6) << i / 4;
+  }
 }
 
 // ---------------------------------------------------------------------------- passes

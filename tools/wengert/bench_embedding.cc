@@ -52,14 +52,21 @@ struct TableWork {
   }
 };
 
+#if defined(__x86_64__)
+#define WENGERT_WIDEST_ROWS \
+  __attribute__((target_clones("default", "avx2", "avx512f"), optimize("O3", "no-math-errno")))
+#else
+#define WENGERT_WIDEST_ROWS __attribute__((optimize("O3", "no-math-errno")))
+#endif
+
 /// w ← w − η·g of one row.
-WENGERT_WIDEST void sgd_row(float* __restrict w, const float* __restrict g, const float*) {
+WENGERT_WIDEST_ROWS void sgd_row(float* __restrict w, const float* __restrict g) {
   for (std::int64_t j = 0; j < kWidth; ++j) w[j] -= static_cast<float>(kRate) * g[j];
 }
 
 /// Adam's step of one row; the corrections are in `numbers`: η/(1 − β₁ᵗ), 1/(1 − β₂ᵗ).
-WENGERT_WIDEST void adam_row(float* __restrict w, const float* __restrict g, float* __restrict m,
-                             float* __restrict s, const float* numbers) {
+WENGERT_WIDEST_ROWS void adam_row(float* __restrict w, const float* __restrict g,
+                                  float* __restrict m, float* __restrict s, const float* numbers) {
   for (std::int64_t j = 0; j < kWidth; ++j) {
     m[j] = 0.9f * m[j] + 0.1f * g[j];
     s[j] = 0.999f * s[j] + 0.001f * g[j] * g[j];
@@ -87,7 +94,7 @@ class TableFloor {
       if (adam_) {
         adam_row(w_.data() + at, g, m_.data() + at, s_.data() + at, numbers);
       } else {
-        sgd_row(w_.data() + at, g, numbers);
+        sgd_row(w_.data() + at, g);
       }
       place_[static_cast<std::size_t>(touched_[k])] = -1;
     }
@@ -105,12 +112,31 @@ class TableFloor {
     }
     return add_row(w_.data() + row * kWidth, sums_.data() + place * kWidth, fresh);
   }
-  WENGERT_WIDEST static float add_row(const float* __restrict w, float* __restrict g, bool fresh) {
+  static float add_row(const float* w, float* g, bool fresh) {
+    if (!fresh) return add_again(w, g);
+    return add_first(w, g);
+  }
+  WENGERT_WIDEST_ROWS static float add_first(const float* __restrict w, float* __restrict g) {
     float sums[16] = {};
-    for (std::int64_t j = 0; j < kWidth; ++j) {
-      sums[j % 16] += w[j] * w[j];
-      g[j] = fresh ? 2 * w[j] : g[j] + 2 * w[j];
+    for (std::int64_t j = 0; j < kWidth; j += 16) {
+      for (std::int64_t k = 0; k < 16; ++k) {
+        sums[k] += w[j + k] * w[j + k];
+        g[j + k] = 2 * w[j + k];
+      }
     }
+    return total_of(sums);
+  }
+  WENGERT_WIDEST_ROWS static float add_again(const float* __restrict w, float* __restrict g) {
+    float sums[16] = {};
+    for (std::int64_t j = 0; j < kWidth; j += 16) {
+      for (std::int64_t k = 0; k < 16; ++k) {
+        sums[k] += w[j + k] * w[j + k];
+        g[j + k] += 2 * w[j + k];
+      }
+    }
+    return total_of(sums);
+  }
+  static float total_of(const float (&sums)[16]) {
     float total = 0;
     for (const float sum : sums) total += sum;
     return total;
