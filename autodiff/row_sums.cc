@@ -57,22 +57,21 @@ std::int64_t width_of(const Shape& shape) {
   return width;
 }
 
-/// By index; rows of one index stay in their order.
+/// By index, digit by digit from the last: rows of one index stay in their order.
 void sort_by_index(std::vector<Row>& rows, std::int64_t height) {
-  const auto count = static_cast<std::int64_t>(rows.size());
-  if (height > 4 * count) {
-    std::stable_sort(rows.begin(), rows.end(),
-                     [](const Row& a, const Row& b) { return a.index < b.index; });
-    return;
-  }
-  std::vector<std::int64_t> next(static_cast<std::size_t>(height) + 1);
-  for (const Row& row : rows) ++next[static_cast<std::size_t>(row.index) + 1];
-  for (std::size_t i = 1; i < next.size(); ++i) next[i] += next[i - 1];
+  constexpr int kBits = 8;
+  constexpr std::size_t kDigits = std::size_t{1} << kBits;
   std::vector<Row> sorted(rows.size());
-  for (const Row& row : rows) {
-    sorted[static_cast<std::size_t>(next[static_cast<std::size_t>(row.index)]++)] = row;
+  for (int shift = 0; shift < 63 && (height - 1) >> shift > 0; shift += kBits) {
+    const auto digit = [shift](const Row& row) {
+      return static_cast<std::size_t>(row.index >> shift) % kDigits;
+    };
+    std::size_t next[kDigits + 1] = {};
+    for (const Row& row : rows) ++next[digit(row) + 1];
+    for (std::size_t i = 1; i < kDigits; ++i) next[i] += next[i - 1];
+    for (const Row& row : rows) sorted[next[digit(row)]++] = row;
+    rows.swap(sorted);
   }
-  rows.swap(sorted);
 }
 
 /// How often n can be halved, and once more.
@@ -106,7 +105,14 @@ Tensor empty_rows(std::int64_t count, const Shape& shape, DType dtype) {
 
 std::int64_t read_positions(const Tensor& indices, std::int64_t height,
                             std::vector<std::int64_t>& positions) {
-  positions = indices.contiguous().to_vector<std::int64_t>();
+  const Tensor dense = indices.contiguous();
+  if (dense.dtype() == DType::kInt32) {
+    const auto given = dense.span<std::int32_t>();
+    positions.assign(given.begin(), given.end());
+  } else {
+    const auto given = dense.span<std::int64_t>();
+    positions.assign(given.begin(), given.end());
+  }
   for (std::size_t i = 0; i < positions.size(); ++i) {
     std::int64_t& at = positions[i];
     if (at < -height || at >= height) return static_cast<std::int64_t>(i);

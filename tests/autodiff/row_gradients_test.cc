@@ -64,7 +64,7 @@ TEST(Gradient, RowsOfOneIndexAreAddedInHalvesOfTheirOrder) {
         .rows()
         .at(0);
   };
-  for (const std::int64_t height : {1, 1000}) {    // both ways to sort
+  for (const std::int64_t height : {1, 1000}) {
     EXPECT_EQ(sum({big, 1, -big, 1}, height), 0);  // (big + 1) + (−big + 1), not 1
     EXPECT_EQ(sum({1, 1, big, -big}, height), 2);
     EXPECT_EQ(sum({1, big, -big}, height), 1);  // 1 + (big − big), not 0
@@ -339,7 +339,7 @@ TEST(RowGradients, HaveTheSameBitsAtAnyNumberOfThreads) {
   struct Restore {
     ~Restore() { kernels::set_thread_count(0); }
   } restore;
-  for (const std::int64_t height : {37, 9001, 5000000}) {  // both ways to sort, groups of all sizes
+  for (const std::int64_t height : {37, 9001, 5000000}) {
     std::vector<float> expected;
     for (const int threads : {1, 2, 3}) {
       kernels::set_thread_count(threads);

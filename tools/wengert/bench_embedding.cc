@@ -52,25 +52,19 @@ struct TableWork {
   }
 };
 
-#if defined(__x86_64__)
-#define WENGERT_WIDEST_ROWS \
-  __attribute__((target_clones("default", "avx2", "avx512f"), optimize("O3", "no-math-errno")))
-#else
-#define WENGERT_WIDEST_ROWS __attribute__((optimize("O3", "no-math-errno")))
-#endif
-
 /// w ← w − η·g of one row.
-WENGERT_WIDEST_ROWS void sgd_row(float* __restrict w, const float* __restrict g) {
+WENGERT_WIDEST void sgd_row(float* __restrict w, const float* __restrict g) {
   for (std::int64_t j = 0; j < kWidth; ++j) w[j] -= static_cast<float>(kRate) * g[j];
 }
 
 /// Adam's step of one row; the corrections are in `numbers`: η/(1 − β₁ᵗ), 1/(1 − β₂ᵗ).
-WENGERT_WIDEST_ROWS void adam_row(float* __restrict w, const float* __restrict g,
-                                  float* __restrict m, float* __restrict s, const float* numbers) {
+WENGERT_WIDEST void adam_row(float* __restrict w, const float* __restrict g, float* __restrict m,
+                             float* __restrict s, const float* numbers) {
+  const float rate = numbers[0], correction = numbers[1];
   for (std::int64_t j = 0; j < kWidth; ++j) {
     m[j] = 0.9f * m[j] + 0.1f * g[j];
     s[j] = 0.999f * s[j] + 0.001f * g[j] * g[j];
-    w[j] -= numbers[0] * m[j] / (std::sqrt(s[j] * numbers[1]) + 1e-8f);
+    w[j] -= rate * m[j] / (__builtin_sqrtf(s[j] * correction) + 1e-8f);
   }
 }
 
@@ -92,9 +86,9 @@ class TableFloor {
       const auto at = static_cast<std::size_t>(touched_[k] * kWidth);
       const float* g = sums_.data() + k * kWidth;
       if (adam_) {
-        adam_row(w_.data() + at, g, m_.data() + at, s_.data() + at, numbers);
+        adam_row(w_ + at, g, m_ + at, s_ + at, numbers);
       } else {
-        sgd_row(w_.data() + at, g);
+        sgd_row(w_ + at, g);
       }
       place_[static_cast<std::size_t>(touched_[k])] = -1;
     }
@@ -110,13 +104,13 @@ class TableFloor {
       place = static_cast<std::int32_t>(touched_.size());
       touched_.push_back(row);
     }
-    return add_row(w_.data() + row * kWidth, sums_.data() + place * kWidth, fresh);
+    return add_row(w_ + row * kWidth, sums_.data() + place * kWidth, fresh);
   }
   static float add_row(const float* w, float* g, bool fresh) {
     if (!fresh) return add_again(w, g);
     return add_first(w, g);
   }
-  WENGERT_WIDEST_ROWS static float add_first(const float* __restrict w, float* __restrict g) {
+  WENGERT_WIDEST static float add_first(const float* __restrict w, float* __restrict g) {
     float sums[16] = {};
     for (std::int64_t j = 0; j < kWidth; j += 16) {
       for (std::int64_t k = 0; k < 16; ++k) {
@@ -126,7 +120,7 @@ class TableFloor {
     }
     return total_of(sums);
   }
-  WENGERT_WIDEST_ROWS static float add_again(const float* __restrict w, float* __restrict g) {
+  WENGERT_WIDEST static float add_again(const float* __restrict w, float* __restrict g) {
     float sums[16] = {};
     for (std::int64_t j = 0; j < kWidth; j += 16) {
       for (std::int64_t k = 0; k < 16; ++k) {
@@ -146,8 +140,12 @@ class TableFloor {
   std::int64_t t_ = 0;
   std::size_t next_ = 0;
   std::vector<Tensor> lookups_ = batches();
-  std::vector<float> w_ = std::vector<float>(kHeight * kWidth, 0.5f);
-  std::vector<float> m_ = std::vector<float>(adam_ ? w_.size() : 0), s_ = m_;
+  // Memory of the same kind (huge pages, aligned) as the tensors of the step beside it.
+  Tensor tensors_[3] = {Tensor::full({kHeight, kWidth}, 0.5), Tensor::zeros({kHeight, kWidth}),
+                        Tensor::zeros({kHeight, kWidth})};
+  float* w_ = WriteGuard(tensors_[0], "bench").span<float>().data();
+  float* m_ = WriteGuard(tensors_[1], "bench").span<float>().data();
+  float* s_ = WriteGuard(tensors_[2], "bench").span<float>().data();
   std::vector<float> sums_ = std::vector<float>(kLookups * kWidth);
   std::vector<std::int32_t> place_ = std::vector<std::int32_t>(kHeight, -1);
   std::vector<std::int64_t> touched_;
