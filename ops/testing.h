@@ -76,10 +76,12 @@ struct OpTests {
   std::string small_only = {};
 };
 
-/// Shapes that every kernel cuts into two whole parts and a rest at least: elementwise tiles of
-/// 1024 and tasks of 32768, sums' parts of 65536, groups of 64 rows. A long last axis, a long first
-/// one.
-inline const Shape kLongVector{70001}, kLongRows{3, 24001}, kLongColumns{24001, 3};
+/// Shapes that elementwise kernels cut into two whole tasks and a rest: a long last axis, a long
+/// first one, whose last group of 64 rows is two vectors and a rest at every CPU level.
+inline const Shape kLongVector{70001}, kLongRows{3, 24001}, kLongColumns{24041, 3};
+/// Shapes of which sums cut what they add into two whole parts and a rest: all elements, the rows
+/// of the last axis and their elements, the rows of the first axis and its columns.
+inline const Shape kLongSum{140001}, kManyWideRows{50, 2901}, kManyColumns{2100, 131};
 
 /// Evenly spread, irregular numbers in [low, high]: deterministic, no two alike, none at the ends.
 Tensor spread(const Shape& shape, double low, double high, int seed = 1);

@@ -3,6 +3,7 @@
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/testing/checker.h"
 
@@ -26,19 +27,35 @@ struct Threads {
   ~Threads() { kernels::set_thread_count(0); }
 };
 
+/// Kernels say how they cut their work while this lives, if `counts`.
+struct CountedSplits {
+  explicit CountedSplits(bool counts) { kernels::count_splits(counts); }
+  ~CountedSplits() { kernels::count_splits(false); }
+};
+
 /// Values and gradients of one call.
 struct Outcome {
   std::vector<Tensor> values;
   std::vector<Tensor> gradients;
 };
 
+/// What to count cuts of while a sample runs.
+struct Counting {
+  bool forward, backward;
+};
+
 Outcome run(const Sample& sample, std::span<const Tensor> inputs,
-            const std::vector<std::size_t>& wanted, std::vector<Tensor>& cotangents) {
+            const std::vector<std::size_t>& wanted, std::vector<Tensor>& cotangents,
+            Counting counting = {false, false}) {
   Outcome outcome;
   Tape tape;
   std::vector<Var> vars(inputs.begin(), inputs.end()), arguments, outputs, flowing;
   for (const std::size_t i : wanted) arguments.push_back(vars[i] = variable(inputs[i]));
-  const std::vector<Var> results = sample.call(vars);
+  std::vector<Var> results;
+  {
+    const CountedSplits counted(counting.forward);
+    results = sample.call(vars);
+  }
   for (const Var& y : results) {
     outcome.values.push_back(y.value());
     if (!is_floating(y.dtype()) || !y.requires_grad()) continue;
@@ -50,6 +67,7 @@ Outcome run(const Sample& sample, std::span<const Tensor> inputs,
     outputs.push_back(y);
   }
   if (outputs.empty()) return outcome;
+  const CountedSplits counted(counting.backward);
   for (const Var& g : grad(outputs, arguments, flowing)) outcome.gradients.push_back(g.value());
   return outcome;
 }
@@ -154,7 +172,9 @@ void OpChecker::check_large(const Sample& sample) {
     for (const int count : kThreads) {
       const Threads threads(count);
       if (count == kThreads[0]) {
-        outcome = run(sample, inputs, wanted, cotangents);
+        // What a composite or a rule in ops consists of are kernels of those ops.
+        const bool own = !op_.is_composite();
+        outcome = run(sample, inputs, wanted, cotangents, {own, own && op_.backward != nullptr});
         continue;
       }
       const Outcome again = run(sample, inputs, wanted, cotangents);
@@ -191,7 +211,7 @@ void OpChecker::check_large_views(const Sample& sample, std::span<const Tensor> 
   for (const Layout layout : {Layout::kTransposed, Layout::kStrided}) {
     std::vector<Tensor> viewed;
     for (const Tensor& input : inputs) viewed.push_back(with_layout(input, layout));
-    const Outcome outcome = run(sample, viewed, wanted, cotangents);
+    const Outcome outcome = run(sample, viewed, wanted, cotangents, {!op_.is_composite(), false});
     const std::string from = std::string(" from ") + name_of_layout(layout);
     expect(sample, "value" + from, compare_all(outcome.values, values, sample));
     for (std::size_t k = 0; k < outcome.gradients.size(); ++k) {

@@ -6,6 +6,7 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/testing/checker.h"
 
 namespace wengert::testing {
@@ -94,10 +95,25 @@ std::vector<Sample> samples_of(const OpDef& op, const OpTests& tests, bool has_l
   return samples;
 }
 
+/// Whatever a kernel of the op cuts, some sample cuts into two whole parts and a shorter one.
+void check_splits(OpChecker& checker, const OpTests& tests) {
+  if (!tests.small_only.empty()) return;
+  for (int k = 0; k < static_cast<int>(kernels::Split::kCount); ++k) {
+    const kernels::SplitCount seen = kernels::split_count(static_cast<kernels::Split>(k));
+    if (seen.cuts == 0 || seen.shared) continue;
+    checker.expect(std::string("splits, ") + seen.text,
+                   seen.whole_and_rest
+                       ? ""
+                       : "no sample has two whole parts and a shorter one; at most " +
+                             std::to_string(seen.largest) + " whole ones");
+  }
+}
+
 }  // namespace
 
 CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& options) {
   OpChecker checker(op, tests, options);
+  kernels::reset_splits();
   bool found = options.sample.empty();
   for (const Sample& sample : samples_of(op, tests, checker.has_large())) {
     if (!options.sample.empty() && sample.name != options.sample) continue;
@@ -120,6 +136,7 @@ CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& 
   if (!tests.samples.empty()) {
     guarded(checker, "empty inputs", [&] { checker.check_empty_inputs(tests.samples.front()); });
   }
+  check_splits(checker, tests);
   checker.expect("samples", tests.samples.empty() ? "there are none" : "");
   checker.expect("large samples",
                  checker.has_large() || op.elementwise != nullptr || !tests.small_only.empty()

@@ -50,7 +50,9 @@ struct CheckReport {
 /// - the value is the reference's, in both precisions, from transposed and strided inputs too;
 /// - one projection vᵀJu of the float64 gradient equals differences along u; the float32 gradient
 ///   equals the float64 one;
-/// - values and gradients have the same bits at 1, 2 and 3 threads.
+/// - values and gradients have the same bits at 1, 2 and 3 threads;
+/// - every axis that the op's own kernels cut (ops/kernels/splits.def) is cut into two whole parts
+///   and a shorter one by some sample.
 /// An elementwise op that states no large sample gets its first smooth one tiled.
 /// Ops of a program's own are checked by the same call.
 CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& options = {});

@@ -112,8 +112,8 @@ Tensor with_layout(const Tensor& tensor, Layout layout);
 /// "transposed inputs", …
 const char* name_of_layout(Layout layout);
 
-/// A sample of [70001], and one of [24001,3], made of the elements of a smooth elementwise one,
-/// picked irregularly; none where its operands have several shapes or none.
+/// A sample of kLongVector, and one of kLongColumns, made of the elements of a smooth elementwise
+/// one, picked irregularly; none where its operands have several shapes or none.
 std::vector<Sample> tiled(const Sample& sample);
 
 }  // namespace wengert::testing

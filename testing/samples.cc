@@ -127,7 +127,10 @@ OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
                                               {{0, 3}, {3}},
                                               {{2, 0}, {1, 1}},
                                               {kLongVector, kLongVector},
-                                              {{24001, 1}, {1, 3}}};
+                                              {{24001, 1}, {1, 3}},
+                                              {{2, kLongVector[0]}, kLongVector},
+                                              {kManyWideRows, {kManyWideRows[0], 1}},
+                                              {kManyColumns, {kManyColumns[1]}}};
   int seed = 0;
   for (const auto& [a, b] : patterns) {
     Sample sample;

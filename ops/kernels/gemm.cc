@@ -11,6 +11,7 @@
 #include "wengert/ops/kernels/gemm_internal.h"
 #include "wengert/ops/kernels/gemm_libraries.h"
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 
 namespace wengert::kernels {
@@ -95,6 +96,11 @@ void multiply_own(const GemmProblem<T>& g) {
   const Split split = choose_split(g.m, g.n, g.k);
   const std::int64_t pieces = split.row_pieces * split.column_pieces;
   if (pieces == 1) return kernel(g);
+  // Pieces differ by a unit at most: uneven ones are a rest.
+  if (split.row_pieces > 1) WENGERT_SPLIT(ProductRows, g.m, g.m / split.row_pieces);
+  if (split.column_pieces > 1)
+    WENGERT_SPLIT(ProductColumns, g.n,
+                  ceil_div(g.n / split.column_pieces, kColumnUnit) * kColumnUnit);
   parallel_for(pieces, [&](std::int64_t i) {
     const Range rows = piece(g.m, 1, split.row_pieces, i / split.column_pieces);
     const Range columns = piece(g.n, kColumnUnit, split.column_pieces, i % split.column_pieces);
@@ -241,6 +247,7 @@ void multiply_deep(const GemmProblem<T>& g) {
       results == 1 && (!g.transpose_a || g.lda == 1) && (g.transpose_b || g.ldb == 1);
   const std::int64_t part = plain ? kDepthPerTask : 128;
   const std::int64_t parts = ceil_div(g.k, part), parts_per_task = kDepthPerTask / part;
+  WENGERT_SPLIT(ProductDeepTasks, g.k, kDepthPerTask);
   std::vector<T> sums(static_cast<std::size_t>((parts + 1) * results));
   parallel_for(ceil_div(parts, parts_per_task), [&](std::int64_t task) {
     const std::int64_t end = std::min(parts, (task + 1) * parts_per_task);

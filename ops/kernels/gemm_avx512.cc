@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "wengert/ops/kernels/gemm_internal.h"
+#include "wengert/ops/kernels/splits.h"
 
 namespace wengert::kernels::internal {
 namespace {

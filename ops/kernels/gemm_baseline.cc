@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "wengert/ops/kernels/gemm_internal.h"
+#include "wengert/ops/kernels/splits.h"
 
 namespace wengert::kernels::internal {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "wengert/ops/kernels/level.h"
 #include "wengert/ops/kernels/measure_table.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 
 namespace wengert::kernels {
@@ -38,6 +39,7 @@ const std::byte* at(DType dtype, const void* base, std::int64_t element) {
 
 bool all_finite(DType dtype, const void* x, std::int64_t n) {
   const auto kernel = active_measure_table().all_finite[index_of(dtype)];
+  WENGERT_SPLIT(MeasureTasks, n, kGrain);
   if (n <= kGrain) return kernel(x, n);
   std::atomic<bool> finite = true;
   in_pieces(n, [&](std::int64_t, std::int64_t begin, std::int64_t count) {
@@ -50,6 +52,7 @@ bool all_finite(DType dtype, const void* x, std::int64_t n) {
 
 double sum_of_squares(DType dtype, const void* x, std::int64_t n) {
   const auto kernel = active_measure_table().sum_of_squares[index_of(dtype)];
+  WENGERT_SPLIT(MeasureTasks, n, kGrain);
   if (n <= kGrain) return kernel(x, n);
   std::vector<double> parts(static_cast<std::size_t>(piece_count(n)));
   in_pieces(n, [&](std::int64_t piece, std::int64_t begin, std::int64_t count) {
@@ -62,6 +65,7 @@ double sum_of_squares(DType dtype, const void* x, std::int64_t n) {
 
 void scaled(DType dtype, const void* x, std::int64_t n, double factor, void* y, bool accumulate) {
   const auto kernel = active_measure_table().scaled[index_of(dtype)];
+  WENGERT_SPLIT(MeasureTasks, n, kGrain);
   in_pieces(n, [&](std::int64_t, std::int64_t begin, std::int64_t count) {
     kernel(at(dtype, x, begin), count, factor, const_cast<std::byte*>(at(dtype, y, begin)),
            accumulate);

@@ -1,4 +1,5 @@
 #include "wengert/ops/kernels/measure_table.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/sweep.h"
 
 // Compiled once for each CPU level.
@@ -75,6 +76,7 @@ double squares_in_pairs(const double* x, std::int64_t n) {
 }
 
 double sum_of_squares_f64(const void* x, std::int64_t n) {
+  WENGERT_SPLIT(SquareBlocks, n, 1024);
   return squares_in_pairs(static_cast<const double*>(x), n);
 }
 
@@ -83,6 +85,7 @@ double sum_of_squares_f64(const void* x, std::int64_t n) {
 double sum_of_squares_f32(const void* x, std::int64_t n) {
   constexpr std::int64_t kBlock = 4096;
   const auto* values = static_cast<const float*>(x);
+  WENGERT_SPLIT(SquareBlocks, n, kBlock);
   double total = 0;
   for (std::int64_t i = 0; i < n; i += kBlock) {
     const std::int64_t count = n - i < kBlock ? n - i : kBlock;

@@ -9,6 +9,7 @@
 
 #include "wengert/ops/kernels/level.h"
 #include "wengert/ops/kernels/philox_table.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 
 namespace wengert::kernels {
@@ -28,6 +29,7 @@ std::array<std::uint32_t, 4> block(const RandomDraw& draw, std::uint64_t index) 
 template <class Body>
 void in_parts(std::int64_t n, Body&& body) {
   constexpr std::int64_t kPart = 16384;  // some 16 µs; even, so that blocks do not straddle parts
+  WENGERT_SPLIT(RandomTasks, n, kPart);
   parallel_for((n + kPart - 1) / kPart,
                [&](std::int64_t task) { body(task * kPart, std::min(kPart, n - task * kPart)); });
 }
@@ -130,6 +132,7 @@ void apply_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64
     const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
     const auto kernel = active_philox_table().bernoulli[0];
     in_parts(n, [&](std::int64_t begin, std::int64_t count) {
+      WENGERT_SPLIT(DropoutTiles, count, kTile);
       std::uint8_t dropped[kTile] = {};
       for (std::int64_t first = begin; first < begin + count; first += kTile) {
         const std::int64_t here = std::min(kTile, begin + count - first);

@@ -1,5 +1,6 @@
 #include "wengert/ops/kernels/lanes.h"
 #include "wengert/ops/kernels/philox_table.h"
+#include "wengert/ops/kernels/splits.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>  // its functions are always inlined: no symbol of theirs is shared
@@ -236,6 +237,7 @@ void normal(std::uint64_t key, std::uint64_t counter, std::int64_t begin, std::i
             double mean, double stddev) {
   const Stream stream(key, counter);
   Chunk chunk;
+  WENGERT_SPLIT(NormalChunks, n, kChunk);
   for (std::int64_t first = 0; first < n; first += kChunk) {
     const std::int64_t count = n - first < kChunk ? n - first : kChunk;
     const std::int64_t steps = (count + kStep - 1) / kStep;

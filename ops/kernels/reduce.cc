@@ -5,6 +5,7 @@
 
 #include "wengert/graph/tensor_view.h"
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 
 namespace wengert::kernels {
@@ -28,6 +29,7 @@ void in_parts(std::int64_t n, std::int64_t part, Body&& body) {
 /// Sum of a dense run: parts of fixed size on the pool, then the parts' sums.
 template <class T>
 T sum_run(const T* x, std::int64_t n) {
+  WENGERT_SPLIT(SumElements, n, kPart);
   if (n <= kPart) return row_kernels<T>().sum(x, n);
   std::vector<T> parts(static_cast<std::size_t>((n + kPart - 1) / kPart));
   in_parts(n, kPart, [&](std::int64_t begin, std::int64_t end) {
@@ -46,10 +48,11 @@ void sum_each_row(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool
     }
     return;
   }
-  in_parts(rows, std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(inner, 1)),
-           [&](std::int64_t begin, std::int64_t end) {
-             row_kernels<T>().sums(x + begin * inner, end - begin, inner, to + begin, accumulate);
-           });
+  const std::int64_t part = std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(inner, 1));
+  WENGERT_SPLIT(SumRowTasks, rows, part);
+  in_parts(rows, part, [&](std::int64_t begin, std::int64_t end) {
+    row_kernels<T>().sums(x + begin * inner, end - begin, inner, to + begin, accumulate);
+  });
 }
 
 /// to[j] (+)= Σ_i x[i·inner + j]: parts of rows and strips of columns on the pool, then the parts'
@@ -74,6 +77,8 @@ void sum_rows(const T* x, std::int64_t rows, std::int64_t inner, T* to, bool acc
                                  inner, (parts > 1 ? sums.data() + p * inner : to) + column,
                                  parts == 1 && accumulate);
   };
+  WENGERT_SPLIT(SumColumnRows, rows, part);
+  if (inner > strip) WENGERT_SPLIT(SumColumnStrips, inner, strip);
   if (parts * strips == 1) {
     task(0);
   } else {
@@ -183,6 +188,7 @@ void reduce(const T* from, std::span<const std::int64_t> sizes, std::span<const 
   }
   // A few results are summed as rows of a matrix, in as many steps as keep that small.
   const std::int64_t step = std::clamp<std::int64_t>(kPart / kept, 1, sizes[0]);
+  WENGERT_SPLIT(SumSteps, sizes[0], step);
   std::vector<T> results(static_cast<std::size_t>(step * kept));
   PairedSums<T> sums(kept);
   for (std::int64_t begin = 0; begin < sizes[0]; begin += step) {

@@ -1,5 +1,6 @@
 #include "wengert/ops/kernels/lanes.h"
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/splits.h"
 
 namespace wengert::kernels::WENGERT_LEVEL {
 namespace {
@@ -86,6 +87,13 @@ T sum_terms(std::int64_t begin, std::int64_t end, const At& at) {
   return sum_terms<T>(begin, begin + half, at) + sum_terms<T>(begin + half, end, at);
 }
 
+/// Counts how a sum of n terms is cut, where a test asks.
+template <class T>
+inline void note_terms(std::int64_t n) {
+  WENGERT_SPLIT(TermBlocks, n, kBlock);
+  WENGERT_SPLIT(TermVectors, n, 4 * Lanes<T>::kCount);
+}
+
 template <class T, class F>
 T sum_of(const T* x, std::int64_t n, F f) {
   return sum_terms<T>(0, n, [x, f](std::int64_t i, std::int64_t m) { return f(some(x, i, m)); });
@@ -93,17 +101,20 @@ T sum_of(const T* x, std::int64_t n, F f) {
 
 template <class T>
 T dot(const T* x, const T* y, std::int64_t n) {
+  note_terms<T>(n);
   return sum_terms<T>(
       0, n, [x, y](std::int64_t i, std::int64_t m) { return some(x, i, m) * some(y, i, m); });
 }
 
 template <class T>
 T sum(const T* x, std::int64_t n) {
+  note_terms<T>(n);
   return sum_of(x, n, [](Lanes<T> v) { return v; });
 }
 
 template <class T>
 T squares(const T* x, std::int64_t n, T center) {
+  note_terms<T>(n);
   return sum_of(x, n, [center](Lanes<T> v) {
     const Lanes<T> d = v - Lanes<T>::splat(center);
     return d * d;
@@ -159,6 +170,7 @@ T max(const T* x, std::int64_t n) {
 
 template <class T, class Choose>
 void extremes(const T* x, std::int64_t rows, std::int64_t n, T* to) {
+  WENGERT_SPLIT(ExtremeVectors, n, 2 * Lanes<T>::kCount);
   for (std::int64_t r = 0; r < rows; ++r) to[r] = extreme(x + r * n, n, Choose{});
 }
 
@@ -244,6 +256,8 @@ template <class T>
 void sum_wide_columns(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
                       T* to, bool accumulate) {
   constexpr std::int64_t kCount = Lanes<T>::kCount;
+  WENGERT_SPLIT(ColumnBlocks, rows, kRowBlock);
+  WENGERT_SPLIT(ColumnVectors, columns, 4 * kCount);
   std::int64_t j = 0;
   for (; j + 4 * kCount <= columns; j += 4 * kCount) {
     Lanes<T> totals[4];
@@ -274,6 +288,7 @@ void sum_columns(const T* x, std::int64_t rows, std::int64_t columns, std::int64
   if (rows < 4 * merged) return sum_wide_columns(x, rows, columns, stride, to, accumulate);
   // Several narrow rows that lie together are one wide row of which each column comes again.
   const std::int64_t width = merged * columns, whole = rows / merged;
+  WENGERT_SPLIT(ColumnMerged, rows, merged);
   T folded[2 * kWide];
   sum_wide_columns(x, whole, width, width, folded, false);
   for (std::int64_t j = 0; j < columns; ++j) {
@@ -331,6 +346,7 @@ struct Tile {
 template <class T, class Body>
 inline void for_groups(std::int64_t rows, Body body) {
   constexpr std::int64_t kRows = Tile<T>::kRows;
+  WENGERT_SPLIT(NarrowRows, rows, kRows);
   for (std::int64_t r = 0; r < rows; r += kRows) body(r, rows - r < kRows ? rows - r : kRows);
 }
 
@@ -357,6 +373,7 @@ inline T sum_exp(const T* x, std::int64_t n, T by) {
 template <class T, class Body>
 inline void map_row(std::int64_t n, T* to, bool accumulate, Body body) {
   constexpr std::int64_t kCount = Lanes<T>::kCount;
+  WENGERT_SPLIT(WideRows, n, kCount);
   std::int64_t i = 0;
   for (; i + kCount <= n; i += kCount) {
     Lanes<T> v = body(i, kCount);

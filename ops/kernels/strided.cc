@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "wengert/ops/kernels/reduce.h"
+#include "wengert/ops/kernels/splits.h"
 
 namespace wengert::kernels {
 namespace {
@@ -151,6 +152,10 @@ void copy_to_dense(const TensorView& from, std::byte* to) {
   const bool transposed = nest.row_stride(0) == 1 && stride != 0 && stride != 1;
   // Blocks of rows that share cache lines, of as many columns as stay in the cache meanwhile.
   const std::int64_t block_rows = transposed ? 16 : 1, block_columns = transposed ? 64 : inner;
+  if (transposed) {
+    WENGERT_SPLIT(CopyRows, nest.rows_left(0), block_rows);
+    WENGERT_SPLIT(CopyColumns, inner, block_columns);
+  }
   for (std::int64_t row = 0; row < outer;) {
     const std::int64_t rows = std::min(block_rows, nest.rows_left(row));
     std::int64_t offset;

@@ -31,6 +31,19 @@ WalkBlock walk_block(const LoopNest& nest) {
   return {1, kElements, false};
 }
 
+void note_walk(const LoopNest& nest, const WalkBlock& block, std::int64_t task_rows) {
+  WENGERT_SPLIT(WalkRowTasks, nest.outer(), task_rows);
+  if (nest.inner() > kShortRow) WENGERT_SPLIT(WalkColumnTasks, nest.inner(), kWalkGrain);
+  if (block.packed) {
+    WENGERT_SPLIT(WalkPackedRows, std::min(task_rows, nest.rows_left(0)), block.rows);
+  } else if (block.rows > 1) {
+    WENGERT_SPLIT(WalkTransposedRows, std::min(task_rows, nest.rows_left(0)), block.rows);
+    WENGERT_SPLIT(WalkTransposedColumns, nest.inner(), block.columns);
+  } else if (block.columns < kWalkGrain) {
+    WENGERT_SPLIT(WalkColumns, nest.inner(), block.columns);
+  }
+}
+
 WalkTiles::Rows WalkTiles::rows_of(int k, std::int64_t bytes, const std::byte* from,
                                    std::int64_t stride, std::int64_t row_stride, std::int64_t rows,
                                    std::int64_t n, bool packed) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/strided.h"
 #include "wengert/ops/kernels/thread_pool.h"
 
@@ -41,6 +42,9 @@ class WalkTiles {
   } copied_[kMaxOperands];
 };
 
+/// Counts how walk() cuts this nest, where a test asks.
+void note_walk(const LoopNest& nest, const WalkBlock& block, std::int64_t task_rows);
+
 /// Whether all views are dense and of this shape.
 bool all_dense(std::span<const std::int64_t> shape, std::span<const TensorView> views);
 
@@ -62,6 +66,7 @@ void walk(std::span<const std::int64_t> shape, std::span<const TensorView> views
       run(pointers, begin, n);
     };
     if (count == 0) return;
+    WENGERT_SPLIT(WalkTasks, count, kWalkGrain);
     if (count <= kWalkGrain) return part(0, count);
     return parallel_for((count + kWalkGrain - 1) / kWalkGrain, [&](std::int64_t task) {
       part(task * kWalkGrain, std::min(kWalkGrain, count - task * kWalkGrain));
@@ -74,6 +79,8 @@ void walk(std::span<const std::int64_t> shape, std::span<const TensorView> views
   const std::int64_t task_rows = std::max<std::int64_t>(1, kWalkGrain / inner);
   const std::int64_t task_columns = std::min(inner, kWalkGrain);
   const std::int64_t across = (inner + task_columns - 1) / task_columns;
+  if (splits_counted) [[unlikely]]
+    note_walk(nest, block, task_rows);
   parallel_for((outer + task_rows - 1) / task_rows * across, [&](std::int64_t index) {
     WalkTiles tiles;
     const std::int64_t row_end = std::min(outer, (index / across + 1) * task_rows);

@@ -187,8 +187,9 @@ WENGERT_OP_TESTS(linear) {
     sample.scale = sample.large() ? std::sqrt(static_cast<double>(in)) : 1;
     tests.samples.push_back(std::move(sample));
   };
-  add({530, 300}, 129, true);
-  add({24001, 3}, 2, true);
+  add({530, 300}, 260, true);
+  add({67, 1037}, 90, true);
+  add({140001, 3}, 2, true);
   add({4, 3}, 5, true);
   add({4, 3}, 5, false);
   add({3}, 2, true);

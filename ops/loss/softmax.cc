@@ -6,6 +6,7 @@
 
 #include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/order/lines.h"
 
@@ -36,6 +37,7 @@ void over_lines(const Lines& lines, const T* const (&in)[kInputs], T* out, bool 
                 const Kernel& kernel) {
   if (lines.count == 0 || lines.length == 0) return;
   const std::int64_t n = lines.length;
+  WENGERT_SPLIT(SoftmaxTasks, lines.count, kGroup);
   kernels::parallel_for((lines.count + kGroup - 1) / kGroup, [&](std::int64_t task) {
     const std::int64_t first = task * kGroup;
     const std::int64_t rows = std::min(lines.count - first, kGroup);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "wengert/ops/dense_input.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/loss/losses.h"
 
@@ -86,6 +87,7 @@ void require_in_range(const OpCall& call, const std::int64_t* targets, const Bat
 /// Calls body(first row, rows, their log-probabilities) for groups of rows.
 template <class T, class Body>
 void with_log_softmax(const T* x, const Batch& batch, const Body& body) {
+  WENGERT_SPLIT(CrossEntropyTasks, batch.rows, kGroup);
   kernels::parallel_for((batch.rows + kGroup - 1) / kGroup, [&](std::int64_t task) {
     const std::int64_t first = task * kGroup, rows = std::min(batch.rows - first, kGroup);
     Scratch<T> logs(rows * batch.classes);
@@ -181,6 +183,7 @@ void backward_cross_entropy(BackwardContext& c) {
     Scratch<std::int64_t> index(batch.rows);
     copy_indices(c.input(1), index.data());
     const auto to = c.gradient(0);
+    WENGERT_SPLIT(CrossEntropyTasks, batch.rows, kGroup);
     kernels::parallel_for((batch.rows + kGroup - 1) / kGroup, [&](std::int64_t task) {
       const std::int64_t first = task * kGroup, rows = std::min(batch.rows - first, kGroup);
       kernels::row_kernels<T>().cross_entropy_backward(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "wengert/ops/dense_input.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/order/lines.h"
 
@@ -94,6 +95,7 @@ void select(EvalContext& call, std::int64_t axis_attribute, std::int64_t k, bool
       }
     };
     const std::int64_t part = std::max<std::int64_t>(1, 4096 / from.length);
+    WENGERT_SPLIT(SortTasks, from.count, part);
     kernels::parallel_for((from.count + part - 1) / part, [&](std::int64_t task) {
       std::vector<std::int64_t> order(static_cast<std::size_t>(from.length));
       const std::int64_t end = std::min(from.count, (task + 1) * part);

@@ -117,7 +117,7 @@ OpTests argument_tests(const std::function<Var(const Var&, int, bool)>& f, doubl
                                                            {{2, 3, 4}, {1}},
                                                            {{2, 3, 4}, {-3}, true},
                                                            {{0, 3}, {1}},
-                                                           {kLongColumns, {0}},
+                                                           {kManyColumns, {0}},
                                                            {kLongColumns, {1}},
                                                            {kLongRows, {1}}}) {
     tests.samples.push_back(

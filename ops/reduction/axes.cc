@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/strided.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/ops.h"
@@ -121,6 +122,7 @@ Rows::Rows(const TensorView& view, const bool* reduced) : data_(view.data) {
 void Rows::run(void (*body)(void*, std::int64_t), void* context) const {
   constexpr std::int64_t kPart = 32768;  // elements a task: a few microseconds of work
   const std::int64_t part = std::max<std::int64_t>(1, kPart / std::max<std::int64_t>(1, length_));
+  WENGERT_SPLIT(RowTasks, count_, part);
   if (count_ <= part) {
     for (std::int64_t i = 0; i < count_; ++i) body(context, i);
     return;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/reduction/axes.h"
 
@@ -20,6 +21,7 @@ void evaluate_logsumexp(EvalContext& call) {
   dispatch_floating(out.dtype, [&]<class T>(T) {
     // As many rows a task as any CPU level has lanes, so that groups do not straddle tasks.
     constexpr std::int64_t kRows = 64;
+    WENGERT_SPLIT(LogSumExpTasks, rows.count(), kRows);
     kernels::parallel_for((rows.count() + kRows - 1) / kRows, [&](std::int64_t task) {
       const std::int64_t first = task * kRows, end = std::min(rows.count(), first + kRows);
       kernels::row_kernels<T>().logsumexp(rows.row<T>(first), end - first, rows.length(),

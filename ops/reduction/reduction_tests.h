@@ -44,7 +44,8 @@ inline std::vector<ReductionCase> reduction_cases() {
 
 /// Beyond one task of rows, few long rows, and rows that lie across memory.
 inline std::vector<ReductionCase> long_reduction_cases() {
-  return {{kLongVector, {}}, {kLongColumns, {0}}, {kLongColumns, {1}}, {kLongRows, {-1}}};
+  return {{kLongSum, {}},    {kLongColumns, {0}},  {kLongColumns, {1}},
+          {kLongRows, {-1}}, {kManyWideRows, {1}}, {kManyColumns, {0}}};
 }
 
 /// The textbook reduction: walks the input and collects what belongs to each result.

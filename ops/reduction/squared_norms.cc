@@ -108,9 +108,9 @@ WENGERT_OP_TESTS(squared_norms) {
   add("one", {spread({2, 3}, -1, 1)});
   add("five of all ranks", {spread({3}, -1, 1), spread({2, 2}, -1, 1, 2), spread({}, 0.5, 1, 3),
                             spread({1, 2, 3}, -1, 1, 4), spread({0, 2}, -1, 1, 5)});
-  add("longer than a task", {spread({70001}, -1, 1), spread({37}, -1, 1, 2)});
+  add("longer than a task", {spread(kLongSum, -1, 1), spread({37}, -1, 1, 2)});
   tests.samples.back().smooth = false;  // only the value: differences would take long
-  tests.samples.back().scale = 30000;
+  tests.samples.back().scale = 60000;
   const auto zeros = [](DType dtype) { return Var(Tensor::zeros({2}, dtype)); };
   tests.rejected = {
       {"none", [] { return squared_norms({}); }, ErrorKind::kValue, "0 inputs"},

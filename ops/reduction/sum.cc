@@ -69,13 +69,14 @@ WENGERT_OP_TESTS(sum) {
   for (Sample& sample : tests.samples) sample.scale = 8;
   for (const ReductionCase& c : std::vector<ReductionCase>{{{3000}, {}},
                                                            {{300, 70}, {0}},
-                                                           {{140001}, {}},
+                                                           {kLongSum, {}},
                                                            {{40001, 4}, {0}},
                                                            {{2100, 136}, {0}},
                                                            {{200, 700}, {1}},
                                                            {{3, 70001}, {1}},
                                                            {{700, 3, 70}, {0, 2}},
                                                            {{5, 400, 70}, {1}},
+                                                           {{45, 3001, 2}, {0, 2}},
                                                            {{3, 70, 5, 20}, {0, 2}}}) {
     tests.samples.push_back(reduction_sample(c, spread(c.shape, -1, 1), call, reference));
     // Rounding errors of n additions add up like √n, each of a block's sum of some terms.

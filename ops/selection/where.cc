@@ -107,8 +107,8 @@ WENGERT_OP_TESTS(where) {
     tests.samples.push_back(choose({3, 1, 1}, {5, 1}, {4}, dtype));
     tests.samples.push_back(choose({}, {3}, {2, 1}, dtype));
     tests.samples.push_back(choose({0, 3}, {3}, {1}, dtype));
-    tests.samples.push_back(choose({9001}, {9001}, {9001}, dtype));
-    tests.samples.push_back(choose({9001, 1}, {3}, {9001, 3}, dtype));
+    tests.samples.push_back(choose(kLongVector, kLongVector, kLongVector, dtype));
+    tests.samples.push_back(choose({24001, 1}, {3}, {24001, 3}, dtype));
   }
   const Tensor yes = Tensor::full({2}, 1, DType::kBool), x = Tensor::full({2}, 1, DType::kFloat32);
   tests.rejected = {

@@ -148,6 +148,25 @@ struct Elementwise {
   }
 };
 
+TEST(CheckOp, ALargeSampleThatNoKernelCutsIntoTwoPartsAndARestIsTooSmall) {
+  const auto square_of = [](const Shape& shape) {
+    OpTests tests;
+    Sample sample;
+    sample.name = to_string(shape);
+    sample.inputs = {spread(shape, 1, 2)};
+    sample.call = [](std::span<const Var> x) { return std::vector<Var>{square(x[0])}; };
+    sample.reference = [](std::span<const Tensor> x) {
+      return std::vector<Tensor>{map(x, [](std::span<const double> v) { return v[0] * v[0]; })};
+    };
+    tests.samples.push_back(std::move(sample));
+    return check_op(*find_op("square"), tests).str();
+  };
+  const std::string gap = "splits, walk: elements of dense operands, by task";
+  EXPECT_THAT(square_of({40000}), HasSubstr(gap));
+  EXPECT_THAT(square_of({65536}), HasSubstr(gap));
+  EXPECT_THAT(square_of({65537}), Not(HasSubstr(gap)));
+}
+
 TEST(CheckOp, ElementwiseOpsGetLargeSamplesByThemselves) {
   static const OpDef& op = elementwise_op<Elementwise>("large_cube", {"For tests.", "y = x³"});
   OpTests tests = cube_tests(op);
