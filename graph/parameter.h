@@ -103,6 +103,11 @@ class WENGERT_API ParameterSet {
   /// Adds a buffer under its full name; copies. Throws Error(kParameter) if the name is taken.
   Buffer& add_buffer(std::string name, const Tensor& value,
                      std::source_location where = std::source_location::current());
+  /// Adds parameters and buffers under their full names: all, or on an error none. Copies as add
+  /// and add_buffer do. Throws what these throw.
+  void add_all(std::vector<std::pair<std::string, Tensor>> parameters,
+               const std::vector<std::pair<std::string, Tensor>>& buffers,
+               std::source_location where = std::source_location::current());
   /// By full name; null when unknown.
   Buffer* find_buffer(std::string_view name);
   const Buffer* find_buffer(std::string_view name) const;

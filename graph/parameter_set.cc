@@ -44,6 +44,13 @@ class NameTable {
     return result;
   }
   std::size_t size() const { return all_.size(); }
+  /// Takes the last ones away again, those beyond `count`.
+  void truncate(std::size_t count) noexcept {
+    while (all_.size() > count) {
+      by_name_.erase(&all_.back());
+      all_.pop_back();
+    }
+  }
 
  private:
   struct Hash {
@@ -123,6 +130,18 @@ struct ParameterSet::Members {
          close.empty() ? "the set has " + std::to_string(names.size()) + " parameters"
                        : "did you mean '" + close + "'?");
   }
+  Parameter& add(std::string name, Tensor value) {
+    check_free(name);
+    // Optimizers write into it: it must be memory that nobody else sees.
+    const detail::Storage* storage = value.storage();
+    const bool own = storage != nullptr && !storage->adopted &&
+                     storage->refs.load(std::memory_order_acquire) == 1 && value.is_dense();
+    return parameters.insert(std::move(name), own ? std::move(value) : value.clone());
+  }
+  Buffer& add_buffer(std::string name, const Tensor& value) {
+    check_free(name);
+    return buffers.insert(std::move(name), value.clone(), std::nullopt);
+  }
   Buffer& declare_buffer(const ScopedName& name, const Shape& shape, DType dtype, double initial,
                          bool of_stream = false) {
     if (Buffer* known = buffers.find(name)) {
@@ -178,12 +197,23 @@ Parameter& ParameterSet::declare(std::string_view name, const Shape& shape, DTyp
 Parameter& ParameterSet::add(std::string name, Tensor value, std::source_location where) {
   const detail::CallSite site(where);
   std::lock_guard lock(members_->mutex);
-  members_->check_free(name);
-  // Optimizers write into it: it must be memory that nobody else sees.
-  const detail::Storage* storage = value.storage();
-  const bool own = storage != nullptr && !storage->adopted &&
-                   storage->refs.load(std::memory_order_acquire) == 1 && value.is_dense();
-  return members_->parameters.insert(std::move(name), own ? std::move(value) : value.clone());
+  return members_->add(std::move(name), std::move(value));
+}
+
+void ParameterSet::add_all(std::vector<std::pair<std::string, Tensor>> parameters,
+                           const std::vector<std::pair<std::string, Tensor>>& buffers,
+                           std::source_location where) {
+  const detail::CallSite site(where);
+  std::lock_guard lock(members_->mutex);
+  const std::size_t known = members_->parameters.size(), known_buffers = members_->buffers.size();
+  try {
+    for (auto& [name, value] : parameters) members_->add(std::move(name), std::move(value));
+    for (const auto& [name, value] : buffers) members_->add_buffer(name, value);
+  } catch (...) {
+    members_->parameters.truncate(known);
+    members_->buffers.truncate(known_buffers);
+    throw;
+  }
 }
 
 Parameter& ParameterSet::at(std::string_view name, std::source_location where) {
@@ -239,8 +269,7 @@ Buffer& ParameterSet::add_buffer(std::string name, const Tensor& value,
                                  std::source_location where) {
   const detail::CallSite site(where);
   std::lock_guard lock(members_->mutex);
-  members_->check_free(name);
-  return members_->buffers.insert(std::move(name), value.clone(), std::nullopt);
+  return members_->add_buffer(std::move(name), value);
 }
 
 Buffer* ParameterSet::find_buffer(std::string_view name) {

@@ -82,11 +82,10 @@ class Loading {
           "the set has no " + some_of(report_.unused),
           "rename them, add = true to take them as well, or allow_unused = true to pass them over");
     }
-    for (const Planned& planned : planned_) put(planned);
-    if (was_empty_ && !options_.allow_missing) set_.seal("the file " + path_);
     report_.metadata = file_.metadata;
     report_.metadata.erase(kBuffers);
     report_.metadata.erase(kState);
+    put();
     return std::move(report_);
   }
 
@@ -144,22 +143,33 @@ class Loading {
     for (const Buffer* buffer : set_.buffers()) look(buffer->name());
   }
 
-  void put(const Planned& planned) {
-    const auto& [name, value, is_buffer] = planned;
-    report_.loaded.push_back(name);
-    if (is_buffer) {
-      if (Buffer* known = set_.find_buffer(name)) {
-        known->set(*value);
+  /// All or, on an error, nothing: what can fail is done before the first value is written.
+  void put() {
+    BufferUpdates updates;
+    std::vector<std::pair<WriteGuard, const Tensor*>> writes;
+    std::vector<std::pair<std::string, Tensor>> parameters, buffers;
+    for (const auto& [name, value, is_buffer] : planned_) {
+      report_.loaded.push_back(name);
+      if (is_buffer) {
+        if (Buffer* known = set_.find_buffer(name)) {
+          updates.add(*known, value->clone());
+        } else {
+          buffers.emplace_back(name, *value);
+        }
+      } else if (Parameter* known = set_.find(name)) {
+        writes.emplace_back(WriteGuard(known->mutable_value(), "load"), value);
       } else {
-        set_.add_buffer(name, *value);
+        parameters.emplace_back(name, *value);
       }
-    } else if (Parameter* known = set_.find(name)) {
-      const WriteGuard guard(known->mutable_value(), "load");
-      const auto count = static_cast<std::size_t>(value->element_count());
-      if (count > 0) std::memcpy(guard.data(), value->data(), count * size_of(value->dtype()));
-    } else {
-      set_.add(name, *value);
     }
+    std::string source = "the file " + path_;
+    set_.add_all(std::move(parameters), buffers);
+    for (const auto& [guard, value] : writes) {
+      const auto bytes = static_cast<std::size_t>(value->element_count()) * size_of(value->dtype());
+      if (bytes > 0) std::memcpy(guard.data(), value->data(), bytes);
+    }
+    updates.commit();
+    if (was_empty_ && !options_.allow_missing) set_.seal(std::move(source));
   }
 
   std::string close_name(const std::string& name) const {

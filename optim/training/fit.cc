@@ -83,16 +83,16 @@ StepRecord Training::take_step(PassContext& context) {
   }
   StepRecord record{epoch_, done_, per_epoch, optimizer_.rate(), {}, {}, context};
   try {
-    record.totals = step_.run(optimizer_, batches, context);
+    record.totals = step_.run(optimizer_, batches, context, &so_far_);
+    ++done_;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNonFinite) throw;
     tell([&](TrainingHook& hook) { hook.non_finite(*this, batches.front()); });
     throw Error(ErrorKind::kNonFinite, "fit",
-                "epoch " + std::to_string(epoch_) + ", step " + std::to_string(done_ + 1) + ": " +
-                    error.message(),
+                "epoch " + std::to_string(epoch_) + ", step " + std::to_string(record.step + 1) +
+                    ": " + error.message(),
                 error.fix());
   }
-  so_far_ += record.totals;
   record.so_far = so_far_;
   return record;
 }
@@ -103,7 +103,6 @@ bool Training::run_epoch() {
     const auto start = Clock::now();
     PassContext context;
     const StepRecord record = take_step(context);
-    ++done_;
     epoch_seconds_ += seconds_since(start);
     tell([&](TrainingHook& hook) { hook.after_step(*this, record); });
     if (stop_wanted()) return false;
@@ -135,17 +134,27 @@ void Training::finish_epoch() {
     }
     record.validation = totals;
   }
-  if (options_.schedule) options_.schedule->observe(record.watched("loss"));
-  history_.push_back(record);
+  const double watched = record.watched("loss");
+  history_.push_back(record);  // the last that can fail
+  if (options_.schedule) options_.schedule->observe(watched);
   ++epoch_;
   done_ = 0;
   so_far_ = {};
   epoch_seconds_ = 0;
-  tell([&](TrainingHook& hook) { hook.after_epoch(*this, record); });
+  untold_ = options_.hooks.size();
+  tell_of_epoch();
+}
+
+void Training::tell_of_epoch() {
+  for (; untold_ > 0; --untold_) {
+    const detail::UserCode users;
+    options_.hooks[options_.hooks.size() - untold_]->after_epoch(*this, history_.back());
+  }
 }
 
 FitResult Training::run() {
   const detail::CallSite site(where_);
+  check_whole();
   struct RestoreRate {
     Optimizer& optimizer;
     double rate;
@@ -153,6 +162,7 @@ FitResult Training::run() {
   } restore{optimizer_, base_rate_};
   if (!begun_) tell([&](TrainingHook& hook) { hook.before_training(*this); });
   begun_ = true;
+  tell_of_epoch();
   FitResult result;
   while (epoch_ <= options_.epochs && !result.stopped) {
     result.stopped = !run_epoch();

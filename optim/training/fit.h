@@ -26,7 +26,7 @@ struct FitOptions {
   const PassPipeline* passes = nullptr;
   /// Multiplies the rate that the optimizer came with and has again afterwards.
   std::optional<Schedule> schedule = {};
-  /// Asked and told in this order.
+  /// Asked and told in this order; who saves the training comes last.
   std::vector<TrainingHook*> hooks = {};
   /// How many batches of the loader make one step; an epoch's last step may have fewer.
   std::int64_t micro_batches = 1;
@@ -50,7 +50,9 @@ class WENGERT_API Training {
   Training& operator=(const Training&) = delete;
 
   /// Trains from where it stands to the end, or until a hook stops it. Every bit of the result
-  /// depends on seeds, data and options alone. Throws Error(kNonFinite) when a loss is not finite,
+  /// depends on seeds, data and options alone. After an error of the model, a hook or the machine
+  /// it may be called again and goes on; hooks that had not been told of an epoch then are. Throws
+  /// Error(kNonFinite) when a loss is not finite,
   /// naming the first op whose result was not (the step has changed nothing), or when a parameter
   /// is not after an epoch.
   FitResult run();
@@ -63,7 +65,7 @@ class WENGERT_API Training {
             std::source_location where = std::source_location::current()) const;
   /// Goes on from a saved state, with the same model, data and options. Gives the metadata. Throws
   /// IoError on a file that holds no such state or another training's; everything is as before
-  /// then.
+  /// then, or, where there is no memory to put it back, run and save throw.
   std::map<std::string, std::string> load(
       const std::string& path, std::source_location where = std::source_location::current());
 
@@ -81,7 +83,9 @@ class WENGERT_API Training {
   bool run_epoch();
   StepRecord take_step(PassContext& context);
   void finish_epoch();
+  void tell_of_epoch();
   void check_finite() const;
+  void check_whole() const;
   bool stop_wanted() const;
   template <class Tell>
   void tell(Tell&& tell);
@@ -96,12 +100,14 @@ class WENGERT_API Training {
   std::source_location where_;
   double base_rate_;
   bool begun_ = false;
+  bool torn_ = false;  ///< a load failed half way
   // Where it stands.
   std::int64_t epoch_ = 1;
   std::int64_t done_ = 0;  ///< steps of this epoch
   Totals so_far_;          ///< of this epoch
   double epoch_rate_ = 0, epoch_seconds_ = 0;
   std::vector<EpochRecord> history_;
+  std::size_t untold_ = 0;  ///< the last hooks, who do not know of the last epoch yet
 };
 
 /// Trains a model on any task and gives what each epoch came to: Training(…).run().

@@ -114,9 +114,17 @@ std::vector<io::NamedTensor> Training::state() const {
   return entries;
 }
 
+void Training::check_whole() const {
+  if (!torn_) return;
+  throw Error(ErrorKind::kMemory, "Training",
+              "a state could neither be loaded nor what was there be put back",
+              "make it anew and load again");
+}
+
 void Training::save(const std::string& path, std::map<std::string, std::string> metadata,
                     std::source_location where) const {
   const detail::CallSite site(where);
+  check_whole();
   std::string names;
   for (const std::string& name : metric_names(so_far_, history_)) {
     names += (names.empty() ? "" : "\n") + name;
@@ -273,8 +281,10 @@ std::map<std::string, std::string> Training::load(const std::string& path,
     optimizer_.check_state(theirs, where);
     report = io::load(parameters(), file, path, {}, where);
   } catch (...) {
+    torn_ = true;  // unless all of them go back
     optimizer_.restore(optimizer_before, where);
     while (restored-- > 0) options_.hooks[restored]->restore(hooks_before[restored]);
+    torn_ = false;
     try {
       throw;
     } catch (const IoError&) {
@@ -284,10 +294,12 @@ std::map<std::string, std::string> Training::load(const std::string& path,
     }
   }
   if (options_.schedule) options_.schedule->restore(std::move(saved.schedule), where);
+  torn_ = false;
+  untold_ = 0;
   epoch_ = saved.epoch, done_ = saved.done, begun_ = saved.begun;
   base_rate_ = saved.base_rate, epoch_rate_ = saved.epoch_rate;
   epoch_seconds_ = 0;
-  so_far_ = saved.so_far;
+  so_far_ = std::move(saved.so_far);
   history_ = std::move(saved.history);
   optimizer_.set_rate(base_rate_, where);
   for (const char* key : {kOptimizerKey, kScheduleKey, kMetricsKey}) report.metadata.erase(key);

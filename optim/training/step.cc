@@ -132,22 +132,28 @@ TrainingStep::Evaluation TrainingStep::evaluate(std::span<const Batch> batches,
   return result;
 }
 
-Totals TrainingStep::run(Optimizer& optimizer, std::span<const Batch> batches,
-                         PassContext& context) {
+Totals TrainingStep::run(Optimizer& optimizer, std::span<const Batch> batches, PassContext& context,
+                         Totals* so_far) {
   const detail::CallSite site(where_);
   std::optional<Totals> first;
+  Totals sum;  // made before the update: after it nothing may fail
   const auto closure = [&] {
     PassContext later;  // what passes say of further evaluations is not of the step
     Evaluation evaluation;
     if (!evaluate(batches, first ? later : context, !first, evaluation)) {
       report_non_finite(batches);
     }
-    if (!first) first = evaluation.totals;
+    if (!first) {
+      if (so_far != nullptr) sum = *so_far;
+      sum += evaluation.totals;
+      first = std::move(evaluation.totals);
+    }
     return std::move(evaluation.gradients);
   };
   optimizer.step(parameters_, closure, where_);
+  if (so_far != nullptr) *so_far = std::move(sum);
   if (passes_ != nullptr) run_after_step(*passes_, parameters_, context, where_);
-  return first ? *first : Totals();
+  return first ? std::move(*first) : Totals();
 }
 
 Totals TrainingStep::measure(const Batch& batch) {

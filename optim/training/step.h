@@ -62,10 +62,12 @@ class WENGERT_API TrainingStep {
 
   /// A step of the optimizer, which evaluates as often as its method asks, with the same random
   /// draws each time; buffers are updated once, by the evaluation that the step was made with. Then
-  /// the passes after the step. Gives what the first evaluation came to. Throws Error(kNonFinite)
-  /// when the first loss is not finite, naming the first op whose result was not and its line;
-  /// nothing is changed then.
-  Totals run(Optimizer& optimizer, std::span<const Batch> batches, PassContext& context);
+  /// the passes after the step. Gives what the first evaluation came to; `so_far`, where it is not
+  /// null, has that added. Throws Error(kNonFinite) when the first loss is not finite, naming the
+  /// first op whose result was not and its line. Whatever it throws before the passes after the
+  /// step, nothing is changed then.
+  Totals run(Optimizer& optimizer, std::span<const Batch> batches, PassContext& context,
+             Totals* so_far = nullptr);
 
   /// The outcome for inference, unrecorded, without loss passes: for validation and tests.
   Totals measure(const Batch& batch);

@@ -13,13 +13,17 @@
 #include "wengert/graph/export/dot.h"
 #include "wengert/graph/export/json.h"
 #include "wengert/graph/storage.h"
+#include "wengert/graph/text.h"
 #include "wengert/io/file.h"
 #include "wengert/io/safetensors.h"
+#include "wengert/nn/dropout.h"
 #include "wengert/nn/linear.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/random_stream.h"
 #include "wengert/optim/methods.h"
 #include "wengert/optim/optimizer.h"
+#include "wengert/optim/training/early_stop.h"
+#include "wengert/optim/training/fit.h"
 #include "wengert/tests/memory/faults.h"
 #include "wengert/wengert.h"
 
@@ -235,6 +239,45 @@ std::string save_and_load(Attempts& attempt) {
   return io::read_file(path) + loaded + std::to_string(parameters.size());
 }
 
+/// Two epochs of a training, which goes on after a failure; then its whole state saved and loaded.
+std::string fit_and_resume(Attempts& attempt) {
+  const std::string path = scratch_folder() + "/a training whose name is long.safetensors";
+  ParameterSet parameters(7), others(7);
+  optim::Adam adam({}), other_adam({});
+  optim::EarlyStop early({.patience = 5}), other_early({.patience = 5});
+  const optim::ArrayLoader loader({Tensor::from({0.5f, -1.5f, 2.0f, 0.25f, -0.75f, 1.0f}, {3, 2}),
+                                   Tensor::from(std::vector<std::int64_t>{1, 0, 1}, {3})},
+                                  {.batch_size = 2});
+  const auto model = optim::classifier([](ParameterSet& set, const Var& x) {
+    return linear(set, "second", dropout(set, "drop", linear(set, "first", x, 3), 0.5), 2);
+  });
+  const auto options = [&](optim::EarlyStop& hook) {
+    return optim::FitOptions{.epochs = 2,
+                             .schedule = optim::ReduceOnPlateau({.patience = 0}),
+                             .hooks = {&hook},
+                             .micro_batches = 1};
+  };
+  optim::Training training(parameters, adam, loader, model, options(early));
+  attempt([&] { training.run(); });
+  attempt([&] { training.save(path); });
+  optim::Training resumed(others, other_adam, loader, model, options(other_early));
+  attempt([&] { (void)resumed.load(path); },
+          [&] {  // as it was, or it says that it is of no use
+            try {
+              resumed.save(path + "2");
+            } catch (const Error& error) {
+              EXPECT_EQ(error.kind(), ErrorKind::kMemory) << error.what();
+              return;
+            }
+            EXPECT_EQ(other_adam.steps(), 0);
+            EXPECT_EQ(other_early.best_epoch(), 0);
+            EXPECT_EQ(resumed.epoch(), 1);
+            EXPECT_EQ(others.size(), 0u);
+          });
+  return bytes_of(parameters) + bytes_of(adam) + bytes_of(others) + bytes_of(other_adam) +
+         std::to_string(early.best_epoch()) + format_number(training.history()[1].train.loss(), 17);
+}
+
 std::string draw(Attempts& attempt) {
   RandomStream stream(3, "a stream that no short string holds");
   const Tape tape;
@@ -261,6 +304,7 @@ std::vector<Program> programs() {
                                  {"nest", nest},
                                  {"look_up", look_up},
                                  {"save_and_load", save_and_load},
+                                 {"fit_and_resume", fit_and_resume},
                                  {"draw", draw}};
   for (const optim::MethodDef* method : optim::registered_methods()) {
     const std::string name(method->name);
