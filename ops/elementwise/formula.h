@@ -21,6 +21,7 @@
 #include "wengert/ops/elementwise/kernels.h"
 #elif defined(WENGERT_RECORDS)
 #include "wengert/ops/elementwise/levels.h"
+#include "wengert/ops/elementwise/stable_forms.h"
 #elif defined(WENGERT_TESTS)
 #include "wengert/graph/api.h"
 #include "wengert/ops/testing.h"

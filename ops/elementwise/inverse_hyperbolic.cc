@@ -33,7 +33,7 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial(T x, T) {
-      return 1.0 / ((1.0 - x) * (1.0 + x));
+      return 1.0 / one_minus_square(x);
     }
   };
 

@@ -9,7 +9,7 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial(T x, T) {
-      return 1.0 / sqrt((1.0 - x) * (1.0 + x));
+      return 1.0 / sqrt(one_minus_square(x));
     }
   };
 
@@ -21,7 +21,7 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial(T x, T) {
-      return -1.0 / sqrt((1.0 - x) * (1.0 + x));
+      return -1.0 / sqrt(one_minus_square(x));
     }
   };
 

@@ -2,14 +2,14 @@
 
 WENGERT_FORMULAS {
   struct Sigmoid {
-    static constexpr int reads = kY;
+    static constexpr int reads = kX;
     template <class T>
     static T value(T x) {
       return sigmoid(x);
     }
     template <class T>
-    static T partial(T, T y) {
-      return y * (1.0 - y);
+    static T partial(T x, T) {
+      return sigmoid_slope(x);
     }
   };
 
@@ -68,8 +68,7 @@ constinit const OpDef sigmoid_op = unary<formulas::Sigmoid>(
      .formula = "y = 1/(1 + e⁻ˣ)",
      .arguments = "x: float32 or float64, any shape; 0 at −∞, 1 at ∞, accurate in the "
                   "lower tail",
-     .gradient = "∂y/∂x = y·(1 − y); it is 0 from about x = 37 (float32: 17) on, where y "
-                 "rounds to 1",
+     .gradient = "∂y/∂x = e⁻ˣ/(1 + e⁻ˣ)², accurate in both tails",
      .source = "elementary"});
 
 constinit const OpDef log_sigmoid_op = unary<formulas::LogSigmoid>(
@@ -116,7 +115,7 @@ WENGERT_OP_TESTS(sigmoid) {
                     {{kNan}, kNan, {kNan}},
                     {{1e-10}, 0.500000000025, {0.25}},
                     {{-1e-10}, 0.499999999975, {0.25}},
-                    {{40.0}, 1.0, {0.0}},
+                    {{40.0}, 1.0, {4.248354255291589e-18}},
                     {{-40.0}, 4.24835425529159e-18, {4.24835425529159e-18}},
                     {{800.0}, 1.0, {0.0}},
                     {{-800.0}, 0.0, {0.0}},

@@ -273,4 +273,18 @@ inline Lanes<T> sigmoid(Lanes<T> x) {
   return 1.0 / (1.0 + exp(-x));
 }
 
+/// 1 − x², right near ±1 too.
+template <class T>
+inline Lanes<T> one_minus_square(Lanes<T> x) {
+  return (1.0 - x) * (1.0 + x);
+}
+
+/// The derivative of sigmoid, e⁻ˣ/(1 + e⁻ˣ)², right in both tails; of y alone, as y·(1 − y), the
+/// upper one is lost.
+template <class T>
+inline Lanes<T> sigmoid_slope(Lanes<T> x) {
+  const Lanes<T> e = exp(-abs(x)), whole = 1.0 + e;
+  return e / (whole * whole);
+}
+
 }  // namespace wengert::kernels::WENGERT_LEVEL
