@@ -36,7 +36,12 @@ void infer_checkpoint(InferContext& call) {
 }
 
 void evaluate_checkpoint(EvalContext& call) {
-  call.attributes<CheckpointAttributes>().block->computed.evaluate(call);
+  detail::ComputedOutputs& computed = call.attributes<CheckpointAttributes>().block->computed;
+  if (computed.are_taken()) {
+    call.fail(ErrorKind::kGraph, "it was computed once and is not applied again",
+              "call the function itself, without checkpoint");
+  }
+  computed.evaluate(call);
 }
 
 [[noreturn]] void fail(ErrorKind kind, std::string message, std::string fix) {

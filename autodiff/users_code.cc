@@ -33,6 +33,18 @@ void ComputedOutputs::evaluate(EvalContext& call) {
   values.clear();
 }
 
+std::vector<Var> constants_of(const EvalContext& call) {
+  std::vector<Var> constants;
+  for (int i = 0; i < call.input_count(); ++i) {
+    const TensorView from = call.input(i);
+    Tensor copy = Tensor::empty(call.shape(i), from.dtype);
+    copy_elements(from.dtype, from.data, from.resolved_strides(), from.dtype, copy.storage()->data,
+                  dense_strides(copy.shape()), copy.shape());
+    constants.emplace_back(copy);
+  }
+  return constants;
+}
+
 void require_inputs(std::span<const Var> inputs, const char* op) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].has_value()) continue;

@@ -35,7 +35,12 @@ struct ComputedOutputs {
   void take(std::span<const Var> given, const char* op);
   void infer(InferContext& call) const;
   void evaluate(EvalContext& call);
+  /// Whether the node has its values already: it is evaluated once more, on other inputs.
+  bool are_taken() const { return values.empty(); }
 };
+
+/// The inputs of a node that is evaluated once more, as constants.
+std::vector<Var> constants_of(const EvalContext& call);
 
 /// Throws Error(kGraph) of `op` on an empty Var among `inputs`.
 void require_inputs(std::span<const Var> inputs, const char* op);

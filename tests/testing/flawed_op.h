@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wengert/graph/op.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/ops.h"
 #include "wengert/ops/testing.h"
