@@ -153,7 +153,7 @@ Value* make_output(std::span<Value* const> inputs, const InferContext::Output& s
                 to_string(value->dtype, {value->sizes(), value->rank});
     }
     fail_call(op, ErrorKind::kMemory, "the system has no memory left for the result" + inputs,
-              "use smaller batches, or free values that are held", where);
+              detail::advice_on_memory(), where);
   }
 }
 

@@ -20,6 +20,26 @@ void fail_call(const OpDef& op, ErrorKind kind, std::string message, std::string
                .users_line = true});
 }
 
+std::string advice_on_memory() {
+  constexpr std::uint32_t kMany = 100000, kRounds = 1000;
+  const Tape* tape = Tape::current();
+  std::string usual = "use smaller batches, or free values that are held";
+  if (tape == nullptr || tape->size() < kMany) return usual;
+  const std::source_location last = tape->node(tape->size() - 1).where;
+  std::uint32_t rounds = 0;
+  for (std::uint32_t id = 0; id < tape->size(); ++id) {
+    const std::source_location where = tape->node(id).where;
+    rounds +=
+        where.line() == last.line() && std::string_view(where.file_name()) == last.file_name();
+  }
+  if (rounds < kRounds) return usual;
+  return "the tape holds " + std::to_string(tape->size()) + " nodes, " + std::to_string(rounds) +
+         " of them of " + std::string(base_name(last.file_name())) + ":" +
+         std::to_string(last.line()) +
+         ": does it stand outside the loop? A Tape inside ends with "
+         "each round";
+}
+
 void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {
   const DType dtype = dtype_of_numbers(operands.values, op);
   for (std::size_t i = 0; i < operands.values.size(); ++i) {

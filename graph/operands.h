@@ -49,6 +49,9 @@ inline std::source_location resolve(std::source_location where) {
 [[noreturn]] void fail_call(const OpDef& op, ErrorKind kind, std::string message, std::string fix,
                             std::source_location where);
 
+/// What to do where memory is out: whether the live tape has grown over many rounds of one line.
+std::string advice_on_memory();
+
 /// Gives numbers the dtype of the first tensor beside them; on a tape as its constants.
 void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where);
 

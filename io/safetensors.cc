@@ -63,6 +63,11 @@ std::string read_header_text(InputFile& file) {
   }
   std::uint64_t length = 0;
   file.read_exactly(&length, kLengthBytes);
+  constexpr std::uint32_t kZip = 0x04034b50;  // "PK\3\4"
+  if (static_cast<std::uint32_t>(length) == kZip) {
+    throw IoError(file.path(), "is a zip archive (a .pt or .npz file?), no safetensors file",
+                  "save the tensors as safetensors where they come from");
+  }
   if (length > static_cast<std::uint64_t>(kMaxSafeTensorsHeader)) {
     throw IoError(file.path(),
                   "says that its header has " + std::to_string(length) +

@@ -356,7 +356,7 @@ void Search::report_trend(const std::vector<Layer>& layers, double reference, bo
   report(vanishing ? Finding::Kind::kVanishing : Finding::Kind::kExploding, crossing->first,
          std::move(what),
          !dead.empty() ? "units that give only zeros learn no more: lower the rate, or take "
-                         "leaky_relu"
+                         "softplus"
          : vanishing   ? "try activations that do not saturate, an initializer that keeps the "
                          "variance, normalization or skip connections"
                        : "try gradient clipping, smaller initial weights, normalization or a lower "

@@ -77,10 +77,15 @@ void infer_arange(InferContext& call) {
   if (a.step == 0 || !std::isfinite(a.step)) {
     call.fail(ErrorKind::kValue, "step must be finite and not 0, got " + format_number(a.step));
   }
-  const double count = std::fmax(0, std::ceil((a.stop - a.start) / a.step));
+  // The difference of two large numbers may be beyond all.
+  const double length = std::isfinite(a.stop - a.start) ? (a.stop - a.start) / a.step
+                                                        : a.stop / a.step - a.start / a.step;
+  const double count = std::fmax(0, std::ceil(length));
   if (!(count < 0x1p53)) {
-    call.fail(ErrorKind::kValue, "too many elements: from " + format_number(a.start) + " to " +
-                                     format_number(a.stop) + " by " + format_number(a.step));
+    call.fail(ErrorKind::kValue,
+              "too many elements: from " + format_number(a.start) + " to " + format_number(a.stop) +
+                  " by " + format_number(a.step),
+              "take a larger step");
   }
   if (count > 0) {
     require_held(call, a.dtype, "start", a.start);
@@ -99,10 +104,12 @@ void evaluate_arange(EvalContext& call) {
   const auto& a = call.attributes<RangeAttributes>();
   const TensorView out = call.output();
   const std::int64_t n = out.count();
+  const bool wide = !std::isfinite(static_cast<double>(n) * a.step);  // the sum is in range
   dispatch(out.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < n; ++i) {
       if constexpr (std::is_floating_point_v<T>) {
-        out.as<T>()[i] = static_cast<T>(a.start + static_cast<double>(i) * a.step);
+        const auto k = static_cast<double>(i);
+        out.as<T>()[i] = static_cast<T>(wide ? std::fma(k, a.step, a.start) : a.start + k * a.step);
       } else {
         out.as<T>()[i] = static_cast<T>(static_cast<std::int64_t>(a.start) +
                                         (n > 1 ? i * static_cast<std::int64_t>(a.step) : 0));

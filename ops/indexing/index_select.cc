@@ -15,7 +15,9 @@ void infer_index_select(InferContext& call) {
   const int axis = call.resolve_axis(call.attributes<IndexAttributes>().axis, call.rank(0));
   require_indices(call, 1);
   if (call.rank(1) != 1) {
-    call.fail(ErrorKind::kShape, "the indices must be a vector, got " + call.describe(1));
+    call.fail(ErrorKind::kShape, "the indices must be a vector, got " + call.describe(1),
+              "take puts rows into the place of indices of any shape, gather takes one element for "
+              "each");
   }
   Shape shape = call.shape(0);
   shape[axis] = call.size(1, 0);

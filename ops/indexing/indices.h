@@ -38,9 +38,14 @@ class IndexReader {
                                    ? indices_.as<std::int32_t>()[position]
                                    : indices_.as<std::int64_t>()[position];
     if (index < -size_ || index >= size_) {
-      call_.fail(ErrorKind::kIndex, "index " + std::to_string(index) + " at position " +
-                                        std::to_string(position) + " is out of range for size " +
-                                        std::to_string(size_));
+      const std::string size = std::to_string(size_);
+      const std::string of = call_.input_count() > 1 ? " of " + call_.describe(0) : "";
+      call_.fail(ErrorKind::kIndex,
+                 "index " + std::to_string(index) + " at position " + std::to_string(position) +
+                     " is out of range for size " + size,
+                 size_ == 0
+                     ? "there is no element" + of + " to take"
+                     : "indices" + of + " go from -" + size + " to " + std::to_string(size_ - 1));
     }
     return index < 0 ? index + size_ : index;
   }

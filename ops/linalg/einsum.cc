@@ -108,9 +108,17 @@ class Einsum {
     for (int d = 0; d < value.rank(); ++d) {
       std::int64_t& size = sizes_[index(letters[static_cast<std::size_t>(d)])];
       if (size >= 0 && size != value.size(d)) {
-        fail(ErrorKind::kShape, std::string("index ") + letters[static_cast<std::size_t>(d)] +
-                                    " is " + std::to_string(size) + " and " +
-                                    std::to_string(value.size(d)));
+        const char letter = letters[static_cast<std::size_t>(d)];
+        Var other = value;  // a diagonal's
+        for (const Term& term : terms_) {
+          if (term.letters.find(letter) != std::string::npos) other = term.value;
+        }
+        fail(ErrorKind::kShape,
+             std::string("index ") + letter + " is " + std::to_string(size) + " of " +
+                 to_string(other.dtype(), other.shape()) + " and " + std::to_string(value.size(d)) +
+                 " of " + to_string(value.dtype(), value.shape()),
+             "an index has one size wherever it stands: does the equation name the axes in the "
+             "operands' order?");
       }
       size = value.size(d);
     }
@@ -314,7 +322,7 @@ WENGERT_OP_TESTS(einsum) {
                      [] {
                        return einsum("ij,jk->ik", {zeros32({2, 3}), zeros32({4, 3})});
                      },
-                     ErrorKind::kShape, "'ij,jk->ik': index j is 3 and 4"},
+                     ErrorKind::kShape, "'ij,jk->ik': index j is 3 of f32[2,3] and 4 of f32[4,3]"},
                     {"rank",
                      [] {
                        return einsum("ijk->i", {zeros32({2, 3})});

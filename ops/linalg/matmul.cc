@@ -101,9 +101,12 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
 }
 
 [[noreturn, gnu::noinline]] void fail_inner_sizes(InferContext& call) {
-  const std::int64_t m = call.size(0, call.rank(0) - 2), k = call.size(0, call.rank(0) - 1);
-  const std::int64_t k2 = call.size(1, call.rank(1) - 2), n = call.size(1, call.rank(1) - 1);
-  std::string fix = "the last size of a must equal the second last of b";
+  const int rank_a = call.rank(0), rank_b = call.rank(1);  // 1: a vector
+  const std::int64_t m = rank_a == 1 ? -1 : call.size(0, rank_a - 2), k = call.size(0, rank_a - 1);
+  const std::int64_t k2 = call.size(1, rank_b == 1 ? 0 : rank_b - 2);
+  const std::int64_t n = rank_b == 1 ? -1 : call.size(1, rank_b - 1);
+  std::string fix = rank_b == 1 ? "the last size of a must equal the length of b"
+                                : "the last size of a must equal the second last of b";
   if (k == n)
     fix = "did you mean transpose(b)?";
   else if (m == k2)
@@ -149,8 +152,10 @@ void infer_matmul(InferContext& call) {
               "needs matrices: a is " + call.describe(0) + ", b is " + call.describe(1),
               "a scalar times a tensor is mul");
   }
-  const std::int64_t m = call.size(0, call.rank(0) - 2), k = call.size(0, call.rank(0) - 1);
-  const std::int64_t k2 = call.size(1, call.rank(1) - 2), n = call.size(1, call.rank(1) - 1);
+  const int rank_a = call.rank(0), rank_b = call.rank(1);  // 1: a vector
+  const std::int64_t m = rank_a == 1 ? -1 : call.size(0, rank_a - 2), k = call.size(0, rank_a - 1);
+  const std::int64_t k2 = call.size(1, rank_b == 1 ? 0 : rank_b - 2);
+  const std::int64_t n = rank_b == 1 ? -1 : call.size(1, rank_b - 1);
   if (k != k2) fail_inner_sizes(call);
   if (call.rank(0) > 2 || call.rank(1) > 2) return infer_batched(call, m, n);
   call.output(call.dtype(0), {m, n});

@@ -39,17 +39,25 @@ void infer_cross_entropy(InferContext& call) {
   }
   Shape batch = call.shape(0);
   batch.erase(batch.size() - 1);
+  const auto fail_shapes = [&](std::string fix) {
+    call.fail(ErrorKind::kShape,
+              "logits are " + call.describe(0) + " but targets are " + call.describe(1),
+              std::move(fix));
+  };
   if (is_floating(call.dtype(1))) {
+    if (call.shape(1) == batch) {
+      fail_shapes("the labels are " + std::string(name_of(call.dtype(1))) +
+                  ": cast(targets, DType::kInt64) makes them classes");
+    }
     call.require_same_dtype(0, 1);
   } else if (call.dtype(1) == DType::kBool) {
     call.fail(ErrorKind::kDType,
               "targets must be class indices or probabilities, got " + call.describe(1));
   }
   if (!(call.shape(1) == (is_floating(call.dtype(1)) ? call.shape(0) : batch))) {
-    call.fail(ErrorKind::kShape,
-              "logits are " + call.describe(0) + " but targets are " + call.describe(1),
-              "class indices have the logits' shape without its last axis, probabilities the same "
-              "shape");
+    fail_shapes(
+        "class indices have the logits' shape without its last axis, probabilities the "
+        "same shape");
   }
   output_of_loss(call, batch);
 }

@@ -36,8 +36,12 @@ void infer_concat(InferContext& call) {
     bool fits = call.rank(i) == shape.size();
     for (int d = 0; fits && d < shape.size(); ++d) fits = d == axis || call.size(i, d) == shape[d];
     if (!fits) {
-      call.fail(ErrorKind::kShape, call.describe(0) + " and " + call.describe(i) +
-                                       " differ beside axis " + std::to_string(axis));
+      call.fail(ErrorKind::kShape,
+                call.describe(0) + " and " + call.describe(i) + " differ beside axis " +
+                    std::to_string(axis),
+                call.rank(i) == shape.size()
+                    ? "sizes may differ along that axis alone: slice, pad or take another axis"
+                    : "expand_dims gives the axis that is missing; stack joins along a new one");
     }
     if (__builtin_add_overflow(shape[axis], call.size(i, axis), &shape[axis])) {
       call.fail(ErrorKind::kShape, "the size of axis " + std::to_string(axis) + " overflows");

@@ -70,8 +70,14 @@ Shape padded_shape(const OpCall& call, const Shape& shape, const PadAttributes& 
     const bool pads = before > 0 || after > 0;
     if ((mode == PadMode::kReflect && (before >= shape[d] || after >= shape[d]) && pads) ||
         (mode == PadMode::kEdge && shape[d] == 0 && pads)) {
-      call.fail(ErrorKind::kValue, "axis " + std::to_string(d) + " of size " +
-                                       std::to_string(shape[d]) + " is too short for this padding");
+      const std::int64_t most = std::max<std::int64_t>(shape[d] - 1, 0);
+      call.fail(ErrorKind::kValue,
+                "axis " + std::to_string(d) + " of size " + std::to_string(shape[d]) +
+                    " is too short for " + std::string(name_of(mode)) + " padding by " +
+                    std::to_string(before) + " and " + std::to_string(after),
+                mode == PadMode::kReflect
+                    ? "it has at most " + std::to_string(most) + " elements to reflect on each side"
+                    : "it has no edge to repeat");
     }
     if (__builtin_add_overflow(padded[d], before, &padded[d]) ||
         __builtin_add_overflow(padded[d], after, &padded[d])) {
@@ -309,7 +315,7 @@ WENGERT_OP_TESTS(pad) {
       {"negative", [] { return pad(zeros32({3}), {-1}, {1}); }, ErrorKind::kValue,
        "negative padding on axis 0"},
       {"reflect", [] { return pad(zeros32({3}), {3}, {0}, PadMode::kReflect); }, ErrorKind::kValue,
-       "axis 0 of size 3 is too short for this padding"},
+       "axis 0 of size 3 is too short for reflect padding by 3 and 0"},
       {"overflow",
        [] { return pad(zeros32({3}), {std::numeric_limits<std::int64_t>::max()}, {1}); },
        ErrorKind::kShape, "the padded size of axis 0 overflows"},

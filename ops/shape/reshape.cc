@@ -91,8 +91,13 @@ std::optional<Shape> work_out(const Shape& asked, std::int64_t count) {
     call.fail(ErrorKind::kShape, "beside a 0 any size would do for the −1 in " + asked.str(),
               "name all sizes");
   }
-  call.fail(ErrorKind::kShape, call.describe(0) + " of " + std::to_string(count) +
-                                   " elements cannot become " + asked.str());
+  const std::string named = std::to_string(element_count(sizes));
+  call.fail(
+      ErrorKind::kShape,
+      call.describe(0) + " of " + std::to_string(count) + " elements cannot become " + asked.str(),
+      open > 0
+          ? "what the sizes beside the −1 make, " + named + ", must divide " + std::to_string(count)
+          : "these sizes make " + named + "; one may be −1, to be worked out");
 }
 
 void infer_reshape(InferContext& call) {
