@@ -103,6 +103,10 @@ WENGERT_OP_TESTS(logsumexp) {
   fixed("one masked", {-kInfinity, 0, 0}, two, {0, .5, .5});
   fixed("all masked", {-kInfinity, -kInfinity}, -kInfinity, {0, 0});
   fixed("infinite", {kInfinity, 1}, kInfinity, {kNan, kNan});
+  // Rows too wide for a lane each have kernels of their own.
+  constexpr std::size_t kWide = 70;
+  fixed("all of a wide row masked", std::vector<double>(kWide, -kInfinity), -kInfinity,
+        std::vector<double>(kWide, 0));
   fixed("NaN", {kNan, 1}, kNan, {kNan, kNan});
   tests.rejected = reduction_rejected(call);
   tests.rejected.push_back({"integers", [] { return logsumexp(Tensor::zeros({2}, DType::kInt32)); },
