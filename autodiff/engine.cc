@@ -46,7 +46,10 @@ std::vector<Value*>& take_table(std::uint32_t nodes) {
   return *table;
 }
 
-bool dense(const Value* value) { return !value->has(Value::kStrided); }
+/// Whether elements follow each other without gaps, in whatever order of axes.
+bool packed(const Value* value) {
+  return !value->has(Value::kStrided) || value->has(Value::kPermuted);
+}
 
 bool same_sizes(const Value* a, const Value* b) {
   if (a->rank != b->rank) return false;
@@ -168,7 +171,7 @@ void Engine::restrict_to(std::span<const std::uint32_t> xs) {
 template <int kInputs>
 bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
   const ElementwiseOp& op = *node.op->elementwise;
-  if (!dense(g)) return false;
+  if (!packed(g)) return false;
   Value* in[kInputs];
   Value* const y = node.value;
   bool wanted[kInputs];
@@ -176,7 +179,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
   for (int i = 0; i < kInputs; ++i) {
     const std::uint32_t input = node.few_inputs[i];
     in[i] = tape_.node(input).value;
-    if (!dense(in[i]) || !same_sizes(g, in[i])) return false;
+    if (!same_sizes(g, in[i]) || !detail::same_places(g, in[i])) return false;  // and so is y
     wanted[i] = needs_input(*node.op, i, input, in[i]);
     if (wanted[i]) reads |= node.op->reads[i];
   }
@@ -208,7 +211,8 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
     if (!wanted[i]) continue;
     const bool last = i + 1 == kInputs || !wanted[kInputs - 1];
     Value*& slot = table_[node.few_inputs[i]];
-    const bool add_to_slot = slot != nullptr && detail::is_sole_owner(slot) && dense(slot);
+    const bool add_to_slot =
+        slot != nullptr && detail::is_sole_owner(slot) && detail::same_places(slot, g);
     if ((op.passes >> i & 1) != 0) {
       if (add_to_slot && kInputs > 1) {
         add_in_place(slot, g, count);
@@ -236,7 +240,7 @@ bool Engine::run_elementwise(std::uint32_t id, Node& node, Value* g) {
     if (last && mine && handle.left != nullptr) {
       handle.left = nullptr;
     } else {
-      to = detail::new_like(g);
+      to = g->has(Value::kStrided) ? detail::new_in_order_of(g, g->dtype) : detail::new_like(g);
     }
     kernel(g->data, data, y->data, to->data, count, node.attributes, false);
     if (slot == nullptr) {
@@ -480,9 +484,9 @@ void Engine::accumulate(std::uint32_t id, Value* contribution) {
     return;
   }
   Var given = Var::take(contribution);
-  if (!options_.create_graph && dense(contribution)) {
-    if (detail::is_sole_owner(slot) && dense(slot)) {
-      // slot = slot + given, elementwise on dense memory of one shape.
+  if (!options_.create_graph && packed(contribution)) {
+    if (detail::is_sole_owner(slot) && detail::same_places(slot, contribution)) {
+      // slot = slot + given, elementwise on memory of one shape and order.
       add_in_place(slot, contribution, slot->count());
       return;
     }

@@ -152,13 +152,16 @@ bool FusedRule::further_needs(int i) const {
 Value* FusedRule::destination(int i, bool& accumulate) {
   check_input(i);
   const std::uint32_t id = ids_[i];
+  const Value* input = i < kFew ? few_[i] : engine_.tape_.node(id).value;
+  const bool permuted = op_->gradients_keep_order && input->has(Value::kPermuted);
   Value* slot = engine_.table_[id];
-  if (slot != nullptr && detail::is_sole_owner(slot) && !slot->has(Value::kStrided) &&
+  if (slot != nullptr && detail::is_sole_owner(slot) &&
+      (permuted ? detail::same_places(slot, input) : !slot->has(Value::kStrided)) &&
       engine_.options_.observer == nullptr) {
     accumulate = true;
     return slot;
   }
-  Value* made = detail::new_like(i < kFew ? few_[i] : engine_.tape_.node(id).value);
+  Value* made = permuted ? detail::new_in_order_of(input, input->dtype) : detail::new_like(input);
   Value* before = std::exchange(fresh(i), made);
   if (before != nullptr) detail::drop(before);
   return made;

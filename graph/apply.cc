@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -30,6 +31,30 @@ using detail::Value;
 
 constexpr std::int64_t kSmall = 4096;  // elements up to which an elementwise call skips the driver
 
+/// Elementwise on few elements of operands of one dtype and shape that lie without gaps in one
+/// order of axes, not row-major. Null for others.
+[[gnu::noinline]] Value* compute_permuted(const ElementwiseOp& op, std::span<Value* const> in,
+                                          const void* attributes) {
+  const Value* first = in[0];
+  if (!first->has(Value::kPermuted)) return nullptr;
+  const std::int64_t count = first->count();
+  if (count > kSmall) return nullptr;
+  const void* data[4];
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (in[i]->dtype != first->dtype || in[i]->rank != first->rank ||
+        !std::equal(in[i]->sizes(), in[i]->sizes() + first->rank, first->sizes()) ||
+        !detail::same_places(in[i], first)) {
+      return nullptr;
+    }
+    data[i] = in[i]->data;
+  }
+  const auto kernel = op.kernels->forward[static_cast<int>(first->dtype)];
+  if (kernel == nullptr) return nullptr;
+  Value* value = detail::new_in_order_of(first, op.predicate ? DType::kBool : first->dtype);
+  kernel(data, value->data, count, attributes);
+  return value;
+}
+
 /// Elementwise on few elements of dense operands of one dtype and shape: straight to the kernel.
 /// Null for others. Inputs is an array or a span.
 template <class Inputs>
@@ -37,7 +62,8 @@ template <class Inputs>
                                                          const void* attributes) {
   const std::size_t inputs = std::size(in);
   const Value* first = in[0];
-  if (first->has(Value::kStrided)) return nullptr;
+  if (first->has(Value::kStrided)) [[unlikely]]
+    return compute_permuted(op, in, attributes);
   const int rank = first->rank;
 #pragma GCC unroll 3
   for (std::size_t i = 1; i < inputs; ++i) {
@@ -105,8 +131,10 @@ Value* make_view(Value* viewed, const InferContext::Output& spec) {
                     " that leaves the memory of " +
                     to_string(viewed->dtype, {viewed->sizes(), viewed->rank}));
   }
-  const bool dense = element_count(spec.shape) <= 1 || spec.strides == dense_strides(spec.shape);
+  const Packing packing = packing_of(spec.shape, spec.strides);
+  const bool dense = packing == Packing::kRowMajor;
   Value* value = detail::take_header(spec.dtype, rank, !dense);
+  if (packing == Packing::kPermuted) value->flags |= Value::kPermuted;
   for (int d = 0; d < rank; ++d) {
     value->sizes()[d] = spec.shape[d];
     if (!dense) value->strides()[d] = spec.strides[d];
@@ -126,8 +154,26 @@ Value* make_view(Value* viewed, const InferContext::Output& spec) {
   return value;
 }
 
-Value* make_output(std::span<Value* const> inputs, const InferContext::Output& spec) {
+/// The first operand of the output's shape that lies without gaps, if not row-major; else null.
+const Value* orders(std::span<Value* const> inputs, const InferContext::Output& spec) {
+  for (const Value* value : inputs) {
+    if (value->rank != spec.shape.size() ||
+        !std::equal(value->sizes(), value->sizes() + value->rank, spec.shape.data())) {
+      continue;
+    }
+    if (!value->has(Value::kStrided)) return nullptr;
+    if (value->has(Value::kPermuted)) return value;
+  }
+  return nullptr;
+}
+
+/// Output k as `spec` states it, uninitialized unless it is a view.
+Value* make_output(const OpDef& op, std::span<Value* const> inputs,
+                   const InferContext::Output& spec, int k) {
   if (spec.viewed_input >= 0) return make_view(inputs[spec.viewed_input], spec);
+  if (detail::in_set(op.keeps_order, k)) {
+    if (const Value* like = orders(inputs, spec)) return detail::new_in_order_of(like, spec.dtype);
+  }
   return detail::new_dense(spec.dtype, spec.shape.size(), spec.shape.data());
 }
 
@@ -178,7 +224,7 @@ inline void check_outputs(const InferContext& call, bool computed) {
   if (outputs.size() > 1) [[unlikely]]
     return nullptr;
   const InferContext::Output& spec = outputs[0];
-  Var result = Var::take(make_output(inputs, spec));
+  Var result = Var::take(make_output(op, inputs, spec, 0));
   if (spec.viewed_input < 0) {
     Value* raw[] = {result.get()};
     EvalContext context(op, inputs, attributes, where, raw);
@@ -205,7 +251,7 @@ class Results {
       many_raw_.resize(specs.size());
     }
     for (const InferContext::Output& spec : specs) {
-      Value* value = make_output(inputs, spec);
+      Value* value = make_output(inferred.op(), inputs, spec, static_cast<int>(count_));
       (many_.empty() ? few_raw_[count_] : many_raw_[count_]) = value;
       (*this)[count_] = Var::take(value);
       ++count_;

@@ -238,7 +238,8 @@ class WENGERT_API InferContext : public OpCall {
   std::vector<Output> all_;  ///< all of them, from kFew + 1 on
 };
 
-/// Where an op computes: reads inputs, fills outputs (dense, uninitialized).
+/// Where an op computes: reads inputs, fills outputs (uninitialized, without gaps, row-major unless
+/// the record's keeps_order says otherwise).
 class WENGERT_API EvalContext : public OpCall {
  public:
   EvalContext(const OpDef& op, std::span<detail::Value* const> inputs, const void* attributes,
@@ -301,7 +302,7 @@ class WENGERT_API VjpContext {
 
 /// Where an op computes its derivative fused and unrecorded. Same contract as VjpContext, on
 /// memory: gradient(i) gives a dense destination of the input's shape to overwrite, or to add to
-/// when `accumulate` says so.
+/// when `accumulate` says so; row-major unless the record's gradients_keep_order says otherwise.
 class WENGERT_API BackwardContext {
  public:
   struct Destination {
@@ -365,6 +366,7 @@ constexpr std::uint32_t reads_output(int k) { return 1u << (24 + k); }
 /// Where an operand of a kernel may lie in memory.
 enum class Layout : std::uint8_t {
   kAny,     ///< any strides
+  kPacked,  ///< without gaps, its axes in any order
   kDense,   ///< row-major without gaps
   kMatrix,  ///< rows or columns of the last two axes without gaps, as GEMM reads them
 };
@@ -402,6 +404,12 @@ struct OpDef {
   /// layouts[i]: where input i may lie; inputs beyond the array use its last entry. What lies
   /// otherwise becomes a visible `contiguous` node before infer sees it.
   std::array<Layout, 4> layouts{};
+  /// Bit k: output k lies in the order of the first operand of its shape that has no gaps, and
+  /// evaluate writes it so; others are row-major.
+  std::uint32_t keeps_order = 0;
+  /// `backward` writes the gradient of an input that has no gaps in that input's order; others are
+  /// row-major.
+  bool gradients_keep_order = false;
   /// How many of the last outputs only the derivative sees (statistics, masks, workspaces): they
   /// are recorded after the others and not handed to the caller.
   std::uint8_t hidden_outputs = 0;

@@ -126,6 +126,7 @@ namespace {
 /// Whether the value lies as a kernel takes it.
 bool fits(Layout layout, const Value* value) {
   if (layout == Layout::kAny || !value->has(Value::kStrided)) return true;
+  if (layout == Layout::kPacked) return value->has(Value::kPermuted);
   if (layout == Layout::kDense || value->rank < 2) return false;
   const std::int64_t *sizes = value->sizes(), *strides = value->strides();
   const int row = value->rank - 2, column = value->rank - 1;

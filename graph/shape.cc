@@ -70,6 +70,30 @@ Strides dense_strides(std::span<const std::int64_t> sizes) {
   return strides;
 }
 
+Packing packing_of(std::span<const std::int64_t> sizes, std::span<const std::int64_t> strides) {
+  const int rank = static_cast<int>(sizes.size());
+  std::uint64_t count = 1;  // wraps only for sizes that no tensor has
+  bool row_major = true;
+  for (int d = rank - 1; d >= 0; --d) {
+    const auto at = static_cast<std::size_t>(d);
+    row_major &= sizes[at] == 1 || static_cast<std::uint64_t>(strides[at]) == count;
+    count *= static_cast<std::uint64_t>(sizes[at]);
+  }
+  if (row_major || count <= 1) return Packing::kRowMajor;
+  // Axis by axis from the fastest on: each begins where the elements of those before it end.
+  std::uint64_t step = 1;
+  for (int found = 0; step != count; ++found) {
+    std::size_t next = 0;
+    const auto is_next = [&](std::size_t d) {
+      return sizes[d] != 1 && static_cast<std::uint64_t>(strides[d]) == step;
+    };
+    while (next < sizes.size() && !is_next(next)) ++next;
+    if (next == sizes.size() || found == rank) return Packing::kLoose;
+    step *= static_cast<std::uint64_t>(sizes[next]);
+  }
+  return Packing::kPermuted;
+}
+
 std::string to_string(std::span<const std::int64_t> sizes) {
   std::string text = "[";
   for (std::size_t i = 0; i < sizes.size(); ++i) {

@@ -88,6 +88,15 @@ WENGERT_API std::size_t byte_count(DType dtype, std::span<const std::int64_t> si
 /// Row-major strides of a dense tensor.
 WENGERT_API Strides dense_strides(std::span<const std::int64_t> sizes);
 
+/// How elements fill memory.
+enum class Packing : std::uint8_t {
+  kRowMajor,  ///< without gaps, the last axis fastest; at most one element lies so always
+  kPermuted,  ///< without gaps, but the axes in another order
+  kLoose,     ///< with gaps, repeated, or backwards
+};
+WENGERT_API Packing packing_of(std::span<const std::int64_t> sizes,
+                               std::span<const std::int64_t> strides);
+
 /// "[2,3]", and with a dtype "f32[2,3]".
 WENGERT_API std::string to_string(std::span<const std::int64_t> sizes);
 WENGERT_API std::string to_string(DType dtype, std::span<const std::int64_t> sizes);

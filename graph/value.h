@@ -12,7 +12,8 @@ namespace wengert::detail {
 inline constexpr std::uint32_t kNoNode = 0xffffffffu;
 
 /// A value as ops see it: a header with dtype and layout, followed in memory by `rank` sizes and,
-/// when kStrided, `rank` strides. It is counted twice in one word: handles of any kind (Vars and
+/// when kStrided, `rank` strides (elements that lie row-major have none, whatever the strides of
+/// axes of size 1). It is counted twice in one word: handles of any kind (Vars and
 /// the node that made it) in the low half, and those of them that need the data (Vars and saves
 /// for backward) in the high half. When the high half reaches 0 the data goes back at once; the
 /// header stays while anybody holds it. Counts are plain: a value belongs to one thread.
@@ -39,6 +40,7 @@ struct Value {
     kLeaf = 16,         ///< has no history: may enter any tape
     kReleased = 32,     ///< its data was given back
     kDerivative = 64,   ///< computed from a derivative recorded under create_graph
+    kPermuted = 128,    ///< kStrided, but without gaps: row-major once its axes are permuted
   };
 
   static constexpr std::uint64_t kHeader = 1;
@@ -57,6 +59,15 @@ struct Value {
   }
 };
 static_assert(sizeof(Value) == 40);
+
+/// same_places where one of the two is strided.
+WENGERT_API bool same_places_strided(const Value* a, const Value* b) noexcept;
+
+/// Whether two values of one shape fill their memory in one order, so that what works on the one's
+/// elements in a row works on the other's.
+[[gnu::always_inline]] inline bool same_places(const Value* a, const Value* b) {
+  return ((a->flags | b->flags) & Value::kStrided) == 0 || same_places_strided(a, b);
+}
 
 /// Whether one handle alone holds this unrecorded value and its memory, which is ours: it may be
 /// written into.

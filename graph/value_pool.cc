@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -252,6 +253,26 @@ Value* new_like(const Value* like) {
   }
   value->counts = Value::kHandle;
   return value;
+}
+
+Value* new_in_order_of(const Value* like, DType dtype) {
+  const int rank = like->rank;
+  if (!like->has(Value::kPermuted)) return new_dense(dtype, rank, like->sizes());
+  Value* value = take_header(dtype, rank, true);
+  value->flags |= Value::kPermuted;
+  std::copy_n(like->sizes(), 2 * rank, value->sizes());  // strides follow the sizes
+  attach_data(value, like->count());                     // two elements and more, and not too many
+  value->counts = Value::kHandle;
+  return value;
+}
+
+bool same_places_strided(const Value* a, const Value* b) noexcept {
+  if (!a->has(Value::kPermuted) || !b->has(Value::kPermuted)) return false;
+  const std::int64_t *sizes = a->sizes(), *first = a->strides(), *second = b->strides();
+  for (int d = 0; d < a->rank; ++d) {
+    if (sizes[d] != 1 && first[d] != second[d]) return false;
+  }
+  return true;
 }
 
 void settle(Value* value) noexcept {

@@ -60,6 +60,9 @@ Value* new_dense(DType dtype, int rank, const std::int64_t* sizes);
 /// The same with another value's dtype and sizes.
 Value* new_like(const Value* like);
 
+/// With another value's sizes and, where it has no gaps, its order of axes.
+Value* new_in_order_of(const Value* like, DType dtype);
+
 /// Gives slabs without a live header back to the system, all but one a size; the calling thread's.
 void trim_values() noexcept;
 

@@ -12,8 +12,10 @@ namespace {
 detail::Value* wrap(const Tensor& tensor) {
   // A tensor that was moved from has no storage, which every leaf has.
   if (tensor.storage() == nullptr) return wrap(Tensor::empty({0}, DType::kFloat32));
-  const bool dense = tensor.is_dense();
+  const Packing packing = packing_of(tensor.shape(), tensor.strides());
+  const bool dense = packing == Packing::kRowMajor;
   detail::Value* value = detail::take_header(tensor.dtype(), tensor.rank(), !dense);
+  if (packing == Packing::kPermuted) value->flags |= detail::Value::kPermuted;
   for (int i = 0; i < tensor.rank(); ++i) {
     value->sizes()[i] = tensor.shape()[i];
     if (!dense) value->strides()[i] = tensor.strides()[i];

@@ -44,6 +44,8 @@ class OpChecker {
   /// Indices of the inputs that a gradient exists for.
   std::vector<std::size_t> arguments(const Sample& sample) const;
   void check_views(const Sample& sample);
+  /// Without copies, and results and gradients in the operands' order, where the record says so.
+  void check_order(const Sample& sample, std::span<const Tensor> viewed, const std::string& what);
   void check_large_views(const Sample& sample, std::span<const Tensor> inputs,
                          const std::vector<Tensor>& values, const std::vector<Tensor>& gradients,
                          std::vector<Tensor> cotangents);
@@ -105,9 +107,10 @@ Recorded record(const Sample& sample, std::span<const Tensor> inputs,
 /// Floating tensors in `dtype`, the others as they are.
 std::vector<Tensor> in_dtype(std::span<const Tensor> inputs, DType dtype);
 
-/// The same elements in another layout: last two axes swapped in memory, every second element of a
-/// larger tensor whose other elements are NaN (or a large integer), or running backwards.
-enum class Layout { kTransposed, kStrided, kReversed };
+/// The same elements in another layout: last two axes swapped in memory, the first axis fastest,
+/// every second element of a larger tensor whose other elements are NaN (or a large integer), or
+/// running backwards.
+enum class Layout { kTransposed, kRotated, kStrided, kReversed };
 Tensor with_layout(const Tensor& tensor, Layout layout);
 /// "transposed inputs", …
 const char* name_of_layout(Layout layout);

@@ -151,6 +151,8 @@ const char* name_of_layout(Layout layout) {
   switch (layout) {
     case Layout::kTransposed:
       return "transposed inputs";
+    case Layout::kRotated:
+      return "inputs whose first axis is the fastest";
     case Layout::kStrided:
       return "strided inputs";
     default:
@@ -163,6 +165,8 @@ Tensor with_layout(const Tensor& tensor, Layout layout) {
   Shape memory_shape = tensor.shape();
   if (layout == Layout::kTransposed && rank >= 2) {
     std::swap(memory_shape[rank - 1], memory_shape[rank - 2]);
+  } else if (layout == Layout::kRotated && rank >= 2) {
+    for (int d = 0; d < rank; ++d) memory_shape[d] = tensor.shape()[(d + 1) % rank];
   } else if (layout == Layout::kStrided) {
     for (int d = 0; d < rank; ++d) memory_shape[d] *= 2;
   }
@@ -175,6 +179,9 @@ Tensor with_layout(const Tensor& tensor, Layout layout) {
   std::int64_t offset = 0;
   if (layout == Layout::kTransposed && rank >= 2) {
     std::swap(strides[rank - 1], strides[rank - 2]);
+  } else if (layout == Layout::kRotated && rank >= 2) {
+    const Strides of_memory = strides;
+    for (int d = 0; d < rank; ++d) strides[(d + 1) % rank] = of_memory[d];
   } else if (layout == Layout::kStrided) {
     // Every second element, from the second on.
     for (int d = 0; d < rank; ++d) {

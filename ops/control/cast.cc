@@ -5,6 +5,7 @@
 
 #include "wengert/graph/convert.h"
 #include "wengert/ops/dense_input.h"
+#include "wengert/ops/kernels/axis_order.h"
 
 namespace wengert {
 namespace ops {
@@ -23,8 +24,9 @@ void infer_cast(InferContext& call) {
 }
 
 void evaluate_cast(EvalContext& call) {
-  const DenseInput x(call.input(0));
-  const TensorView out = call.output();
+  kernels::AxisOrder order(call.output(), call.output().rank);
+  const TensorView out = order.turn(call.output());
+  const DenseInput x(order.turn(call.input(0)));
   const std::int64_t count = out.count();
   dispatch(x.view().dtype, [&]<class From>(From) {
     dispatch(out.dtype, [&]<class To>(To) {
@@ -48,6 +50,7 @@ constinit const OpDef cast_op = {
             .gradient = "the cotangent cast back; none through integers and bool",
             .source = "IEEE 754-2019 §5.4.2"},
     .differentiable = 1,
+    .keeps_order = 1,
     .infer = infer_cast,
     .evaluate = evaluate_cast,
     .vjp = cast_vjp,

@@ -170,6 +170,7 @@ constexpr OpDef creation(std::string_view name, const Documentation& doc,
   op.infer = infer;
   op.evaluate = evaluate;
   op.attributes = attributes;
+  op.keeps_order = inputs > 0 ? 1 : 0;
   return op;
 }
 

@@ -5,14 +5,15 @@
 
 #include "wengert/graph/storage.h"
 #include "wengert/ops/elementwise/levels.h"
+#include "wengert/ops/kernels/axis_order.h"
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/walk.h"
 
 namespace wengert::ops {
 namespace {
 
-bool same_layout(const TensorView& a, const TensorView& b) {
-  return a.rank == b.rank && std::equal(a.sizes, a.sizes + a.rank, b.sizes) && b.is_dense();
+bool same_shape(const TensorView& a, const TensorView& b) {
+  return a.rank == b.rank && std::equal(a.sizes, a.sizes + a.rank, b.sizes);
 }
 
 }  // namespace
@@ -67,10 +68,11 @@ void infer_elementwise(InferContext& call) {
 
 void evaluate_elementwise(EvalContext& call) {
   const auto kernel = call.op().elementwise->kernels->forward[static_cast<int>(call.dtype(0))];
-  const TensorView out = call.output();
+  kernels::AxisOrder order(call.output(), call.output().rank);
+  const TensorView out = order.turn(call.output());
   const int count = call.input_count();
   TensorView views[kernels::kMaxOperands];
-  for (int i = 0; i < count; ++i) views[i] = call.input(i);
+  for (int i = 0; i < count; ++i) views[i] = order.turn(call.input(i));
   const auto result_bytes = static_cast<std::int64_t>(size_of(out.dtype));
   const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
   kernels::walk(out.shape(), operands,
@@ -81,10 +83,12 @@ void evaluate_elementwise(EvalContext& call) {
 
 namespace {
 
-/// gx (+)= g · partial over the output's whole shape; gx is dense.
-void backward_over_output(BackwardContext& call, const ElementwiseKernels& kernels_in_force,
-                          int argument, std::byte* gx, bool accumulate, std::uint32_t reads) {
-  const TensorView g = call.cotangent();
+/// gx (+)= g · partial over the output's whole shape; gx has no gaps and lies in `order`. g is the
+/// cotangent, turned to it.
+void backward_over_output(BackwardContext& call, kernels::AxisOrder& order, const TensorView& g,
+                          int argument, std::byte* gx, bool accumulate) {
+  const ElementwiseKernels& kernels_in_force = *call.op().elementwise->kernels;
+  const std::uint32_t reads = call.op().reads_for(argument);
   const auto kernel = kernels_in_force.backward[argument][static_cast<int>(g.dtype)];
   TensorView views[kernels::kMaxOperands];
   int slots[kernels::kMaxOperands];  // 0: g, 1…3: inputs, 4: y
@@ -95,9 +99,9 @@ void backward_over_output(BackwardContext& call, const ElementwiseKernels& kerne
   };
   add(g, 0);
   for (int i = 0; i < call.input_count(); ++i) {
-    if (reads & reads_input(i)) add(call.input(i), 1 + i);
+    if (reads & reads_input(i)) add(order.turn(call.input(i)), 1 + i);
   }
-  if (reads & kReadsOutputs) add(call.output(), 4);
+  if (reads & kReadsOutputs) add(order.turn(call.output()), 4);
   const auto bytes = static_cast<std::int64_t>(size_of(g.dtype));
   const std::span<const TensorView> operands(views, static_cast<std::size_t>(count));
   const bool passes = (call.op().elementwise->passes >> argument & 1) != 0;
@@ -121,21 +125,20 @@ void backward_over_output(BackwardContext& call, const ElementwiseKernels& kerne
 }  // namespace
 
 void backward_elementwise(BackwardContext& call) {
-  const OpDef& op = call.op();
-  const TensorView g = call.cotangent();
   for (int i = 0; i < call.input_count(); ++i) {
     if (!call.needs(i)) continue;
-    const BackwardContext::Destination to = call.gradient(i);
-    if (same_layout(g, to.view)) {
-      backward_over_output(call, *op.elementwise->kernels, i, to.view.data, to.accumulate,
-                           op.reads_for(i));
+    const BackwardContext::Destination destination = call.gradient(i);
+    kernels::AxisOrder order(destination.view, call.cotangent().rank);
+    const TensorView to = order.turn(destination.view), g = order.turn(call.cotangent());
+    if (same_shape(g, to)) {
+      backward_over_output(call, order, g, i, to.data, destination.accumulate);
       continue;
     }
     Tensor temporary = Tensor::empty(Shape(g.shape()), g.dtype);  // freed if a read throws
     std::byte* products = temporary.storage()->data;
-    backward_over_output(call, *op.elementwise->kernels, i, products, false, op.reads_for(i));
-    kernels::sum_to_shape(g.dtype, products, g.shape(), to.view.data, to.view.shape(),
-                          to.accumulate);
+    backward_over_output(call, order, g, i, products, false);
+    kernels::sum_to_shape(g.dtype, products, g.shape(), to.data, to.shape(),
+                          destination.accumulate);
   }
 }
 

@@ -97,6 +97,8 @@ constexpr OpDef elementwise(std::string_view name, const ElementwiseOp& op, int 
   def.min_inputs = def.max_inputs = inputs;
   def.infer = infer_elementwise;
   def.evaluate = evaluate_elementwise;
+  def.keeps_order = 1;
+  def.gradients_keep_order = true;
   def.elementwise = def.single_element = &op;
   return def;
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "wengert/ops/dense_input.h"
+#include "wengert/ops/kernels/axis_order.h"
+#include "wengert/ops/kernels/reduce.h"
 #include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/strided.h"
 #include "wengert/ops/kernels/thread_pool.h"
@@ -70,6 +73,32 @@ void require_elements(const OpCall& call, const Axes& axes) {
                   (axes.empty() ? "all axes" : "axes " + to_string(axes.span())),
               "it has no value there; check the size first");
   }
+}
+
+void sum_over_axes(EvalContext& call, const Axes& axes) {
+  bool reduced[kMaxRank], turned[kMaxRank];
+  mark_axes(call, axes, reduced);
+  TensorView view = call.input(0);
+  // In the order of memory nothing is copied, where what is kept comes out row-major all the same.
+  kernels::AxisOrder order(view, view.rank);
+  const bool* marks = reduced;
+  if (!order.is_row_major()) {
+    int last = -1;
+    bool in_order = true;
+    for (int p = 0; p < view.rank; ++p) {
+      const int axis = order.axis(p);
+      turned[p] = reduced[axis];
+      if (reduced[axis] || view.sizes[axis] == 1) continue;
+      in_order &= axis > last;
+      last = axis;
+    }
+    if (in_order) {
+      view = order.turn(view);
+      marks = turned;
+    }
+  }
+  const DenseInput x(view);
+  kernels::reduce_sum(view.dtype, x.view().data, view.shape(), marks, call.output().data, false);
 }
 
 void infer_floating(InferContext& call) {

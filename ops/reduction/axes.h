@@ -34,6 +34,9 @@ void require_number(const OpCall& call);
 /// Fails with kShape where a result would be made of no elements.
 void require_elements(const OpCall& call, const Axes& axes);
 
+/// Σ of input 0 over the axes into the dense output, or 64-bit integers for integers.
+void sum_over_axes(EvalContext& call, const Axes& axes);
+
 /// infer of reductions: the dtype of the input, floating only or any number; int64; bool.
 void infer_floating(InferContext& call);
 void infer_extreme(InferContext& call);

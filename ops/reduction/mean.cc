@@ -1,8 +1,6 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
-#include "wengert/ops/dense_input.h"
-#include "wengert/ops/kernels/reduce.h"
 #include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
@@ -11,11 +9,8 @@ namespace {
 
 void evaluate_mean(EvalContext& call) {
   const Axes& axes = call.attributes<ReductionAttributes>().axes;
-  bool reduced[kMaxRank];
-  mark_axes(call, axes, reduced);
-  const DenseInput x(call.input(0));
+  sum_over_axes(call, axes);
   const TensorView out = call.output();
-  kernels::reduce_sum(out.dtype, x.view().data, x.view().shape(), reduced, out.data, false);
   const std::int64_t n = reduced_count(call.shape(0), axes), results = out.count();
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < results; ++i) out.as<T>()[i] /= static_cast<T>(n);

@@ -20,9 +20,8 @@ void evaluate_squared_norms(EvalContext& call) {
   const TensorView out = call.output();
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (int i = 0; i < call.input_count(); ++i) {
-      const DenseInput x(call.input(i));
-      out.as<T>()[i] =
-          static_cast<T>(kernels::sum_of_squares(out.dtype, x.view().data, x.view().count()));
+      const TensorView x = call.input(i);
+      out.as<T>()[i] = static_cast<T>(kernels::sum_of_squares(out.dtype, x.data, x.count()));
     }
   });
 }
@@ -40,12 +39,11 @@ void squared_norms_backward(BackwardContext& c) {
   for (int i = 0; i < c.input_count(); ++i) {
     if (!c.needs(i)) continue;
     const auto [to, accumulate] = c.gradient(i);
-    const DenseInput x(c.input(i));
     const double factor =
         2 * (to.dtype == DType::kFloat64 ? cotangents.view().as<double>()[i]
                                          : static_cast<double>(cotangents.view().as<float>()[i]));
     if (factor != 0) {
-      kernels::scaled(to.dtype, x.view().data, to.count(), factor, to.data, accumulate);
+      kernels::scaled(to.dtype, c.input(i).data, to.count(), factor, to.data, accumulate);
     } else if (!accumulate && to.count() > 0) {  // zero even where x is infinite
       std::memset(to.data, 0, static_cast<std::size_t>(to.count()) * size_of(to.dtype));
     }
@@ -66,6 +64,8 @@ constinit const OpDef squared_norms_op = {
     .max_inputs = -1,
     .differentiable = kAllInputs,
     .reads = {reads_input(0), reads_input(1), reads_input(2), kReadsAllInputs},
+    .layouts = {Layout::kPacked, Layout::kPacked, Layout::kPacked, Layout::kPacked},
+    .gradients_keep_order = true,
     .infer = infer_squared_norms,
     .evaluate = evaluate_squared_norms,
     .vjp = squared_norms_vjp,

@@ -1,9 +1,6 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
-#include "wengert/ops/dense_input.h"
-#include "wengert/ops/kernels/reduce.h"
-#include "wengert/ops/kernels/strided.h"
 #include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
@@ -11,11 +8,7 @@ namespace ops {
 namespace {
 
 void evaluate_sum(EvalContext& call) {
-  bool reduced[kMaxRank];
-  mark_axes(call, call.attributes<ReductionAttributes>().axes, reduced);
-  const DenseInput x(call.input(0));
-  kernels::reduce_sum(x.view().dtype, x.view().data, x.view().shape(), reduced, call.output().data,
-                      false);
+  sum_over_axes(call, call.attributes<ReductionAttributes>().axes);
 }
 
 void sum_vjp(VjpContext& c) {

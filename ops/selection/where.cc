@@ -2,6 +2,7 @@
 
 #ifdef WENGERT_RECORDS
 #include "wengert/ops/elementwise/driver.h"
+#include "wengert/ops/kernels/axis_order.h"
 #include "wengert/ops/kernels/select.h"
 #include "wengert/ops/kernels/walk.h"
 
@@ -19,8 +20,10 @@ void infer_where(InferContext& call) {
 }
 
 void evaluate_where(EvalContext& call) {
-  const TensorView out = call.output();
-  const TensorView views[] = {call.input(0), call.input(1), call.input(2)};
+  kernels::AxisOrder order(call.output(), call.output().rank);
+  const TensorView out = order.turn(call.output());
+  const TensorView views[] = {order.turn(call.input(0)), order.turn(call.input(1)),
+                              order.turn(call.input(2))};
   const std::size_t bytes = size_of(out.dtype);  // only the width of an element matters here
   kernels::walk(out.shape(), views,
                 [&](const void* const* in, std::int64_t position, std::int64_t n) {
@@ -50,6 +53,7 @@ constinit const OpDef where_op = {
     .max_inputs = 3,
     .differentiable = 0b110,
     .reads = {0, reads_input(0), reads_input(0)},
+    .keeps_order = 1,
     .infer = infer_where,
     .evaluate = evaluate_where,
     .vjp = where_vjp,

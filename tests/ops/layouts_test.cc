@@ -113,6 +113,72 @@ TEST_P(LayoutsTest, BackwardHasTheBitsOfDenseOperands) {
   }
 }
 
+// A permuted operand stays so through elementwise work and back, on the quick ways and the general
+// ones: nothing is copied, and the leaf's gradient lies as the leaf does.
+TEST_P(LayoutsTest, AChainKeepsTheOrderOfItsOperand) {
+  for (const Shape& shape : kShapes) {
+    const Tensor a = numbers(GetParam(), shape, 0), b = numbers(GetParam(), shape, 1);
+    const auto run = [&](bool turned, bool twice, std::vector<Tensor>& results) {
+      Tape tape;
+      const Var x = variable(a), w = variable(b);
+      const Var v = turned ? transpose(x) : x, u = turned ? transpose(w) : w;
+      Var y = tanh(v) * u;
+      if (twice) y = y + v * 0.5;
+      const auto gradients = grad(std::vector<Var>{sum(y)}, std::vector<Var>{x, w});
+      for (std::uint32_t id = 0; id < tape.size(); ++id) {
+        EXPECT_NE(tape.node(id).op->name, "contiguous") << to_string(shape);
+      }
+      for (const Var& r : {turned ? transpose(y) : y, gradients[0], gradients[1]}) {
+        results.push_back(r.value());
+      }
+    };
+    for (const bool twice : {false, true}) {
+      std::vector<Tensor> turned, plain;
+      run(true, twice, turned);
+      run(false, twice, plain);
+      // Row-major again as soon as they are turned back.
+      for (std::size_t k = 0; k < plain.size(); ++k) {
+        EXPECT_TRUE(same_bits(turned[k], plain[k])) << k << " " << to_string(shape);
+      }
+    }
+  }
+}
+
+// What lies in two orders meets: the result has the first one's, a gradient that of its operand.
+TEST_P(LayoutsTest, TwoOrdersMeet) {
+  for (const Shape& shape : kShapes) {
+    const Tensor a = numbers(GetParam(), shape, 0), b = numbers(GetParam(), shape, 1);
+    Tape tape;
+    const Var x = variable(transposed(a).value()), y = variable(b);
+    const Var first = x * y, second = y * x;
+    EXPECT_EQ(first.value().strides(), x.value().strides());
+    EXPECT_TRUE(second.value().is_dense());
+    const auto gradients = grad(std::vector<Var>{sum(first + second)}, std::vector<Var>{x, y});
+    EXPECT_EQ(gradients[0].value().strides(), x.value().strides()) << to_string(shape);
+    EXPECT_TRUE(same_bits(spread_out(gradients[0], shape), (Var(b) * 2.0).value()));
+    EXPECT_TRUE(gradients[1].value().is_dense());
+    EXPECT_TRUE(same_bits(gradients[1].value(), (Var(a) * 2.0).value()));
+  }
+}
+
+TEST(Packing, IsToldFromSizesAndStrides) {
+  const auto of = [](const Shape& sizes, const Dims& strides) {
+    return packing_of(sizes, strides.span());
+  };
+  EXPECT_EQ(of({2, 3}, {3, 1}), Packing::kRowMajor);
+  EXPECT_EQ(of({2, 3}, {1, 2}), Packing::kPermuted);
+  EXPECT_EQ(of({2, 3, 4}, {1, 8, 2}), Packing::kPermuted);
+  EXPECT_EQ(of({2, 3, 4}, {1, 2, 8}), Packing::kLoose);  // 8 where 6 follows
+  EXPECT_EQ(of({2, 3}, {4, 1}), Packing::kLoose);        // gaps
+  EXPECT_EQ(of({2, 3}, {0, 1}), Packing::kLoose);        // repeated
+  EXPECT_EQ(of({2, 3}, {-3, 1}), Packing::kLoose);       // backwards
+  EXPECT_EQ(of({5, 1}, {1, 77}),
+            Packing::kRowMajor);  // where one element has its axis is no matter
+  EXPECT_EQ(of({1, 1}, {9, 9}), Packing::kRowMajor);
+  EXPECT_EQ(of({0, 3}, {9, 9}), Packing::kRowMajor);
+  EXPECT_EQ(of({}, {}), Packing::kRowMajor);
+}
+
 INSTANTIATE_TEST_SUITE_P(, LayoutsTest, testing::Values(DType::kFloat32, DType::kFloat64),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 

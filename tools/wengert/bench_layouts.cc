@@ -1,6 +1,8 @@
 #include <vector>
 
 #include "tools/wengert/bench.h"
+#include "wengert/autodiff/backward.h"
+#include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 
 // Elementwise ops over operands that are not dense of one shape, beside the same work on dense
@@ -46,6 +48,19 @@ void bench_layouts(const BenchSelection& selection, std::vector<BenchRow>& rows)
   add(
       "layout/copy", 64 * 512, "contiguous(transposed [64,512]); floor: negation of dense",
       [&] { return contiguous(turned); }, [&] { return -small; });
+  const auto chain = [](const Var& x) {
+    return [x] {
+      Tape tape;
+      const Var v = variable(x.value());
+      const Var y = tanh(v);
+      return grad(sum(y * y), v);
+    };
+  };
+  add("layout/order", 64 * 512, "d(sum(tanh(x)²)), x transposed [64,512]; floor: x dense",
+      chain(turned), chain(small));
+  const Var tile = ones({8, 64}), turned_tile = transpose(ones({64, 8}));
+  add("layout/small-order", 8 * 64, "d(sum(tanh(x)²)), x transposed [8,64]; floor: x dense",
+      chain(turned_tile), chain(tile));
   const Var eights = ones({kMany / 8, 8}, DType::kFloat64);
   add(
       "layout/sum-pairs", kMany, "sums of rows of 2; floor: x + x", [&] { return sum(pairs, {1}); },
