@@ -1,6 +1,8 @@
 #include "wengert/graph/operands.h"
 
 #include <limits>
+#include <new>
+#include <stdexcept>
 
 #include "wengert/graph/numbers.h"
 #include "wengert/graph/value_pool.h"
@@ -38,6 +40,28 @@ std::string advice_on_memory() {
          std::to_string(last.line()) +
          ": does it stand outside the loop? A Tape inside ends with "
          "each round";
+}
+
+void rethrow_located(const OpDef& op, std::span<Value* const> values, std::source_location where) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    if (error.is_located()) throw;
+    fail_call(op, error.kind(), error.message(), error.fix(), where);
+  } catch (const std::exception& error) {
+    // A list of the library's own that cannot be so long is no other case.
+    if (dynamic_cast<const std::bad_alloc*>(&error) == nullptr &&
+        dynamic_cast<const std::length_error*>(&error) == nullptr) {
+      throw;
+    }
+    std::string inputs;
+    for (const Value* value : values) {
+      inputs += (inputs.empty() ? " for inputs " : ", ") +
+                to_string(value->dtype, {value->sizes(), value->rank});
+    }
+    fail_call(op, ErrorKind::kMemory, "the system has no memory left for the result" + inputs,
+              advice_on_memory(), where);
+  }
 }
 
 void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {

@@ -52,6 +52,11 @@ inline std::source_location resolve(std::source_location where) {
 /// What to do where memory is out: whether the live tape has grown over many rounds of one line.
 std::string advice_on_memory();
 
+/// From inside a handler: what went wrong below the op's own checks gets the op, the scope and the
+/// line. Out of line, so that quick calls keep a small frame.
+[[noreturn, gnu::cold]] void rethrow_located(const OpDef& op, std::span<Value* const> values,
+                                             std::source_location where);
+
 /// Gives numbers the dtype of the first tensor beside them; on a tape as its constants.
 void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where);
 
