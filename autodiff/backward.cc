@@ -9,7 +9,6 @@
 #include "wengert/ops/ops.h"
 
 namespace wengert {
-namespace {
 
 Tape& live_tape(const char* caller, std::span<const Var> ys, std::source_location where) {
   Tape* tape = Tape::current();
@@ -25,7 +24,6 @@ Tape& live_tape(const char* caller, std::span<const Var> ys, std::source_locatio
   return *tape;
 }
 
-/// A variable that no op on the tape has used yet becomes one of its leaves.
 void meet(Tape& tape, const Var& var, std::source_location where) {
   if (var.has_value() && var.requires_grad() && var.get()->has(detail::Value::kLeaf) &&
       !tape.knows(var)) {
@@ -33,7 +31,20 @@ void meet(Tape& tape, const Var& var, std::source_location where) {
   }
 }
 
-}  // namespace
+std::vector<std::uint32_t> targets_of(Tape& tape, std::span<const Var> xs, const char* caller,
+                                      std::source_location where) {
+  std::vector<std::uint32_t> targets;
+  for (const Var& x : xs) {
+    meet(tape, x, where);
+    targets.push_back(tape.id_of(x, caller, where));
+    if (!x.requires_grad()) {
+      throw Error(ErrorKind::kGraph, caller,
+                  to_string(x.dtype(), x.shape()) + " to differentiate by is a constant",
+                  "make it with variable(…), or compute it from one", where);
+    }
+  }
+  return targets;
+}
 
 Var Gradients::operator[](const Operand& operand) const {
   const Var& leaf = *operand.var;
@@ -128,17 +139,8 @@ void detail::grad_into(std::span<Var> gradients, std::span<const Var> ys, std::s
                     " values",
                 "give one for each, an empty Var means 1", where);
   }
-  std::vector<std::uint32_t> targets;
   for (const Var& y : ys) meet(tape, y, where);
-  for (const Var& x : xs) {
-    meet(tape, x, where);
-    targets.push_back(tape.id_of(x, "grad", where));
-    if (!x.requires_grad()) {
-      throw Error(ErrorKind::kGraph, "grad",
-                  to_string(x.dtype(), x.shape()) + " to differentiate by is a constant",
-                  "make it with variable(…), or compute it from one", where);
-    }
-  }
+  const std::vector<std::uint32_t> targets = targets_of(tape, xs, "grad", where);
   Engine engine(tape, options, where);
   for (std::size_t i = 0; i < ys.size(); ++i) {
     engine.seed(ys[i], cotangents.empty() ? Var() : cotangents[i], "grad", true);

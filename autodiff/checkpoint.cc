@@ -135,7 +135,7 @@ class CheckpointRule {
       const int place = static_cast<int>(i);
       if (!c.needs(place)) continue;
       if (c.takes_rows(place)) engine.take_rows(leaves[i].get()->id);
-      engine.begin_with(leaves[i].get()->id, c.take_pending(place));
+      engine.place(leaves[i].get()->id, c.take_pending(place));
     }
     for (std::size_t k = 0; k < y.values.size(); ++k) {
       engine.seed(y.values[k], y.cotangents[k], "checkpoint", false);

@@ -96,7 +96,7 @@ void Engine::fail(ErrorKind kind, std::string message, std::string fix, std::str
                .users_line = true});
 }
 
-void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool constants) {
+std::uint32_t Engine::root(const Var& y, const char* caller, bool constants) const {
   if (!y.has_value())
     fail(ErrorKind::kGraph, "the value to differentiate is an empty Var", "", caller);
   if (!is_floating(y.dtype())) {
@@ -105,27 +105,39 @@ void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool c
   }
   const std::uint32_t id = tape_.id_of(y, caller, where_);
   if (!y.requires_grad()) {
-    if (constants && y.get()->has(Value::kDerivative)) return;
+    if (constants && y.get()->has(Value::kDerivative)) return detail::kNoNode;
     fail(ErrorKind::kGraph,
          to_string(y.dtype(), y.shape()) + " depends on no variable or parameter",
          "make an input with variable(…), or look for stop_gradient, value() and NoGrad on the way",
          caller);
   }
-  Var seed = settled(cotangent, y.dtype());
-  if (!seed.has_value()) {
-    if (y.element_count() != 1) {
-      fail(ErrorKind::kShape, "needs a scalar, got " + to_string(y.dtype(), y.shape()),
-           "reduce it with sum or mean, or call grad(ys, xs, cotangents)", caller);
+  return id;
+}
+
+Var Engine::fitting(const Var& given, const Var& value, const char* what, const char* caller,
+                    const char* fix) const {
+  Var fitted = settled(given, value.dtype());
+  if (!fitted.has_value()) {
+    if (value.element_count() != 1) {
+      fail(ErrorKind::kShape, "needs a scalar, got " + to_string(value.dtype(), value.shape()), fix,
+           caller);
     }
-    seed = Tensor::full(y.shape(), 1.0, y.dtype());
-  } else if (seed.dtype() != y.dtype() || !(seed.shape() == y.shape())) {
-    fail(seed.dtype() != y.dtype() ? ErrorKind::kDType : ErrorKind::kShape,
-         "the cotangent is " + to_string(seed.dtype(), seed.shape()) + " for a value " +
-             to_string(y.dtype(), y.shape()),
+    return Tensor::full(value.shape(), 1.0, value.dtype());
+  }
+  if (fitted.dtype() != value.dtype() || !(fitted.shape() == value.shape())) {
+    fail(fitted.dtype() != value.dtype() ? ErrorKind::kDType : ErrorKind::kShape,
+         std::string("the ") + what + " is " + to_string(fitted.dtype(), fitted.shape()) +
+             " for a value " + to_string(value.dtype(), value.shape()),
          "", caller);
   }
-  top_ = std::max(top_, id);
-  accumulate(id, recorded(std::move(seed)).release());
+  return fitted;
+}
+
+void Engine::seed(const Var& y, const Var& cotangent, const char* caller, bool constants) {
+  const std::uint32_t id = root(y, caller, constants);
+  if (id == detail::kNoNode) return;
+  place(id, recorded(fitting(cotangent, y, "cotangent", caller,
+                             "reduce it with sum or mean, or call grad(ys, xs, cotangents)")));
 }
 
 Var Engine::recorded(Var derivative) {
@@ -416,30 +428,7 @@ void Engine::fail_unsaved(std::uint32_t consumer, int input) const {
 
 void Engine::run_recorded(std::uint32_t id, Node& node) {
   if (node.op->vjp == nullptr) return;
-  const std::uint32_t scope = std::exchange(t_state.scope, std::uint32_t{node.scope});
-  struct Restore {
-    std::uint32_t scope;
-    std::source_location location;
-    bool overrode;
-    bool recorded;
-    Tape& tape;
-    std::size_t derivative;
-    ~Restore() {
-      if (recorded) tape.end_derivative(derivative);
-      t_state.scope = scope;
-      t_state.location = location;
-      t_state.overrides_location = overrode;
-      if (!recorded) --t_state.recording_off;
-    }
-  } restore{scope,
-            t_state.location,
-            t_state.overrides_location,
-            options_.create_graph,
-            tape_,
-            options_.create_graph ? tape_.begin_derivative(id) : 0};
-  t_state.location = node.where;
-  t_state.overrides_location = true;
-  if (!options_.create_graph) ++t_state.recording_off;
+  const DerivativeSite site(tape_, id, options_.create_graph);
   RecordedRule rule(*this, id);
   node.op->vjp(rule);
   rule.deliver();
@@ -524,10 +513,10 @@ void Engine::observe_node(std::uint32_t id) {
   run_hooks(tape_, id, cotangent);
 }
 
-void Engine::begin_with(std::uint32_t leaf, Var gradient) {
-  if (!gradient.has_value()) return;
-  top_ = std::max(top_, leaf);
-  accumulate(leaf, gradient.release());
+void Engine::place(std::uint32_t id, Var contribution) {
+  if (!contribution.has_value()) return;
+  top_ = std::max(top_, id);
+  accumulate(id, contribution.release());
 }
 
 Var Engine::extract(std::uint32_t leaf) {

@@ -19,9 +19,14 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Checks a root and puts its cotangent on the table (ones when `cotangent` is empty). A root
-  /// that depends on no variable is an error; but, with `constants`, the recorded derivative of a
-  /// linear function sends nothing back.
+  /// The node of a value to differentiate. One that depends on no variable is an error; but, with
+  /// `constants`, the recorded derivative of a linear function is kNoNode.
+  std::uint32_t root(const Var& y, const char* caller, bool constants) const;
+  /// `given`, a cotangent or tangent of `value`, in its dtype; ones where it is empty, for a single
+  /// element: more are an error with that fix, and so is what does not fit.
+  Var fitting(const Var& given, const Var& value, const char* what, const char* caller,
+              const char* fix) const;
+  /// Checks a root and puts its cotangent on the table.
   void seed(const Var& y, const Var& cotangent, const char* caller, bool constants);
   /// Under create_graph a derivative that is a constant goes onto the tape too, so that it can be
   /// differentiated like any other.
@@ -37,8 +42,8 @@ class Engine {
   void settle_rows();
   /// Propagates from the latest root down to node `last`.
   void sweep(std::uint32_t last);
-  /// Puts what a leaf's gradient begins with on the table; nothing where it is empty.
-  void begin_with(std::uint32_t leaf, Var gradient);
+  /// Adds to what is on the table for a node; nothing where it is empty.
+  void place(std::uint32_t id, Var contribution);
   /// Takes a leaf's gradient off the table; an empty Var where none came.
   Var extract(std::uint32_t leaf);
   /// The finished cotangent of a node, or an empty Var.
@@ -47,6 +52,7 @@ class Engine {
   Gradients collect();
 
  private:
+  friend class ForwardSweep;
   friend class RecordedRule;
   friend class FusedRule;
 
@@ -111,6 +117,14 @@ class Engine {
   std::vector<std::uint32_t> row_takers_;  ///< leaves that do where not all do
   std::vector<LeafRows> rows_;             ///< in the order in which they were reached
 };
+
+/// The calling thread's live tape. Throws Error(kGraph) when there is none; `ys` tell why.
+Tape& live_tape(const char* caller, std::span<const Var> ys, std::source_location where);
+/// A variable that no op on the tape has used yet becomes one of its leaves.
+void meet(Tape& tape, const Var& var, std::source_location where);
+/// The nodes of values to differentiate by. Throws Error(kGraph) on constants.
+std::vector<std::uint32_t> targets_of(Tape& tape, std::span<const Var> xs, const char* caller,
+                                      std::source_location where);
 
 /// Whether all sizes are 1. Most often there are none, or those of a matrix.
 [[gnu::always_inline]] inline bool is_one(const detail::Value* value, int rank) {

@@ -1,11 +1,33 @@
 #include "wengert/autodiff/rules.h"
 
+#include <utility>
+
+#include "wengert/graph/thread_state.h"
 #include "wengert/ops/ops.h"
 #include "wengert/ops/records.h"
 
 namespace wengert {
 
+using detail::t_state;
 using detail::Value;
+
+DerivativeSite::DerivativeSite(Tape& tape, std::uint32_t id, bool recorded)
+    : tape_(tape),
+      recorded_(recorded),
+      derivative_(recorded ? tape.begin_derivative(id) : 0),
+      scope_(std::exchange(t_state.scope, std::uint32_t{tape.node(id).scope})),
+      location_(std::exchange(t_state.location, tape.node(id).where)),
+      overrode_(std::exchange(t_state.overrides_location, true)) {
+  if (!recorded) ++t_state.recording_off;
+}
+
+DerivativeSite::~DerivativeSite() {
+  if (recorded_) tape_.end_derivative(derivative_);
+  t_state.scope = scope_;
+  t_state.location = location_;
+  t_state.overrides_location = overrode_;
+  if (!recorded_) --t_state.recording_off;
+}
 
 RecordedRule::RecordedRule(Engine& engine, std::uint32_t id)
     : engine_(engine), id_(id), node_(engine.tape_.node(id)), gradients_(node_.input_count) {}

@@ -67,6 +67,11 @@ struct OpDef {
   std::uint32_t differentiable = 0;  ///< bit i: input i may need a gradient; all ones: every input
   /// reads[i]: what the derivative for input i reads; inputs beyond the array use its last entry.
   std::array<std::uint32_t, 4> reads{};
+  /// Sets of inputs (all ones: every input) in which the outputs are linear together, the others
+  /// held: along them the tangent is the op of the tangents. Sets may overlap: x·W + b is linear in
+  /// {x, b} and in {W, b}. Of other inputs the tangent comes from the vjp applied twice, of
+  /// elementwise ops from their formula.
+  std::array<std::uint32_t, 2> linear{};
   /// layouts[i]: where input i may lie; inputs beyond the array use its last entry. What lies
   /// otherwise becomes a visible `contiguous` node before infer sees it.
   std::array<Layout, 4> layouts{};

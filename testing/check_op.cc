@@ -77,6 +77,8 @@ void check_sample(OpChecker& checker, const Sample& sample) {
   guarded(checker, at + ", values", [&] { checker.check_values(sample); });
   guarded(checker, at + ", records", [&] { checker.check_records(sample); });
   guarded(checker, at + ", gradients", [&] { checker.check_gradient_rules(sample); });
+  guarded(checker, at + ", tangents", [&] { checker.check_tangents(sample); });
+  guarded(checker, at + ", linearity", [&] { checker.look_at_linearity(sample); });
   if (sample.smooth) {
     guarded(checker, at + ", differences", [&] { checker.check_differences(sample); });
   }
@@ -132,6 +134,7 @@ CheckReport check_op(const OpDef& op, const OpTests& tests, const CheckOptions& 
     guarded(checker, "special point " + std::to_string(i),
             [&] { checker.check_special(tests.specials[i]); });
   }
+  checker.check_linear();
   for (const Rejected& rejected : tests.rejected) checker.check_rejected(rejected);
   if (!tests.samples.empty()) {
     guarded(checker, "empty inputs", [&] { checker.check_empty_inputs(tests.samples.front()); });

@@ -37,6 +37,8 @@ struct CheckReport {
 ///   float32; results of other dtypes are equal;
 /// - derivatives to order min(options.order, tests.order) equal differences, for every subset of
 ///   the differentiable arguments;
+/// - forward mode agrees with reverse mode, in order 2 too, and with differences;
+/// - the outputs are linear in the sets of inputs that the record names as such, and in no others;
 /// - what a call records, run again through apply(record …) with attributes written by name, gives
 ///   the same bits: the record is the whole op;
 /// - transposed, strided and reversed inputs give the same values and gradients;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -7,6 +9,8 @@
 
 // The parts of check_op. Private to the testing library.
 namespace wengert::testing {
+
+struct Recorded;
 
 /// One op under test and what was found so far.
 class OpChecker {
@@ -25,6 +29,12 @@ class OpChecker {
   void check_records(const Sample& sample);
   /// Differences to the stated order, for every subset of arguments.
   void check_differences(const Sample& sample);
+  /// Forward mode beside reverse mode, in order 1 and 2, and beside differences.
+  void check_tangents(const Sample& sample);
+  /// What the record says of its linearity, at this sample.
+  void look_at_linearity(const Sample& sample);
+  /// Whether the record names every set of inputs that all samples are linear in.
+  void check_linear();
   /// What holds for gradients without differences.
   void check_gradient_rules(const Sample& sample);
   /// A sample beyond one task, tile and block: values, one projected gradient, float32 beside
@@ -45,6 +55,13 @@ class OpChecker {
   std::vector<std::size_t> arguments(const Sample& sample) const;
   void check_views(const Sample& sample);
   /// Without copies, and results and gradients in the operands' order, where the record says so.
+  void check_tangents_of_order_two(const Sample& sample, const Recorded& r,
+                                   const std::vector<Var>& directions,
+                                   const std::vector<Var>& tangents,
+                                   const std::vector<Var>& gradients);
+  void check_tangent_differences(const Sample& sample, const Recorded& r,
+                                 const std::vector<Var>& directions,
+                                 const std::vector<Var>& tangents);
   void check_order(const Sample& sample, std::span<const Tensor> viewed, const std::string& what);
   void check_large_views(const Sample& sample, std::span<const Tensor> inputs,
                          const std::vector<Tensor>& values, const std::vector<Tensor>& gradients,
@@ -65,7 +82,8 @@ class OpChecker {
   const OpTests& tests_;
   const CheckOptions& options_;
   CheckReport report_;
-  std::string last_command_;  ///< that a message gave
+  std::string last_command_;                 ///< that a message gave
+  std::map<std::uint32_t, bool> linearity_;  ///< by set of inputs: whether all samples are linear
 };
 
 // ---------------------------------------------------------------------------- comparing

@@ -130,6 +130,7 @@ OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
                                               {{24001, 1}, {1, 3}},
                                               {{2, kLongVector[0]}, kLongVector},
                                               {kManyWideRows, {kManyWideRows[0], 1}},
+                                              {{200, 700}, {200, 700}},
                                               {kManyColumns, {kManyColumns[1]}}};
   int seed = 0;
   for (const auto& [a, b] : patterns) {

@@ -50,6 +50,7 @@ constinit const OpDef cast_op = {
             .gradient = "the cotangent cast back; none through integers and bool",
             .source = "IEEE 754-2019 §5.4.2"},
     .differentiable = 1,
+    .linear = {1},
     .keeps_order = 1,
     .infer = infer_cast,
     .evaluate = evaluate_cast,

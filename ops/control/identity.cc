@@ -19,6 +19,7 @@ constinit const OpDef identity_op = {
             .gradient = "the cotangent itself",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_same,
     .vjp = identity_vjp,
 };

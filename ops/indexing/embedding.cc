@@ -96,7 +96,7 @@ constinit const OpDef embedding_op = {
     .min_inputs = 2,
     .max_inputs = 2,
     .differentiable = 1,
-    .reads = {reads_input(1)},
+    .reads = {reads_input(1)},  // not said to be linear: the padding row's derivative is left out
     .infer = infer_embedding,
     .evaluate = evaluate_embedding,
     .vjp = embedding_vjp,
@@ -135,6 +135,17 @@ WENGERT_OP_TESTS(embedding) {
       tests, "of a vector, one index", {spread({3}, -1, 1), Tensor::scalar(std::int64_t{-1})},
       [](std::span<const Var> x) { return embedding(x[0], x[1]); },
       [](std::span<const Tensor> x) { return Tensor::from({x[0].at(2)}, {}); });
+  // Looked up like any other row; differences see that, the gradient leaves it out.
+  add_sample(
+      tests, "the padding row",
+      {spread({3, 2}, -1, 1), Tensor::from<std::int64_t>({2, -2, 1}, {3})},
+      [](std::span<const Var> x) { return embedding(x[0], x[1], 1); },
+      [](std::span<const Tensor> x) {
+        return by_index({3, 2}, [&](const Dims& i) {
+          return element(x[0], {wrap(element(x[1], {i[0]}), 3), i[1]});
+        });
+      });
+  tests.samples.back().smooth = false;
   add_sample(
       tests, "long", {spread({3001, 3}, -1, 1), long_indices({7001, 2}, 3001)},
       [](std::span<const Var> x) { return embedding(x[0], x[1]); },

@@ -76,6 +76,7 @@ constinit const OpDef index_select_op = {
     .max_inputs = 2,
     .differentiable = 1,
     .reads = {reads_input(1)},
+    .linear = {1},
     .infer = infer_index_select,
     .evaluate = evaluate_index_select,
     .vjp = index_select_vjp,

@@ -129,6 +129,7 @@ constinit const OpDef linear_op = {
     .max_inputs = 3,
     .differentiable = 0b111,
     .reads = {reads_input(1), reads_input(0), 0},
+    .linear = {0b101, 0b110},
     .layouts = {Layout::kDense, Layout::kDense, Layout::kDense},
     .infer = infer_linear,
     .evaluate = evaluate_linear,

@@ -291,6 +291,7 @@ constinit const OpDef matmul_op = {
     .max_inputs = 2,
     .differentiable = 3,
     .reads = {reads_input(1), reads_input(0)},
+    .linear = {0b01, 0b10},
     .layouts = {Layout::kMatrix, Layout::kMatrix},
     .infer = infer_matmul,
     .evaluate = evaluate_matmul,

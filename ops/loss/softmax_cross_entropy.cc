@@ -246,6 +246,7 @@ constinit const OpDef softmax_cross_entropy_op = {
     .max_inputs = 2,
     .differentiable = 3,
     .reads = {reads_input(0) | reads_input(1), reads_input(0) | reads_input(1)},
+    .linear = {0b10},
     .infer = infer_cross_entropy,
     .evaluate = evaluate_cross_entropy,
     .vjp = cross_entropy_vjp,

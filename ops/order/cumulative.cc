@@ -75,6 +75,7 @@ constinit const OpDef cumsum_op = {
             .gradient = "the running sum of the cotangent from the end",
             .source = "G. Blelloch, Prefix sums and their applications, 1990"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_cumulative,
     .evaluate = evaluate_cumulative<false>,
     .vjp = cumsum_vjp,

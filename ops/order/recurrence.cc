@@ -110,6 +110,7 @@ constinit const OpDef linear_recurrence_op = {
     .max_inputs = 2,
     .differentiable = 3,
     .reads = {reads_input(0) | kReadsOutputs, reads_input(0)},
+    .linear = {0b10},
     .infer = infer_recurrence,
     .evaluate = evaluate_recurrence,
     .vjp = recurrence_vjp,

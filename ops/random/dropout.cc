@@ -83,6 +83,7 @@ constinit const OpDef dropout_op = {
             .source = "N. Srivastava et al., Dropout: a simple way to prevent neural networks from "
                       "overfitting, 2014; inverted scaling"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_dropout,
     .evaluate = evaluate_dropout,
     .vjp = dropout_vjp,

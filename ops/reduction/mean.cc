@@ -35,6 +35,7 @@ constinit const OpDef mean_op = {
             .gradient = "the cotangent over n, repeated along the axes",
             .source = "N. Higham, The accuracy of floating point summation, 1993 (pairwise)"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_floating,
     .evaluate = evaluate_mean,
     .vjp = mean_vjp,

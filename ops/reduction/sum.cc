@@ -29,6 +29,7 @@ constinit const OpDef sum_op = {
             .gradient = "the cotangent repeated along the axes",
             .source = "N. Higham, The accuracy of floating point summation, 1993 (pairwise)"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_total,
     .evaluate = evaluate_sum,
     .vjp = sum_vjp,

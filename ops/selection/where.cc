@@ -53,6 +53,7 @@ constinit const OpDef where_op = {
     .max_inputs = 3,
     .differentiable = 0b110,
     .reads = {0, reads_input(0), reads_input(0)},
+    .linear = {0b110},
     .keeps_order = 1,
     .infer = infer_where,
     .evaluate = evaluate_where,

@@ -47,6 +47,7 @@ constinit const OpDef broadcast_to_op = {
             .gradient = "the cotangent summed over the repeated axes",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_broadcast_to,
     .vjp = broadcast_to_vjp,
     .attributes = &attribute_type<BroadcastAttributes>,

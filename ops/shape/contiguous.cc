@@ -23,6 +23,7 @@ constinit const OpDef contiguous_op = {
             .gradient = "the cotangent itself",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_contiguous,
     .evaluate = evaluate_contiguous,
     .vjp = contiguous_vjp,

@@ -107,6 +107,7 @@ constexpr OpDef triangle(std::string_view name, void (*evaluate)(EvalContext&),
   def.name = name;
   def.doc = doc;
   def.differentiable = 1;
+  def.linear = {1};
   def.infer = infer_triangle;
   def.evaluate = evaluate;
   def.vjp = vjp;
@@ -135,6 +136,7 @@ constinit const OpDef diagonal_op = {
             .gradient = "the cotangent put on the diagonal of zeros",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_diagonal,
     .vjp = diagonal_vjp,
     .attributes = &attribute_type<DiagonalAttributes>,

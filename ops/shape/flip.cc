@@ -41,6 +41,7 @@ constinit const OpDef flip_op = {
             .gradient = "the cotangent reversed along the same axes",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_flip,
     .vjp = flip_vjp,
     .attributes = &attribute_type<FlipAttributes>,

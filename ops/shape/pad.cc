@@ -208,6 +208,7 @@ constinit const OpDef fold_padding_op = {
             .gradient = "pad of the cotangent",
             .source = "the engine's own; derivative of pad"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_fold,
     .evaluate = evaluate_fold,
     .vjp = fold_vjp,

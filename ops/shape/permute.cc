@@ -97,6 +97,7 @@ constinit const OpDef permute_op = {
             .gradient = "the cotangent with the axes put back",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_permute,
     .vjp = permute_vjp,
     .attributes = &attribute_type<PermuteAttributes>,

@@ -125,6 +125,7 @@ constinit const OpDef reshape_op = {
             .gradient = "the cotangent under x's shape",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_reshape,
     .vjp = reshape_vjp,
     .attributes = &attribute_type<ReshapeAttributes>,

@@ -52,6 +52,7 @@ constinit const OpDef roll_op = {
             .gradient = "the cotangent shifted back",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_roll,
     .evaluate = evaluate_roll,
     .vjp = roll_vjp,

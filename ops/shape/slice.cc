@@ -124,6 +124,7 @@ constinit const OpDef slice_op = {
             .gradient = "the cotangent put into zeros at the slice",
             .source = "elementary; Python's slice rule"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_slice,
     .vjp = slice_vjp,
     .attributes = &attribute_type<SliceAttributes>,

@@ -44,6 +44,7 @@ constinit const OpDef transpose_op = {
             .gradient = "the cotangent with the same axes exchanged",
             .source = "elementary"},
     .differentiable = 1,
+    .linear = {1},
     .infer = infer_transpose,
     .vjp = transpose_vjp,
     .attributes = &attribute_type<TransposeAttributes>,
