@@ -37,6 +37,11 @@ Parameter::Parameter(std::string name, Tensor value, const Initializer& initiali
       fans_(fans),
       loaded_(false) {}
 
+Tensor& Parameter::mutable_value() {
+  if (!value_.is_dense()) value_ = value_.contiguous();
+  return value_;
+}
+
 std::string Parameter::initializer() const {
   return loaded_ ? "" : Initializer{initializer_name_, numbers_[0], numbers_[1]}.describe(fans_);
 }

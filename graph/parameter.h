@@ -39,8 +39,9 @@ class WENGERT_API Parameter {
   const std::string& name() const { return name_; }
   /// Shares the memory that optimizers write into: keep a clone() to remember a value.
   const Tensor& value() const { return value_; }
-  /// Access for optimizers and loaders; write through a WriteGuard.
-  Tensor& mutable_value() { return value_; }
+  /// Access for optimizers and loaders; write through a WriteGuard. Dense: a strided value that was
+  /// put here is copied first. Throws Error(kMemory) where there is no memory for that.
+  Tensor& mutable_value();
   /// How it was first filled: "he_normal(0, 0; fan_in=784, fan_out=300)"; empty if it was loaded.
   std::string initializer() const;
   /// Whether a use under this initializer means the same parameter: what was loaded fits any.

@@ -67,6 +67,7 @@ class Optimizer::Step {
     if (gradient.is_rows()) steps_.back().rows = gradient.indices();
   }
   void add(Parameter& parameter, Tensor gradient = Tensor(), bool looked_ahead = false) {
+    (void)parameter.mutable_value();  // dense from here on, before anything is written
     const std::size_t group = group_of(parameter);
     check_state(parameter, group);
     steps_.push_back(

@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wengert/autodiff/backward.h"
@@ -88,6 +91,83 @@ TEST(Overwritten, SavedValuesOfElementwiseOpsAreFoundInEverySweep) {
           ++(outcome.saved ? found : free);
         }
       }
+    }
+  }
+  EXPECT_GT(found, 300);
+  EXPECT_GT(free, 300);
+}
+
+/// Whether some node keeps a value for backward that lies in that memory.
+bool keeps(const Tape& tape, const Tensor& memory) {
+  const auto lies_there = [&](std::uint32_t id) {
+    const detail::Value* value = tape.node(id).value;
+    return !value->has(detail::Value::kInline) && value->storage == memory.storage();
+  };
+  for (std::uint32_t id = 0; id < tape.size(); ++id) {
+    const detail::Node& node = tape.node(id);
+    for (int i = 0; i < node.input_count; ++i) {
+      if (detail::in_set(node.saved_inputs(), i) && lies_there(node.inputs()[i])) return true;
+    }
+    if ((node.saved & detail::kSavedOutput) != 0 && lies_there(id)) return true;
+  }
+  return false;
+}
+
+/// Writes input `place` between the call of a sample and its derivative: whether it was kept, and
+/// whether backward refused.
+std::optional<Outcome> write_input(const Sample& sample, std::size_t place,
+                                   const BackwardOptions& options) {
+  Tape tape;
+  std::vector<Tensor> memory;
+  std::vector<Var> xs, wanted;
+  for (const Tensor& input : sample.inputs) {
+    memory.push_back(input.clone());
+    xs.push_back(is_floating(input.dtype()) ? variable(memory.back()) : Var(memory.back()));
+    if (is_floating(input.dtype())) wanted.push_back(xs.back());
+  }
+  const Var y = sample.call(xs)[0];
+  if (!y.requires_grad() || !is_floating(y.dtype())) return std::nullopt;
+  Outcome outcome;
+  outcome.saved = keeps(tape, memory[place]);
+  { const WriteGuard guard(memory[place], "test"); }
+  try {
+    const Var ys[] = {y}, cotangents[] = {Tensor::full(y.shape(), 0.75, y.dtype())};
+    (void)grad(ys, wanted, cotangents, options);
+  } catch (const Error& error) {
+    EXPECT_NE(error.message().find("overwritten by test"), std::string::npos) << error.what();
+    outcome.error = true;
+  }
+  return outcome;
+}
+
+// Every op, every input, by the fused rule and the recorded one: only what was kept is refused, and
+// what was kept is refused in every sample but those whose attributes make the derivative do
+// without it (a power of 0).
+TEST(Overwritten, SavedInputsOfEveryOpAreFound) {
+  int found = 0, free = 0;
+  for (const TestedOp& entry : tested_ops()) {
+    const OpTests tests = entry.tests();
+    std::map<std::pair<std::size_t, bool>, Outcome> together;  // by input and way
+    for (const Sample& sample : tests.samples) {
+      if (sample.inputs.empty() || !sample.smooth) continue;
+      for (std::size_t place = 0; place < sample.inputs.size(); ++place) {
+        if (sample.inputs[place].element_count() < 2) continue;
+        for (const bool create_graph : {false, true}) {
+          const auto outcome = write_input(sample, place, {.create_graph = create_graph});
+          if (!outcome) continue;
+          EXPECT_TRUE(outcome->saved || !outcome->error)
+              << tests.op << ", " << sample.name << ", input " << place
+              << (create_graph ? ", recorded" : "");
+          Outcome& all = together[{place, create_graph}];
+          all.saved |= outcome->saved;
+          all.error |= outcome->error;
+          ++(outcome->error ? found : free);
+        }
+      }
+    }
+    for (const auto& [where, outcome] : together) {
+      EXPECT_EQ(outcome.error, outcome.saved)
+          << tests.op << ", input " << where.first << (where.second ? ", recorded" : "");
     }
   }
   EXPECT_GT(found, 300);
