@@ -89,6 +89,8 @@ class WENGERT_NODISCARD_API Gradients {
   double value() const { return value_; }
   /// What will become of buffers.
   const BufferUpdates& updates() const { return updates_; }
+  /// Updates that come after these, of a part of the step that has no gradients.
+  void append_updates(const BufferUpdates& later) { updates_.append(later); }
 
  private:
   friend class Engine;

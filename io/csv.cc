@@ -1,6 +1,7 @@
 #include "wengert/io/csv.h"
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <set>
 #include <unordered_map>
@@ -136,8 +137,12 @@ bool is_number(std::string_view field, double& value) {
   const char* const end = field.data() + field.size();
   const auto [stop, error] = std::from_chars(field.data(), end, value);
   if (error == std::errc::result_out_of_range && stop == end) {
-    // Beyond float64: 0 or infinity, as its exponent says.
-    const bool tiny = field.find("e-") != field.npos || field.find("E-") != field.npos;
+    // Beyond float64: 0 or infinity, as its exponent says, or, without one, its first digit.
+    const std::size_t exponent = field.find_first_of("eE");
+    const bool tiny =
+        exponent != field.npos
+            ? field[exponent + 1] == '-'
+            : field.substr(0, field.find('.')).find_first_of("123456789") == field.npos;
     value = tiny ? 0 : std::numeric_limits<double>::infinity();
     if (field.starts_with('-')) value = -value;
     return true;
@@ -153,13 +158,15 @@ Column column_of(const Fields& fields, std::size_t first_row, std::size_t k,
     return text.empty() || missing.contains(text);
   };
   Column column;
-  std::vector<double> numbers(rows, std::numeric_limits<double>::quiet_NaN());
   bool numeric = true;
+  std::vector<double> numbers(rows, std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < rows && numeric; ++i) {
     numeric = is_missing(field(i)) || is_number(field(i), numbers[i]);
   }
   const Shape shape = {static_cast<std::int64_t>(rows)};
-  for (std::size_t i = 0; i < rows; ++i) column.missing += is_missing(field(i));
+  for (std::size_t i = 0; i < rows; ++i) {  // a NaN that is written out is as good as nothing
+    column.missing += is_missing(field(i)) || (numeric && std::isnan(numbers[i]));
+  }
   if (numeric) {
     column.values = Tensor::from(numbers, shape);
     return column;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <source_location>
 #include <span>
 #include <string>
@@ -34,6 +35,10 @@ struct Table {
   /// unknown name, on categories, and on missing numbers, saying how many and where the first is.
   WENGERT_API Tensor matrix(std::span<const std::string> names, DType dtype = DType::kFloat32,
                             std::source_location where = std::source_location::current()) const;
+  Tensor matrix(std::initializer_list<std::string> names, DType dtype = DType::kFloat32,
+                std::source_location where = std::source_location::current()) const {
+    return matrix(std::span<const std::string>(names.begin(), names.size()), dtype, where);
+  }
 };
 
 struct CsvOptions {

@@ -92,7 +92,7 @@ class Loading {
  private:
   struct Planned {
     std::string name;
-    const Tensor* value;
+    Tensor value;  ///< dense
     bool is_buffer;
   };
 
@@ -120,7 +120,7 @@ class Loading {
     const bool is_buffer =
         buffers_.empty() && known ? buffer != nullptr : buffers_.contains(entry.name);
     if (known) check(name, entry.tensor, is_buffer, parameter, buffer);
-    planned_.push_back({name, &entry.tensor, is_buffer});
+    planned_.push_back({name, entry.tensor.contiguous(), is_buffer});
   }
 
   void check(const std::string& name, const Tensor& tensor, bool is_buffer,
@@ -147,19 +147,21 @@ class Loading {
   void put() {
     BufferUpdates updates;
     std::vector<std::pair<WriteGuard, const Tensor*>> writes;
+    bool has_parameters = false;
     std::vector<std::pair<std::string, Tensor>> parameters, buffers;
     for (const auto& [name, value, is_buffer] : planned_) {
       report_.loaded.push_back(name);
+      has_parameters |= !is_buffer;
       if (is_buffer) {
         if (Buffer* known = set_.find_buffer(name)) {
-          updates.add(*known, value->clone());
+          updates.add(*known, value.clone());
         } else {
-          buffers.emplace_back(name, *value);
+          buffers.emplace_back(name, value);
         }
       } else if (Parameter* known = set_.find(name)) {
-        writes.emplace_back(WriteGuard(known->mutable_value(), "load"), value);
+        writes.emplace_back(WriteGuard(known->mutable_value(), "load"), &value);
       } else {
-        parameters.emplace_back(name, *value);
+        parameters.emplace_back(name, value);
       }
     }
     std::string source = "the file " + path_;
@@ -169,7 +171,7 @@ class Loading {
       if (bytes > 0) std::memcpy(guard.data(), value->data(), bytes);
     }
     updates.commit();
-    if (was_empty_ && !options_.allow_missing) set_.seal(std::move(source));
+    if (was_empty_ && has_parameters && !options_.allow_missing) set_.seal(std::move(source));
   }
 
   std::string close_name(const std::string& name) const {

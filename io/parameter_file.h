@@ -16,7 +16,8 @@ namespace wengert::io {
 
 /// Writes the parameters and then the buffers of a set, atomically. The metadata entry "buffers"
 /// names the buffers, a line each; without buffers it is not there. Throws Error(kValue) on a
-/// buffer's name with a line break or metadata of that key, and what write_safetensors throws.
+/// buffer's name with a line break, metadata of the keys "buffers" and "state", and what
+/// write_safetensors throws.
 WENGERT_API void save(const ParameterSet& parameters, const std::string& path,
                       std::map<std::string, std::string> metadata = {},
                       std::source_location where = std::source_location::current());

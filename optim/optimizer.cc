@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
@@ -289,15 +290,16 @@ class Optimizer::Closure : public ClosureStep {
         set_(parameters),
         closure_(closure),
         context_(context),
-        where_(where),
-        step_(optimizer, parameters, where) {}
+        where_(where) {}
 
   std::vector<ParameterStep> parameters() override {
-    if (step_.parameters().empty()) {
-      for (Parameter* parameter : trained()) step_.add(*parameter);
-      step_.make_states();
+    if (set_.size() == 0) return {};  // the model makes them when it first runs
+    if (!step_) {
+      step_.emplace(optimizer_, set_, where_);
+      for (Parameter* parameter : trained()) step_->add(*parameter);
+      step_->make_states();
     }
-    return step_.parameters();
+    return step_->parameters();
   }
   Gradients evaluate() override {
     const detail::UserCode users;
@@ -340,7 +342,7 @@ class Optimizer::Closure : public ClosureStep {
   Gradients (*closure_)(void*);
   void* context_;
   std::source_location where_;
-  Step step_;
+  std::optional<Step> step_;
 };
 
 void Optimizer::step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,

@@ -1,5 +1,6 @@
 #include "wengert/optim/passes.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "wengert/graph/call_site.h"
@@ -139,12 +140,16 @@ bool run_after_step(const PassPipeline& passes, ParameterSet& parameters, PassCo
     if (parameter->trainable()) roots.add(parameter->name(), parameter->value(), parameter);
   }
   if (!passes.run(PassStage::kAfterStep, roots, context)) return false;
+  std::vector<const detail::Storage*> theirs;  // values may be other parameters' own
+  for (const Parameter* parameter : parameters.all()) {
+    theirs.push_back(parameter->value().storage());
+  }
   std::vector<std::pair<Parameter*, Tensor>> written;
   for (const Roots::Root& root : roots.all()) {
-    Tensor value = root.value.value().contiguous();
-    if (value.data() != root.parameter->value().data()) {
-      written.emplace_back(root.parameter, std::move(value));
-    }
+    const Tensor value = root.value.value();
+    if (value.data() == root.parameter->value().data()) continue;
+    const bool shared = std::find(theirs.begin(), theirs.end(), value.storage()) != theirs.end();
+    written.emplace_back(root.parameter, shared ? value.clone() : value.contiguous());
   }
   for (auto& [parameter, value] : written) {
     const WriteGuard guard(parameter->mutable_value(), "run_after_step", where);

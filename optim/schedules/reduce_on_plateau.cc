@@ -25,8 +25,10 @@ double plateau_factor(const OptionValues& options, const Progress&, std::span<co
 void watch_plateau(const OptionValues& options, double watched, std::span<double> state) {
   const auto o = options_as<ReduceOnPlateau>(options);
   double &seen = state[0], &best = state[1], &waited = state[2], &reductions = state[3];
-  // NaN is no progress.
-  if (seen++ == 0 || watched < best - o.threshold * std::fabs(best)) {
+  // NaN is no progress; anything finite is, beside a best that is not.
+  const bool better =
+      std::isfinite(best) ? watched < best - o.threshold * std::fabs(best) : std::isfinite(watched);
+  if (seen++ == 0 || better) {
     best = watched;
     waited = 0;
     return;

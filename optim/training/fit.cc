@@ -38,17 +38,21 @@ Training::Training(ParameterSet& parameters, Optimizer& optimizer, const Loader&
   }
   std::set<std::string_view> names;
   for (const TrainingHook* hook : options_.hooks) {
-    if (names.insert(hook->name()).second) continue;
-    throw Error(ErrorKind::kValue, "fit",
-                "two hooks are called '" + std::string(hook->name()) + "'",
-                "their states could not be told apart");
+    const std::string name(hook->name());
+    if (!names.insert(hook->name()).second) {
+      throw Error(ErrorKind::kValue, "fit", "two hooks are called '" + name + "'",
+                  "their states could not be told apart");
+    }
+    if (!name.empty() && name.find_first_of("/\n") == name.npos) continue;
+    throw Error(ErrorKind::kValue, "fit", "a hook is called '" + name + "'",
+                "its state is filed under its name: a word without '/'");
   }
 }
 
 Training::~Training() = default;
 
 std::int64_t Training::steps_per_epoch() const {
-  return (loader_.batch_count() + options_.micro_batches - 1) / options_.micro_batches;
+  return (loader_.batch_count() - 1) / options_.micro_batches + 1;
 }
 
 template <class Tell>
@@ -75,19 +79,26 @@ StepRecord Training::take_step(PassContext& context) {
   }
   if (done_ == 0) epoch_rate_ = optimizer_.rate();
   std::vector<Batch> batches;
-  const std::int64_t first = done_ * options_.micro_batches;
-  const std::int64_t end = std::min(loader_.batch_count(), first + options_.micro_batches);
+  const std::int64_t count = loader_.batch_count();
+  const std::int64_t micro_batches = std::min(count, options_.micro_batches);
+  const std::int64_t first = done_ * micro_batches;
+  const std::int64_t end = std::min(count, first + micro_batches);
   {
     const detail::UserCode users;
     for (std::int64_t i = first; i < end; ++i) batches.push_back(loader_.batch(epoch_, i));
   }
   StepRecord record{epoch_, done_, per_epoch, optimizer_.rate(), {}, {}, context};
+  struct CountStep {  // as soon as the optimizer has made it, whatever happens afterwards
+    Training& training;
+    std::int64_t before;
+    ~CountStep() { training.done_ += training.optimizer_.steps() != before ? 1 : 0; }
+  };
   try {
+    const CountStep count_step{*this, optimizer_.steps()};
     record.totals = step_.run(optimizer_, batches, context, &so_far_);
-    ++done_;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kNonFinite) throw;
-    tell([&](TrainingHook& hook) { hook.non_finite(*this, batches.front()); });
+    tell([&](TrainingHook& hook) { hook.non_finite(*this, batches[step_.failed_batch()]); });
     throw Error(ErrorKind::kNonFinite, "fit",
                 "epoch " + std::to_string(epoch_) + ", step " + std::to_string(record.step + 1) +
                     ": " + error.message(),
@@ -156,14 +167,16 @@ FitResult Training::run() {
   const detail::CallSite site(where_);
   check_whole();
   struct RestoreRate {
-    Optimizer& optimizer;
-    double rate;
-    ~RestoreRate() { optimizer.set_rate(rate); }
-  } restore{optimizer_, base_rate_};
+    Training& training;
+    ~RestoreRate() {
+      if (training.options_.schedule) training.optimizer_.set_rate(training.base_rate_);
+    }
+  } restore{*this};
   if (!begun_) tell([&](TrainingHook& hook) { hook.before_training(*this); });
   begun_ = true;
   tell_of_epoch();
   FitResult result;
+  result.stopped = epoch_ > 1 && epoch_ <= options_.epochs && done_ == 0 && stop_wanted();
   while (epoch_ <= options_.epochs && !result.stopped) {
     result.stopped = !run_epoch();
     if (result.stopped && done_ < steps_per_epoch()) break;
@@ -181,10 +194,10 @@ FitResult fit(ParameterSet& parameters, Optimizer& optimizer, const Loader& load
   return Training(parameters, optimizer, loader, std::move(model), std::move(options), where).run();
 }
 
-Totals evaluate(ParameterSet& parameters, const Loader& loader, const Model& model,
-                std::source_location where) {
+Totals measure(ParameterSet& parameters, const Loader& loader, const Model& model,
+               const PassPipeline* passes, std::source_location where) {
   const detail::CallSite site(where);
-  TrainingStep step(parameters, model, nullptr, where);
+  TrainingStep step(parameters, model, passes, where);
   Totals totals;
   for (std::int64_t i = 0; i < loader.batch_count(); ++i)
     totals += step.measure(loader.batch(1, i));

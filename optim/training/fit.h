@@ -24,7 +24,8 @@ struct FitOptions {
   /// Measured after each epoch, for inference; null: nothing is held out.
   const Loader* validation = nullptr;
   const PassPipeline* passes = nullptr;
-  /// Multiplies the rate that the optimizer came with and has again afterwards.
+  /// Multiplies the rate that the optimizer came with and has again afterwards. Without one the
+  /// rate is the optimizer's, which hooks may set.
   std::optional<Schedule> schedule = {};
   /// Asked and told in this order; who saves the training comes last.
   std::vector<TrainingHook*> hooks = {};
@@ -45,6 +46,8 @@ class WENGERT_API Training {
   /// hooks of one name.
   Training(ParameterSet& parameters, Optimizer& optimizer, const Loader& loader, Model model,
            FitOptions options = {}, std::source_location where = std::source_location::current());
+  /// It keeps no loader alive: give one that stays.
+  Training(ParameterSet&, Optimizer&, const Loader&&, Model, FitOptions = {}) = delete;
   ~Training();
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
@@ -115,8 +118,10 @@ WENGERT_API FitResult fit(ParameterSet& parameters, Optimizer& optimizer, const 
                           Model model, FitOptions options = {},
                           std::source_location where = std::source_location::current());
 
-/// What a model makes of all batches of a loader's first epoch, for inference.
-WENGERT_API Totals evaluate(ParameterSet& parameters, const Loader& loader, const Model& model,
-                            std::source_location where = std::source_location::current());
+/// What a model makes of all batches of a loader's first epoch, for inference; `passes`, where they
+/// are given, may stand in the place of parameters (PassStage::kParameters).
+WENGERT_API Totals measure(ParameterSet& parameters, const Loader& loader, const Model& model,
+                           const PassPipeline* passes = nullptr,
+                           std::source_location where = std::source_location::current());
 
 }  // namespace wengert::optim

@@ -1,4 +1,4 @@
-#include <limits>
+#include <cmath>
 #include <set>
 
 #include "wengert/graph/call_site.h"
@@ -129,6 +129,11 @@ void Training::save(const std::string& path, std::map<std::string, std::string> 
   for (const std::string& name : metric_names(so_far_, history_)) {
     names += (names.empty() ? "" : "\n") + name;
   }
+  for (const char* key : {kOptimizerKey, kScheduleKey, kMetricsKey}) {
+    if (!metadata.contains(key)) continue;
+    throw Error(ErrorKind::kValue, "save", "the metadata key '" + std::string(key) + "' is taken",
+                "choose another key");
+  }
   metadata[kOptimizerKey] = optimizer_.name();
   metadata[kScheduleKey] = name_of(options_.schedule);
   metadata[kMetricsKey] = names;
@@ -212,6 +217,9 @@ class Training::StateReader {
     if (epoch < 1 || done < 0 || done > training.steps_per_epoch()) refuse("it stands nowhere");
     const auto rates = numbers<double>("rates", DType::kFloat64, 2);
     base_rate = rates[0], epoch_rate = rates[1];
+    if (!std::isfinite(base_rate) || base_rate < 0 || !std::isfinite(epoch_rate)) {
+      refuse("its rates are no numbers");
+    }
     schedule =
         numbers<double>("schedule", DType::kFloat64,
                         training.options_.schedule
@@ -268,8 +276,9 @@ std::map<std::string, std::string> Training::load(const std::string& path,
   const std::vector<Optimizer::StateTensor> optimizer_before = optimizer_.state();
   std::vector<std::vector<io::NamedTensor>> hooks_before;
   for (const TrainingHook* hook : options_.hooks) hooks_before.push_back(hook->state());
+  const std::string own_keys[] = {kOptimizerKey, kScheduleKey, kMetricsKey};
   std::size_t restored = 0;
-  io::LoadReport report;
+  io::LoadReport report;  // after it is there nothing may fail
   try {
     for (; restored < options_.hooks.size(); ++restored) {
       TrainingHook& hook = *options_.hooks[restored];
@@ -301,8 +310,8 @@ std::map<std::string, std::string> Training::load(const std::string& path,
   epoch_seconds_ = 0;
   so_far_ = std::move(saved.so_far);
   history_ = std::move(saved.history);
-  optimizer_.set_rate(base_rate_, where);
-  for (const char* key : {kOptimizerKey, kScheduleKey, kMetricsKey}) report.metadata.erase(key);
+  if (options_.schedule) optimizer_.set_rate(base_rate_, where);
+  for (const std::string& key : own_keys) report.metadata.erase(key);
   return std::move(report.metadata);
 }
 

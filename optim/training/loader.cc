@@ -182,10 +182,19 @@ void make_alike(const char* what, std::vector<Tensor>& sequences) {
   }
 }
 
+void check_padding(const char* what, double padding, DType dtype) {
+  if (is_floating(dtype) || Tensor::full({}, padding, dtype).scalar_value() == padding) return;
+  throw Error(ErrorKind::kValue, "SequenceLoader",
+              std::string(what) + " are " + std::string(name_of(dtype)) + ", which holds no " +
+                  format_number(padding) + " for padding",
+              "choose a padding that it holds, or give int64");
+}
+
 Sequences checked(Sequences data) {
   const auto count = static_cast<std::int64_t>(data.inputs.size());
   if (count == 0) throw Error(ErrorKind::kValue, "SequenceLoader", "there are no sequences");
   make_alike("inputs", data.inputs);
+  check_padding("inputs", data.input_padding, data.inputs[0].dtype());
   if (data.targets.has_value() == !data.target_sequences.empty()) {
     throw Error(ErrorKind::kValue, "SequenceLoader",
                 data.targets ? "there are targets and target sequences" : "there are no targets",
@@ -202,7 +211,14 @@ Sequences checked(Sequences data) {
     return data;
   }
   make_alike("targets", data.target_sequences);
-  for (std::size_t i = 0; i < data.inputs.size(); ++i) {
+  check_padding("targets", data.target_padding, data.target_sequences[0].dtype());
+  for (std::size_t i = 0; i < std::max(data.inputs.size(), data.target_sequences.size()); ++i) {
+    if (i == data.inputs.size()) {
+      throw Error(ErrorKind::kShape, "SequenceLoader",
+                  std::to_string(i) + " inputs and " +
+                      std::to_string(data.target_sequences.size()) + " target sequences",
+                  "each input has its target");
+    }
     const bool there = i < data.target_sequences.size();
     const std::int64_t length = data.inputs[i].size(0);
     if (there && data.target_sequences[i].size(0) == length) continue;

@@ -29,7 +29,7 @@ std::int64_t count_correct(const Tensor& logits, std::span<const std::int64_t> t
 }  // namespace
 
 Metric accuracy(const Var& logits, const Tensor& targets, std::optional<std::int64_t> ignore_index,
-                std::source_location where) {
+                std::string name, std::source_location where) {
   const detail::CallSite site(where);
   const Tensor scores = logits.value().contiguous();
   const Shape& shape = scores.shape();
@@ -54,7 +54,7 @@ Metric accuracy(const Var& logits, const Tensor& targets, std::optional<std::int
                                    : count_correct<double>(scores, truth, ignore_index);
   std::int64_t counted = 0;
   for (const std::int64_t target : truth) counted += target != ignore_index;
-  return {"accuracy", static_cast<double>(correct), static_cast<double>(counted)};
+  return {std::move(name), static_cast<double>(correct), static_cast<double>(counted)};
 }
 
 Metric mean_of(std::string name, const Var& values, std::source_location where) {

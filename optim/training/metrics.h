@@ -26,10 +26,12 @@ struct Metric {
 };
 
 /// The share of `logits` [..., C] whose largest entry (the first of equal ones) is at the target
-/// [...], of any integer dtype; targets equal to `ignore_index` do not count.
+/// [...], of any integer dtype; targets equal to `ignore_index` do not count. Two heads of a model
+/// have two names.
 /// Throws Error(kShape, kDType) on what does not fit.
 WENGERT_API Metric accuracy(const Var& logits, const Tensor& targets,
                             std::optional<std::int64_t> ignore_index = {},
+                            std::string name = "accuracy",
                             std::source_location where = std::source_location::current());
 /// The mean of the elements of a floating value, such as squared errors.
 WENGERT_API Metric mean_of(std::string name, const Var& values,

@@ -45,6 +45,11 @@ void Snapshot::take(const ParameterSet& parameters) {
   tensors_ = std::move(taken);
 }
 
+void Snapshot::set_tensors(std::vector<io::NamedTensor> tensors) {
+  for (io::NamedTensor& entry : tensors) entry.tensor = entry.tensor.contiguous();
+  tensors_ = std::move(tensors);
+}
+
 void Snapshot::restore(ParameterSet& parameters, std::source_location where) const {
   const detail::CallSite site(where);
   for (const io::NamedTensor& entry : tensors_) {

@@ -30,7 +30,7 @@ class WENGERT_API Snapshot {
 
   /// By name, to save and put back.
   const std::vector<io::NamedTensor>& tensors() const { return tensors_; }
-  void set_tensors(std::vector<io::NamedTensor> tensors) { tensors_ = std::move(tensors); }
+  void set_tensors(std::vector<io::NamedTensor> tensors);
 
  private:
   std::vector<io::NamedTensor> tensors_;

@@ -2,11 +2,15 @@
 
 #include <cmath>
 #include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
+#include "wengert/graph/thread_state.h"
 #include "wengert/ops/ops.h"
 #include "wengert/optim/passes.h"
 
@@ -32,7 +36,27 @@ void check(const Outcome& outcome, std::source_location where) {
                 "the model's denominator is " + format_number(outcome.denominator),
                 "give how much the loss is the mean over", where);
   }
+  std::set<std::string_view> names = {"loss"};
+  for (const Metric& metric : outcome.metrics) {
+    const std::string& name = metric.name;
+    if (!name.empty() && name.find('\n') == name.npos && names.insert(name).second) continue;
+    throw Error(ErrorKind::kValue, "TrainingStep", "a metric is named '" + name + "'",
+                "give each a name of its own, in one line, other than 'loss'", where);
+  }
 }
+
+/// While it lives the thread computes for inference, whatever tape is live: nothing is recorded.
+class ForInference {
+ public:
+  ForInference() : mode_(std::exchange(detail::t_state.mode, Mode::kInference)) {}
+  ~ForInference() { detail::t_state.mode = mode_; }
+  ForInference(const ForInference&) = delete;
+  ForInference& operator=(const ForInference&) = delete;
+
+ private:
+  const NoGrad off_;
+  Mode mode_;
+};
 
 }  // namespace
 
@@ -40,19 +64,32 @@ Outcome Outcome::of_sum(const Var& sum, double denominator, std::vector<Metric> 
   return {denominator == 0 ? sum : sum / denominator, denominator, std::move(metrics)};
 }
 
+namespace {
+
+Outcome classify(const Var& scores, const Batch& batch, std::source_location where) {
+  const Metric right = accuracy(scores, batch.targets, {}, "accuracy", where);
+  if (!batch.weights) {
+    return {softmax_cross_entropy(scores, batch.targets, Reduction::kMean, where),
+            static_cast<double>(batch.count()),
+            {right}};
+  }
+  const Var weights = batch.weights->to(scores.dtype());
+  const Var losses = softmax_cross_entropy(scores, batch.targets, Reduction::kNone, where);
+  return Outcome::of_sum(sum(losses * weights), sum(weights).scalar_value(), {right});
+}
+
+}  // namespace
+
 Model classifier(std::function<Var(ParameterSet& parameters, const Var& inputs)> logits,
                  std::source_location where) {
-  return
-      [logits = std::move(logits), where](ParameterSet& parameters, const Batch& batch) -> Outcome {
-        const detail::CallSite site(where);
-        const Var scores = [&] {
-          const detail::UserCode users;
-          return logits(parameters, batch.inputs);
-        }();
-        return {softmax_cross_entropy(scores, batch.targets, Reduction::kMean, where),
-                static_cast<double>(batch.count()),
-                {accuracy(scores, batch.targets, {}, where)}};
-      };
+  return [logits = std::move(logits), where](ParameterSet& parameters, const Batch& batch) {
+    const detail::CallSite site(where);
+    const Var scores = [&] {
+      const detail::UserCode users;
+      return logits(parameters, batch.inputs);
+    }();
+    return classify(scores, batch, where);
+  };
 }
 
 TrainingStep::TrainingStep(ParameterSet& parameters, Model model, const PassPipeline* passes,
@@ -62,14 +99,21 @@ TrainingStep::TrainingStep(ParameterSet& parameters, Model model, const PassPipe
   if (!model_) throw Error(ErrorKind::kValue, "TrainingStep", "there is no model");
 }
 
+/// Models make parameters when they first run: here on a tape of its own, with which updates of
+/// buffers and draws go.
+void TrainingStep::make_parameters(const Batch& batch) {
+  if (has_run_) return;
+  const Tape scratch;
+  const NoGrad off;
+  const detail::UserCode users;
+  (void)model_(parameters_, batch);
+  has_run_ = true;
+}
+
 Outcome TrainingStep::outcome_of(const Batch& batch, PassContext& context) {
   std::optional<ParameterOverride> replaced;
   if (passes_ != nullptr && passes_->has(PassStage::kParameters)) {
-    if (parameters_.size() == 0) {  // the model makes its parameters when it first runs
-      const NoGrad off;
-      const detail::UserCode users;
-      (void)model_(parameters_, batch);
-    }
+    make_parameters(batch);
     replaced.emplace(parameters_, run_on_parameters(*passes_, parameters_, context), where_);
   }
   const detail::UserCode users;
@@ -101,8 +145,10 @@ bool TrainingStep::add(const Batch& batch, bool alone, PassContext& context, boo
   result.totals += Totals(loss, outcome.denominator, outcome.metrics);
   if (alone) {
     if (outcome.denominator > 0) result.gradients = backward(outcome.loss, {}, where_);
-  } else {
+  } else if (outcome.denominator > 0) {
     result.gradients += backward(outcome.loss * outcome.denominator, {}, where_);
+  } else {
+    result.gradients.append_updates(tape.updates());
   }
   return true;
 }
@@ -111,6 +157,10 @@ bool TrainingStep::evaluate(std::span<const Batch> batches, PassContext& context
                             Evaluation& result) {
   const detail::CallSite site(where_);
   if (batches.empty()) throw Error(ErrorKind::kValue, "TrainingStep", "there is no batch");
+  if (Tape::current() != nullptr && current_mode() == Mode::kInference) {
+    throw Error(ErrorKind::kGraph, "TrainingStep", "a tape for inference is live",
+                "end it before training");
+  }
   for (const Batch& batch : batches) {
     if (!add(batch, batches.size() == 1, context, finite, result)) return false;
   }
@@ -158,7 +208,7 @@ Totals TrainingStep::run(Optimizer& optimizer, std::span<const Batch> batches, P
 
 Totals TrainingStep::measure(const Batch& batch) {
   const detail::CallSite site(where_);
-  const NoGrad off;
+  const ForInference inference;
   PassContext context;
   const Outcome outcome = outcome_of(batch, context);
   check(outcome, where_);
@@ -167,16 +217,20 @@ Totals TrainingStep::measure(const Batch& batch) {
 
 void TrainingStep::report_non_finite(std::span<const Batch> batches) {
   std::string what = "the op cannot be told";
-  for (const Batch& batch : batches) {
+  BufferUpdates updates;  // the same draws as before
+  for (failed_batch_ = 0; failed_batch_ < batches.size(); ++failed_batch_) {
     Tape tape;
+    tape.start_after(updates);
     tape.detect_non_finite(true);
     PassContext context;
-    (void)record(batch, context);
+    const Outcome outcome = record(batches[failed_batch_], context);
+    updates.append(tape.updates());
+    if (outcome.denominator == 0 || std::isfinite(outcome.loss.scalar_value())) continue;
     const std::uint32_t node = tape.first_non_finite();
-    if (node == Tape::kNoNode) continue;
-    what = tape.describe(node);
+    if (node != Tape::kNoNode) what = tape.describe(node);
     break;
   }
+  if (failed_batch_ == batches.size()) failed_batch_ = 0;
   throw Error(ErrorKind::kNonFinite, "TrainingStep",
               "the loss is not finite; first non-finite value: " + what,
               "lower the rate, clip gradients, or look at the inputs of that op");

@@ -33,7 +33,7 @@ struct Outcome {
 using Model = std::function<Outcome(ParameterSet& parameters, const Batch& batch)>;
 
 /// The model of a classifier: softmax cross-entropy and accuracy of `logits` [B, classes] against
-/// integer targets [B].
+/// integer targets [B]. Where the batch has weights the loss is the weighted mean, over Σw.
 WENGERT_API Model classifier(std::function<Var(ParameterSet& parameters, const Var& inputs)> logits,
                              std::source_location where = std::source_location::current());
 
@@ -57,7 +57,8 @@ class WENGERT_API TrainingStep {
   };
   /// The gradient of the mean over all batches together, gradient passes included: several are
   /// micro-batches, each on a tape of its own that goes on from the buffers of the one before.
-  /// Changes nothing. Throws Error(kValue) when all denominators are 0 or there is no batch.
+  /// Changes nothing. Throws Error(kValue) when all denominators are 0 or there is no batch,
+  /// Error(kGraph) under a tape for inference.
   Evaluation evaluate(std::span<const Batch> batches, PassContext& context);
 
   /// A step of the optimizer, which evaluates as often as its method asks, with the same random
@@ -69,13 +70,17 @@ class WENGERT_API TrainingStep {
   Totals run(Optimizer& optimizer, std::span<const Batch> batches, PassContext& context,
              Totals* so_far = nullptr);
 
-  /// The outcome for inference, unrecorded, without loss passes: for validation and tests.
+  /// The outcome for inference, unrecorded, without loss passes: for validation and tests. Also
+  /// while a tape is live.
   Totals measure(const Batch& batch);
 
   ParameterSet& parameters() const { return parameters_; }
+  /// Which of the batches it was whose loss was not finite, after run has said so.
+  std::size_t failed_batch() const { return failed_batch_; }
 
  private:
   Outcome outcome_of(const Batch& batch, PassContext& context);
+  void make_parameters(const Batch& batch);
   /// Where a finite loss is asked for, false as soon as one is not.
   bool evaluate(std::span<const Batch> batches, PassContext& context, bool finite,
                 Evaluation& result);
@@ -86,6 +91,8 @@ class WENGERT_API TrainingStep {
   Model model_;
   const PassPipeline* passes_;
   std::source_location where_;
+  bool has_run_ = false;  ///< the model has made its parameters
+  std::size_t failed_batch_ = 0;
 };
 
 }  // namespace wengert::optim

@@ -179,7 +179,7 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   EXPECT_LOCATED(optim::ArrayLoader(wrong));
   EXPECT_LOCATED(optim::SequenceLoader({}));
   EXPECT_LOCATED(optim::accuracy(examples.inputs, wrong.targets));
-  EXPECT_LOCATED(optim::evaluate(parameters, loader, optim::classifier(logits)));  // no such class
+  EXPECT_LOCATED(optim::measure(parameters, loader, optim::classifier(logits)));  // no such class
   EXPECT_LOCATED(optim::fit(parameters, sgd, loader, optim::classifier(logits), {.epochs = 0}));
   EXPECT_LOCATED(optim::fit(parameters, sgd, loader, optim::classifier(logits)));
   EXPECT_LOCATED(optim::TrainingStep(parameters, {}));

@@ -69,6 +69,11 @@ TEST(Csv, NumbersAreWholeFields) {
   EXPECT_EQ(table.at("c").values.at(0), HUGE_VAL);
   EXPECT_EQ(table.at("d").values.at(0), HUGE_VAL);
   EXPECT_EQ(table.at("e").values.at(0), 0);
+  const Table nan = table_of("a,b\n-nan,NAN\n1,2\n");
+  EXPECT_EQ(nan.at("a").missing + nan.at("b").missing, 2) << "what C prints is missing too";
+  EXPECT_EQ(table_of("a\n0." + std::string(400, '0') + "1\n").at("a").values.at(0), 0);
+  EXPECT_EQ(table_of("a\n1" + std::string(400, '0') + "\n").at("a").values.at(0), HUGE_VAL);
+  EXPECT_EQ(table_of("a,b\n1,2\n").matrix({"b", "a"}).at(0), 2);
   const Table bare = table_of("1,2\n3,4\n", {.header = false});
   EXPECT_EQ(bare.rows, 2);
   EXPECT_EQ(bare.at("column 2").values.at(1), 4);

@@ -172,5 +172,19 @@ TEST(Load, TakesBuffersOfFilesThatDoNotNameThem) {
   EXPECT_EQ(set.find_buffer("norm/mean")->value().at(2), 7);
 }
 
+TEST(Load, TakesStridedContents) {
+  SafeTensors file;
+  const Tensor dense = Tensor::from({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}, {2, 3});
+  // The same memory read column by column.
+  file.tensors.push_back({"w", Tensor::from_storage(nullptr, const_cast<std::byte*>(dense.data()),
+                                                    DType::kFloat64, {3, 2}, Strides{1, 3})});
+  ParameterSet empty, filled;
+  filled.add("w", Tensor::zeros({3, 2}, DType::kFloat64));
+  for (ParameterSet* set : {&empty, &filled}) {
+    (void)load(*set, file, "in memory");
+    EXPECT_EQ(set->at("w").value().to_vector<double>(), (std::vector<double>{1, 4, 2, 5, 3, 6}));
+  }
+}
+
 }  // namespace
 }  // namespace wengert::io

@@ -59,7 +59,7 @@ TEST(Fit, LearnsWhatIsSeparable) {
   Adam adam({.rate = 0.05});
   const ArrayLoader loader(data, {.batch_size = 16}, split.train);
   const ArrayLoader held_out(data, {.shuffle = false}, split.validation);
-  const double before = evaluate(parameters, held_out, kLinear).loss();
+  const double before = measure(parameters, held_out, kLinear).loss();
   Watcher watcher;
   const FitResult result = fit(parameters, adam, loader, kLinear,
                                {.epochs = 30, .validation = &held_out, .hooks = {&watcher}});
@@ -82,14 +82,13 @@ TEST(Fit, TheMeanIsOverExamplesNotBatches) {
   ParameterSet parameters(1);
   Sgd sgd({.rate = 0});
   const auto result = fit(parameters, sgd, loader, kLinear, {.epochs = 1});
-  const Totals all =
-      evaluate(parameters, ArrayLoader(half_planes(33), {.batch_size = 33}), kLinear);
+  const Totals all = measure(parameters, ArrayLoader(half_planes(33), {.batch_size = 33}), kLinear);
   EXPECT_NEAR(result.epochs[0].train.loss(), all.loss(), 1e-6 * all.loss());
   EXPECT_EQ(result.epochs[0].train.value("accuracy"), all.value("accuracy"));
   EXPECT_EQ(result.epochs[0].train.denominator(), 33);
   EXPECT_FALSE(result.epochs[0].validation.has_value());
   const Totals batched =
-      evaluate(parameters, ArrayLoader(half_planes(33), {.batch_size = 7}), kLinear);
+      measure(parameters, ArrayLoader(half_planes(33), {.batch_size = 7}), kLinear);
   EXPECT_NEAR(batched.loss(), all.loss(), 1e-6 * all.loss());
   EXPECT_EQ(batched.value("accuracy"), all.value("accuracy"));
 }

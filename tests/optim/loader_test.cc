@@ -221,6 +221,12 @@ TEST(SequenceLoader, RefusesWhatDoesNotFit) {
   EXPECT_EQ(kind_of({.inputs = {sequence(1, 2)}, .targets = labels}), ErrorKind::kShape);
   EXPECT_EQ(kind_of({.inputs = {sequence(1, 2)}, .target_sequences = {sequence(1, 3)}}),
             ErrorKind::kShape);
+  EXPECT_EQ(
+      kind_of({.inputs = {sequence(1, 2)}, .target_sequences = {sequence(1, 2), sequence(1, 2)}}),
+      ErrorKind::kShape);
+  const Tensor bytes = Tensor::from<std::uint8_t>({1, 2}, {2});
+  EXPECT_EQ(kind_of({.inputs = {sequence(1, 2)}, .target_sequences = {bytes}}), ErrorKind::kValue)
+      << "bytes hold no −1";
   EXPECT_EQ(kind_of({.inputs = {sequence(1, 2), sequence(1, 2)}, .targets = labels}, {.scale = 2}),
             ErrorKind::kValue);
 }

@@ -67,6 +67,14 @@ TEST(ReduceOnPlateau, FallsAfterItsPatience) {
   EXPECT_EQ(after({9, 9, 9, 9}), 0.2) << "not below the smallest";
 }
 
+TEST(ReduceOnPlateau, ForgetsAFirstLossThatIsNotFinite) {
+  for (const double first : {std::nan(""), HUGE_VAL}) {
+    ReduceOnPlateau schedule({.patience = 0});
+    for (const double loss : {first, 4.0, 3.0, 2.0}) schedule.observe(loss);
+    EXPECT_EQ(schedule.factor({}), 1) << first;
+  }
+}
+
 TEST(Schedules, AreMadeByNameWithTheirOptions) {
   EXPECT_DOUBLE_EQ(make_schedule("linear_decay", {{"final_share", "0.5"}}).factor({1, 1, 2}), 0.5);
   EXPECT_EQ(error_of([] { (void)make_schedule("linear_decoy"); }).fix(),

@@ -103,6 +103,26 @@ TEST_P(StridedParameters, AreLoadedRestoredAndWrittenByPasses) {
   });
 }
 
+TEST(RunAfterStep, TakesAllValuesBeforeItWritesOne) {
+  struct Swap : Pass {
+    std::string_view name() const override { return "swap"; }
+    PassStage stage() const override { return PassStage::kAfterStep; }
+    bool rewrite(Roots& roots, PassContext&) override {
+      std::swap(roots.at("a"), roots.at("b"));
+      return true;
+    }
+  };
+  ParameterSet parameters;
+  parameters.add("a", numbers({4}, 1));
+  parameters.add("b", numbers({4}, 9));
+  PassPipeline passes;
+  passes.add(std::make_unique<Swap>());
+  PassContext context;
+  EXPECT_TRUE(run_after_step(passes, parameters, context));
+  EXPECT_EQ(parameters.at("a").value().at(0), 9);
+  EXPECT_EQ(parameters.at("b").value().at(0), 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(, StridedParameters, ::testing::ValuesIn(kLayouts), [](const auto& info) {
   std::string name = info.param.name;
   for (char& c : name) c = c == ' ' ? '_' : c;

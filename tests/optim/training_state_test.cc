@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "tests/io/files.h"
@@ -157,6 +158,84 @@ TEST(TrainingFile, OfAnotherTrainingIsRefusedAndChangesNothing) {
     refused(same, folder / "damaged", "");
   }
   (void)same.training.load(folder / "adam");
+}
+
+/// Saves in after_epoch, and sets the rate itself.
+struct Saver : TrainingHook {
+  std::string_view name() const override { return "saver"; }
+  explicit Saver(std::string path) : path(std::move(path)) {}
+  void before_training(Training& training) override { training.save(path + "0"); }
+  void after_epoch(Training& training, const EpochRecord&) override {
+    training.optimizer().set_rate(training.optimizer().rate() * 0.5);
+    training.save(path);
+  }
+  std::string path;
+};
+
+TEST(TrainingFile, OfAnEndedTrainingGoesOnNoFurtherAndKeepsTheRateThatAHookSet) {
+  const io::TemporaryFolder folder;
+  const ArrayLoader loader(data(), {.batch_size = 50});
+  const auto train = [&](ParameterSet& parameters, Sgd& sgd, const std::string& from) {
+    EarlyStop early({.patience = 2, .least_change = 1e9});  // nothing is ever better
+    Saver saver(folder / "state");
+    Training training(parameters, sgd, loader, classifier(logits),
+                      {.epochs = 9, .hooks = {&early, &saver}});
+    if (!from.empty()) (void)training.load(from);
+    return training.run().epochs.size();
+  };
+  ParameterSet first(7), second(7), third(7);
+  Sgd sgd({.rate = 0.1}), again({.rate = 0.1}), anew({.rate = 0.1});
+  EXPECT_EQ(train(first, sgd, ""), 3u);
+  EXPECT_EQ(sgd.rate(), 0.1 / 8);
+  EXPECT_EQ(train(second, again, folder / "state"), 3u) << "it had ended";
+  EXPECT_EQ(again.steps(), 3);
+  EXPECT_EQ(again.rate(), 0.1 / 8);
+  // Saved before the first step the file has no parameters: a set filled from it is not complete.
+  EXPECT_EQ(train(third, anew, folder / "state0"), 3u);
+  EXPECT_EQ(bytes_of(third), bytes_of(first));
+}
+
+TEST(Training, APassAfterTheStepThatFailsDoesNotTrainABatchTwice) {
+  struct Fails : Pass {
+    std::string_view name() const override { return "fails"; }
+    PassStage stage() const override { return PassStage::kAfterStep; }
+    bool rewrite(Roots&, PassContext&) override {
+      if (++runs == 2) throw Error(ErrorKind::kValue, "fails", "once");
+      return false;
+    }
+    int runs = 0;
+  };
+  const ArrayLoader loader(data(), {.batch_size = 10});
+  PassPipeline passes;
+  passes.add(std::make_unique<Fails>());
+  ParameterSet failing(7), calm(7);
+  Sgd sgd({.rate = 0.1}), other({.rate = 0.1});
+  Training training(failing, sgd, loader, classifier(logits), {.epochs = 2, .passes = &passes});
+  EXPECT_THROW(training.run(), Error);
+  training.run();
+  fit(calm, other, loader, classifier(logits), {.epochs = 2});
+  EXPECT_EQ(sgd.steps(), 10);
+  EXPECT_EQ(bytes_of(failing), bytes_of(calm));
+  EXPECT_EQ(training.history()[0].train.denominator(), 50);
+}
+
+TEST(Training, TakesAllBatchesInOneStepAndGroupsOfParametersThatAreYetToBeMade) {
+  const ArrayLoader loader(data(), {.batch_size = 20});
+  ParameterSet parameters(7);
+  Nesterov nesterov({.rate = 0.1});
+  nesterov.add_group(named("out/*"), {.rate = 0.01});
+  const FitResult result =
+      fit(parameters, nesterov, loader, classifier(logits),
+          {.epochs = 2, .micro_batches = std::numeric_limits<std::int64_t>::max()});
+  EXPECT_EQ(nesterov.steps(), 2);
+  EXPECT_EQ(result.epochs[1].train.denominator(), 50);
+  struct Named : TrainingHook {
+    std::string_view name() const override { return "ema/0.999"; }
+  } hook;
+  EXPECT_EQ(error_of([&] {
+              fit(parameters, nesterov, loader, classifier(logits), {.hooks = {&hook}});
+            }).kind(),
+            ErrorKind::kValue);
 }
 
 // ------------------------------------------------------------ early stop, snapshots

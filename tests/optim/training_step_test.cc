@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tests/optim/training_models.h"
+#include "wengert/graph/mode.h"
 #include "wengert/nn/dropout.h"
 #include "wengert/nn/linear.h"
 #include "wengert/optim/method.h"
@@ -240,6 +241,103 @@ TEST(TrainingStep, NoiseIsOnWhatLayersUseAndGradientsReachTheWeights) {
   step.run(sgd, std::span(&batch, 1), context);
   const auto next = step.evaluate(std::span(&batch, 1), context);
   EXPECT_GT(std::fabs(next.totals.loss() - first.totals.loss()), 1e-6) << "the next draw";
+}
+
+TEST(TrainingStep, ParametersMadeForAPassCostNoDrawAndNoUpdate) {
+  const Batch batch = examples({});
+  const Model model = [](ParameterSet& parameters, const Batch& given) -> Outcome {
+    Var h = dropout(parameters, "drop", linear(parameters, "fc", given.inputs, 4), 0.5);
+    Buffer& seen = parameters.declare_buffer("seen", {}, DType::kFloat64);
+    update(seen, use(seen) + 1.0);
+    return {mean(square(h)), 12};
+  };
+  ParameterSet parameters(3);
+  // Some parameters are there already, as after loading a part.
+  parameters.add("other", Tensor::scalar(1.0));
+  PassPipeline passes;
+  passes.add<WeightNoise>({.stddev = 0.5});
+  TrainingStep step(parameters, model, &passes);
+  Sgd sgd({.rate = 1e-3});
+  PassContext context;
+  step.run(sgd, std::span(&batch, 1), context);
+  EXPECT_TRUE(holds(context.str(), "fc/weight: adds noise")) << "in the first step too";
+  EXPECT_EQ(parameters.find_buffer("drop/counter")->value().item<std::int64_t>(), 1);
+  EXPECT_EQ(parameters.find_buffer("seen")->value().scalar_value(), 1);
+}
+
+TEST(TrainingStep, MeasuresForInferenceUnderAnyTapeAndTrainsUnderNoneForInference) {
+  const Batch batch = examples({});
+  ParameterSet parameters;
+  fill(parameters);
+  TrainingStep step(parameters, noisy);
+  const double expected = step.measure(batch).loss();
+  {
+    const Tape tape;
+    EXPECT_EQ(step.measure(batch).loss(), expected);
+    EXPECT_EQ(current_mode(), Mode::kTraining);
+  }
+  const Tape tape(Mode::kInference);
+  PassContext context;
+  EXPECT_EQ(error_of([&] { (void)step.evaluate(std::span(&batch, 1), context); }).kind(),
+            ErrorKind::kGraph);
+}
+
+TEST(TrainingStep, APartInWhichNothingCountsMayHoldAnything) {
+  const Batch good = examples({});
+  Batch bad = examples({});
+  bad.inputs = Tensor::full({12, 3}, std::nan(""), DType::kFloat64);
+  const Model model = [](ParameterSet& parameters, const Batch& given) -> Outcome {
+    const bool counts = !std::isnan(given.inputs.at(0));
+    Buffer& seen = parameters.declare_buffer("seen", {}, DType::kFloat64);
+    update(seen, use(seen) + 1.0);
+    return {mean(square(linear(parameters, "fc", given.inputs, 1))), counts ? 12.0 : 0.0};
+  };
+  ParameterSet one(5), two(5);
+  Sgd sgd({.rate = 0.1}), same({.rate = 0.1});
+  PassContext context;
+  const std::vector<Batch> both = {good, bad};
+  TrainingStep(one, model).run(sgd, std::span(&good, 1), context);
+  TrainingStep(two, model).run(same, both, context);
+  const auto w = one.at("fc/weight").value().to_vector<double>();
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    EXPECT_NEAR(two.at("fc/weight").value().at(static_cast<std::int64_t>(i)), w[i], 1e-15);
+  }
+  EXPECT_EQ(two.find_buffer("seen")->value().scalar_value(), 2) << "its updates count all the same";
+}
+
+TEST(TrainingStep, RefusesMetricsThatCouldNotBeToldApart) {
+  const Batch batch = examples({});
+  ParameterSet parameters;
+  fill(parameters);
+  PassContext context;
+  for (const std::vector<Metric>& metrics : {std::vector<Metric>{{"a", 1, 1}, {"a", 2, 1}},
+                                             {{"loss", 1, 1}},
+                                             {{"", 1, 1}},
+                                             {{"two\nlines", 1, 1}}}) {
+    TrainingStep step(parameters, [&](ParameterSet& p, const Batch&) -> Outcome {
+      return {sum(use(p.at("w"))), 1, metrics};
+    });
+    EXPECT_EQ(error_of([&] { (void)step.evaluate(std::span(&batch, 1), context); }).kind(),
+              ErrorKind::kValue);
+  }
+}
+
+TEST(Classifier, WeighsExamplesByTheBatchsWeights) {
+  Batch batch{Tensor::from({1.0, -1.0, 0.5, 2.0}, {4, 1}),
+              Tensor::from<std::int64_t>({0, 1, 1, 0}, {4})};
+  const Model model =
+      classifier([](ParameterSet& p, const Var& x) { return linear(p, "fc", x, 2); });
+  ParameterSet parameters(2);
+  TrainingStep step(parameters, model);
+  std::vector<double> alone;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    alone.push_back(
+        step.measure({batch.inputs.rows(i, i + 1), batch.targets.rows(i, i + 1)}).loss());
+  }
+  batch.weights = Tensor::from({0.5, 0.0, 2.0, 1.0}, {4});
+  const Totals totals = step.measure(batch);
+  EXPECT_EQ(totals.denominator(), 3.5);
+  EXPECT_NEAR(totals.loss(), (0.5 * alone[0] + 2 * alone[2] + alone[3]) / 3.5, 1e-12);
 }
 
 TEST(RemoveDropout, LeavesWhatTheModelDoesForInference) {

@@ -178,10 +178,10 @@ class Run : public optim::TrainingHook {
               const std::optional<optim::ArrayLoader>& validation, optim::Training& training,
               double seconds) {
     const optim::Totals test =
-        optim::evaluate(parameters_,
-                        image_loader(data.test_images, data.test_labels,
-                                     {.batch_size = kMeasured, .shuffle = false}),
-                        model_of(def_));
+        optim::measure(parameters_,
+                       image_loader(data.test_images, data.test_labels,
+                                    {.batch_size = kMeasured, .shuffle = false}),
+                       model_of(def_));
     nlohmann::ordered_json more = {{"test_loss", test.loss()},
                                    {"test_accuracy", test.value("accuracy")}};
     const nlohmann::ordered_json last = write_metrics(training, more);
