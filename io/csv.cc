@@ -232,7 +232,7 @@ Tensor Table::matrix(std::span<const std::string> names, DType dtype,
       throw Error(ErrorKind::kValue, "Table",
                   "column '" + column.name + "' is of " + std::to_string(column.categories.size()) +
                       " categories, no numbers",
-                  "encode them, by one_hot(column.values, …) for instance");
+                  "encode them, by one_hot(column.values, …) for instance, where none is missing");
     }
     const std::span<const double> numbers = column.values.span<double>();
     for (std::size_t i = 0; i < numbers.size(); ++i) values[i * names.size() + k] = numbers[i];

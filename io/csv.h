@@ -17,9 +17,11 @@ namespace wengert::io {
 /// A column: numbers, or categories where a field is no number.
 struct Column {
   std::string name;
-  /// Numbers: float64 [N], NaN where missing. Categories: int64 [N], −1 where missing.
+  /// Numbers: float64 [N], NaN where missing. Categories: int64 [N], −1 where missing: look at
+  /// `missing` before you give them to one_hot or embedding, to which −1 is the last one.
   Tensor values;
-  /// What the numbers of a column of categories stand for, in order of their first appearance.
+  /// What the numbers of a column of categories stand for, in order of their first appearance in
+  /// this file: another file has another order.
   std::vector<std::string> categories = {};
   std::int64_t missing = 0;  ///< how many fields are
   bool is_categorical() const { return values.dtype() == DType::kInt64; }

@@ -41,7 +41,9 @@ void EarlyStop::after_epoch(Training& training, const EpochRecord& record) {
 bool EarlyStop::wants_stop() const { return options_.patience > 0 && waited_ >= options_.patience; }
 
 void EarlyStop::after_training(Training& training) {
-  if (!best_weights_.empty()) best_weights_.restore(training.parameters());
+  // Where somebody else stopped it, it may go on from where it stands.
+  const bool ended = wants_stop() || training.epoch() > training.options().epochs;
+  if (ended && !best_weights_.empty()) best_weights_.restore(training.parameters());
 }
 
 std::vector<io::NamedTensor> EarlyStop::state() const {

@@ -12,7 +12,8 @@
 namespace wengert::optim {
 
 /// Keeps the weights and buffers of the best epoch, ends training when `patience` epochs in a row
-/// were no better, and puts the best ones back at the end, to the bit.
+/// were no better, and puts the best ones back at the end, to the bit. A training that another hook
+/// stopped keeps its present weights, so that it can go on: see best_weights().
 class WENGERT_API EarlyStop : public TrainingHook {
  public:
   struct Options {

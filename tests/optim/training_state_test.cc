@@ -270,6 +270,25 @@ TEST(EarlyStop, PutsTheBestEpochBackToTheBit) {
   EXPECT_EQ(parameters.at("w").value().scalar_value(), 1) << "kept without patience too";
 }
 
+TEST(EarlyStop, LeavesTheWeightsWhereAnotherHookStoppedTraining) {
+  struct Stops : TrainingHook {
+    std::string_view name() const override { return "stops"; }
+    void after_step(Training&, const StepRecord&) override { ++steps; }
+    bool wants_stop() const override { return steps == 7; }
+    int steps = 0;
+  } stops;
+  const ArrayLoader loader(data(), {.batch_size = 10});
+  ParameterSet straight(7), stopped(7);
+  Sgd sgd({.rate = 0.1}), other({.rate = 0.1});
+  EarlyStop early({.patience = 50}), alike({.patience = 50});
+  fit(straight, sgd, loader, classifier(logits), {.epochs = 4, .hooks = {&early}});
+  Training training(stopped, other, loader, classifier(logits),
+                    {.epochs = 4, .hooks = {&alike, &stops}});
+  EXPECT_TRUE(training.run().stopped);
+  EXPECT_FALSE(training.run().stopped);
+  EXPECT_EQ(bytes_of(stopped), bytes_of(straight));
+}
+
 TEST(Snapshot, TakesRestoresAndAveragesParametersAndBuffers) {
   ParameterSet set;
   set.add("w", Tensor::from({1.0f, 2.0f}, {2}));

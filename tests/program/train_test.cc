@@ -302,6 +302,13 @@ TEST_F(Train, ResumingAnInterruptedRunGivesTheSameBytes) {
   }
 }
 
+TEST_F(Train, EveryScheduleNeedsNoOptions) {
+  for (const json& schedule : json::parse(run_wengert({"schedules", "--json"}).out)) {
+    const Outcome outcome = train("run", {"--schedule", schedule.at("name").get<std::string>()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+  }
+}
+
 TEST_F(Train, ResumesOnlyWhatItBegan) {
   ASSERT_EQ(train("run", {"--seed", "2"}).status, 0);
   const auto refused = [&](std::vector<std::string> more, const char* part) {

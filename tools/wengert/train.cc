@@ -29,7 +29,7 @@ struct Settings {
   std::vector<std::string> options;  ///< of the optimizer, "beta1=0.8"
   std::string rate;
   std::string schedule = "linear_decay";
-  std::vector<std::string> schedule_options = {"final_share=0.02"};
+  std::vector<std::string> schedule_options;
   double l2 = 0;
   double clip = 0;
   std::int64_t epochs = 10;
@@ -89,8 +89,11 @@ class Run : public optim::TrainingHook {
     auto options = settings_of(settings_.options, "--option");
     if (!settings_.rate.empty()) options.push_back({"rate", settings_.rate});
     const auto optimizer = optim::make_optimizer(settings_.optimizer, options);
-    const optim::Schedule schedule = optim::make_schedule(
-        settings_.schedule, settings_of(settings_.schedule_options, "--schedule-option"));
+    auto schedule_options = settings_of(settings_.schedule_options, "--schedule-option");
+    if (settings_.schedule == "linear_decay" && schedule_options.empty()) {
+      schedule_options.push_back({"final_share", "0.02"});
+    }
+    const optim::Schedule schedule = optim::make_schedule(settings_.schedule, schedule_options);
     const io::ImageSet data = io::load_fashion_mnist(settings_.data);
     const optim::Split split =
         optim::split_examples(data.train_images.size(0), settings_.validation, settings_.seed);
@@ -279,10 +282,9 @@ void add_train(Program& program) {
       .option("--schedule", s->schedule,
               "of the rate, one of: " + names_of(optim::registered_schedules()))
       .shows_default();
-  command
-      .option("--schedule-option", s->schedule_options,
-              "NAME=VALUE, an option of the schedule; `wengert schedules NAME` lists them")
-      .shows_default();
+  command.option("--schedule-option", s->schedule_options,
+                 "NAME=VALUE, an option of the schedule; `wengert schedules NAME` lists them; "
+                 "default for linear_decay: final_share=0.02");
   command.option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²").not_negative().shows_default();
   command.option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
       .not_negative()
