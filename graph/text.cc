@@ -52,6 +52,16 @@ std::string format_number(double value, int digits) {
   return text;
 }
 
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
 std::string progress_bar(double share) {
   constexpr int kWidth = 24;
   const double within = std::fmax(0, std::fmin(1, share));

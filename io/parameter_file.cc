@@ -14,17 +14,12 @@ namespace {
 constexpr const char* kBuffers = "buffers";
 constexpr const char* kState = "state";
 
-std::set<std::string> lines_of(const SafeTensors& file, const char* key) {
-  std::set<std::string> names;
+/// What an entry of the metadata names, a line each.
+std::set<std::string> named_by(const SafeTensors& file, const char* key) {
   const auto listed = file.metadata.find(key);
-  if (listed == file.metadata.end()) return names;
-  const std::string& text = listed->second;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    names.insert(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return names;
+  if (listed == file.metadata.end()) return {};
+  const std::vector<std::string> lines = lines_of(listed->second);
+  return {lines.begin(), lines.end()};
 }
 
 /// The name with a rule of the table applied, if it fits.
@@ -65,8 +60,8 @@ class Loading {
         path_(path),
         options_(options),
         was_empty_(parameters.size() == 0 && parameters.buffers().empty()),
-        buffers_(lines_of(file, kBuffers)),
-        state_(lines_of(file, kState)) {}
+        buffers_(named_by(file, kBuffers)),
+        state_(named_by(file, kState)) {}
 
   LoadReport run() {
     for (const NamedTensor& entry : file_.tensors) {
@@ -256,7 +251,7 @@ LoadReport load(ParameterSet& parameters, const SafeTensors& file, const std::st
 }
 
 std::vector<NamedTensor> state_of(const SafeTensors& file) {
-  const std::set<std::string> names = lines_of(file, kState);
+  const std::set<std::string> names = named_by(file, kState);
   std::vector<NamedTensor> result;
   for (const NamedTensor& entry : file.tensors) {
     if (names.contains(entry.name)) result.push_back(entry);

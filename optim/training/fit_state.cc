@@ -3,6 +3,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
 #include "wengert/io/parameter_file.h"
 #include "wengert/optim/training/fit.h"
 
@@ -18,16 +19,6 @@ constexpr const char* kMetricsKey = "training.metrics";
 
 std::string name_of(const std::optional<Schedule>& schedule) {
   return schedule ? std::string(schedule->name()) : "none";
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
 }
 
 /// The metrics that occur, in order of their first occurrence.

@@ -22,5 +22,11 @@ TEST(FormatNumber, IsShort) {
   EXPECT_EQ(format_number(1.0 / 3, 2), "0.33");
 }
 
+TEST(Text, Lines) {
+  EXPECT_TRUE(lines_of("").empty());
+  EXPECT_EQ(lines_of("a"), std::vector<std::string>{"a"});
+  EXPECT_EQ(lines_of("a\n\nb\n"), (std::vector<std::string>{"a", "", "b"}));
+}
+
 }  // namespace
 }  // namespace wengert

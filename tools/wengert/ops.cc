@@ -38,6 +38,26 @@ std::string differentiable_inputs(const OpDef& op) {
   return text;
 }
 
+/// Sets of inputs, counted from 1, in which the op is linear together: "1; 2, 3".
+std::string linear_inputs(const OpDef& op) {
+  std::string text;
+  for (const std::uint32_t set : op.linear) {
+    if (set == 0) continue;
+    text += text.empty() ? "" : "; ";
+    if (set == kAllInputs) {
+      text += "in all together";
+      continue;
+    }
+    bool first = true;
+    for (int i = 0; i < 31; ++i) {
+      if ((set >> i & 1u) == 0) continue;
+      text += (first ? "in " : " with ") + std::to_string(i + 1);
+      first = false;
+    }
+  }
+  return text.empty() ? "in none" : text;
+}
+
 /// The derivative orders that the op's samples are checked to, by differences.
 int orders_checked(const OpDef& op) {
   if (op.differentiable == 0) return 0;
@@ -78,6 +98,7 @@ void print_page(const OpDef& op, int orders) {
   line("formula", op.doc.formula);
   line("arguments", op.doc.arguments);
   line("differentiable", differentiable_inputs(op));
+  line("linear", linear_inputs(op));
   line("gradient", op.doc.gradient);
   line("orders checked", std::to_string(orders));
   line("source", op.doc.source);
