@@ -69,15 +69,12 @@ void register_method(const MethodDef& method, std::source_location where) {
 const MethodDef& find_method(std::string_view name, std::source_location where) {
   const detail::CallSite site(where);
   std::vector<std::string> names;
-  std::string all;
   for (const MethodDef* method : registered_methods()) {
     if (method->name == name) return *method;
     names.emplace_back(method->name);
-    all += (all.empty() ? "" : ", ") + names.back();
   }
-  const std::string close = closest(name, names);
   throw Error(ErrorKind::kValue, "optimizer", "no optimizer named '" + std::string(name) + "'",
-              close.empty() ? "choose one of " + all : "did you mean '" + close + "'?");
+              advice_on_name(name, names));
 }
 
 std::vector<const MethodDef*> registered_methods() {

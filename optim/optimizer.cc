@@ -15,23 +15,13 @@ namespace wengert::optim {
 Optimizer::Optimizer(const MethodDef& method, OptionValues options, std::source_location where)
     : method_(method), rate_(0), members_(std::make_unique<Members>()) {
   const detail::CallSite site(where);
-  check_options(options);
+  check_options(method.options(), options, name());
   const std::vector<OptionDef>& list = method.options();
   while (list[members_->rate_index].name != "rate") ++members_->rate_index;
   rate_ = options[members_->rate_index];
   members_->groups.push_back({is_any_parameter, std::move(options)});
 }
 Optimizer::~Optimizer() = default;
-
-void Optimizer::check_options(const OptionValues& options) const {
-  const std::vector<OptionDef>& list = method_.options();
-  if (options.size() != list.size()) {
-    throw Error(
-        ErrorKind::kValue, std::string(name()),
-        std::to_string(options.size()) + " options where there are " + std::to_string(list.size()));
-  }
-  for (std::size_t i = 0; i < list.size(); ++i) list[i].check(options[i], name());
-}
 
 void Optimizer::set_rate(double rate, std::source_location where) {
   const detail::CallSite site(where);
@@ -41,7 +31,7 @@ void Optimizer::set_rate(double rate, std::source_location where) {
 
 int Optimizer::add_group(ParameterFilter filter, OptionValues options, std::source_location where) {
   const detail::CallSite site(where);
-  check_options(options);
+  check_options(method_.options(), options, name());
   members_->groups.push_back({std::move(filter), std::move(options)});
   return static_cast<int>(members_->groups.size()) - 1;
 }

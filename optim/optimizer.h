@@ -96,7 +96,6 @@ class WENGERT_API Optimizer {
                  std::source_location where);
   void step_checked(ParameterSet& parameters, const Gradients& gradients, bool looked_ahead,
                     std::source_location where);
-  void check_options(const OptionValues& options) const;
 
   const MethodDef& method_;
   double rate_;

@@ -62,6 +62,24 @@ void OptionDef::check(double value, std::string_view owner) const {
                   (words.empty() ? " is outside " + values() : " is no index of " + values()));
 }
 
+void check_options(std::span<const OptionDef> options, const OptionValues& values,
+                   std::string_view owner) {
+  if (values.size() != options.size()) {
+    throw Error(ErrorKind::kValue, std::string(owner),
+                std::to_string(values.size()) + " options where there are " +
+                    std::to_string(options.size()));
+  }
+  for (std::size_t i = 0; i < options.size(); ++i) options[i].check(values[i], owner);
+}
+
+std::string advice_on_name(std::string_view name, const std::vector<std::string>& names) {
+  const std::string close = closest(name, names);
+  if (!close.empty()) return "did you mean '" + close + "'?";
+  std::string all;
+  for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
+  return "choose one of " + all;
+}
+
 OptionValues option_values(std::span<const OptionDef> options,
                            std::span<const OptionSetting> settings, std::string_view owner) {
   OptionValues values;
@@ -74,11 +92,8 @@ OptionValues option_values(std::span<const OptionDef> options,
     std::size_t k = 0;
     while (k < names.size() && names[k] != setting.name) ++k;
     if (k == names.size()) {
-      const std::string close = closest(setting.name, names);
-      std::string all;
-      for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
       throw Error(ErrorKind::kValue, std::string(owner), "no option '" + setting.name + "'",
-                  close.empty() ? "it has " + all : "did you mean '" + close + "'?");
+                  advice_on_name(setting.name, names));
     }
     values[k] = options[k].parse(setting.value, owner);
   }

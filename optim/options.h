@@ -67,6 +67,13 @@ struct OptionDef {
 /// their index.
 using OptionValues = std::vector<double>;
 
+/// Throws Error(kValue) unless each option has a value, in its range.
+WENGERT_API void check_options(std::span<const OptionDef> options, const OptionValues& values,
+                               std::string_view owner);
+/// What to do about a name that is none of `names`: "did you mean 'adam'?", or "choose one of …".
+WENGERT_API std::string advice_on_name(std::string_view name,
+                                       const std::vector<std::string>& names);
+
 /// An option by name, as text: {"beta1", "0.8"}.
 struct OptionSetting {
   std::string name;

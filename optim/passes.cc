@@ -15,13 +15,7 @@ TablePass::TablePass(const PassDef& def, ParameterFilter filter, OptionValues op
                      std::source_location where)
     : def_(def), filter_(std::move(filter)), options_(std::move(options)) {
   const detail::CallSite site(where);
-  const std::vector<OptionDef>& list = def_.options();
-  if (options_.size() != list.size()) {
-    throw Error(ErrorKind::kValue, std::string(name()),
-                std::to_string(options_.size()) + " options where there are " +
-                    std::to_string(list.size()));
-  }
-  for (std::size_t i = 0; i < list.size(); ++i) list[i].check(options_[i], name());
+  check_options(def_.options(), options_, name());
 }
 
 bool TablePass::rewrite(Roots& roots, PassContext& context) {
@@ -47,14 +41,11 @@ std::unique_ptr<Pass> make_pass(std::string_view name, const std::vector<OptionS
 #include "wengert/optim/passes.def"
 #undef PASS
   std::vector<std::string> names;
-  std::string all;
   for (const PassDef* pass : registered_passes()) {
     names.emplace_back(pass->name);
-    all += (all.empty() ? "" : ", ") + names.back();
   }
-  const std::string close = closest(name, names);
   throw Error(ErrorKind::kValue, "pass", "no pass named '" + std::string(name) + "'",
-              close.empty() ? "choose one of " + all : "did you mean '" + close + "'?");
+              advice_on_name(name, names));
 }
 
 // ---------------------------------------------------------------------------- the stages

@@ -2,7 +2,6 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
-#include "wengert/graph/text.h"
 #include "wengert/optim/schedules/record.h"
 
 namespace wengert::optim {
@@ -10,13 +9,7 @@ namespace wengert::optim {
 Schedule::Schedule(const ScheduleDef& def, OptionValues options, std::source_location where)
     : def_(&def), options_(std::move(options)), state_(def.state.size()) {
   const detail::CallSite site(where);
-  const std::vector<OptionDef>& list = def.options();
-  if (options_.size() != list.size()) {
-    throw Error(ErrorKind::kValue, std::string(name()),
-                std::to_string(options_.size()) + " options where there are " +
-                    std::to_string(list.size()));
-  }
-  for (std::size_t i = 0; i < list.size(); ++i) list[i].check(options_[i], name());
+  check_options(def.options(), options_, name());
 }
 
 double Schedule::factor(const Progress& progress) const {
@@ -49,17 +42,14 @@ Schedule make_schedule(std::string_view name, const std::vector<OptionSetting>& 
                        std::source_location where) {
   const detail::CallSite site(where);
   std::vector<std::string> names;
-  std::string all;
   for (const ScheduleDef* def : registered_schedules()) {
     if (def->name == name) {
       return {*def, optim::option_values(def->options(), settings, name), where};
     }
     names.emplace_back(def->name);
-    all += (all.empty() ? "" : ", ") + names.back();
   }
-  const std::string close = closest(name, names);
   throw Error(ErrorKind::kValue, "schedule", "no schedule named '" + std::string(name) + "'",
-              close.empty() ? "choose one of " + all : "did you mean '" + close + "'?");
+              advice_on_name(name, names));
 }
 
 }  // namespace wengert::optim

@@ -19,6 +19,15 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// Over a loader's first epoch.
+Totals measure_all(TrainingStep& step, const Loader& loader) {
+  Totals totals;
+  for (std::int64_t i = 0; i < loader.batch_count(); ++i) {
+    totals += step.measure(loader.batch(1, i));
+  }
+  return totals;
+}
+
 }  // namespace
 
 Training::Training(ParameterSet& parameters, Optimizer& optimizer, const Loader& loader,
@@ -139,11 +148,7 @@ void Training::finish_epoch() {
   check_finite();
   EpochRecord record{epoch_, epoch_rate_, so_far_, {}, epoch_seconds_};
   if (options_.validation != nullptr) {
-    Totals totals;
-    for (std::int64_t i = 0; i < options_.validation->batch_count(); ++i) {
-      totals += step_.measure(options_.validation->batch(1, i));
-    }
-    record.validation = totals;
+    record.validation = measure_all(step_, *options_.validation);
   }
   const double watched = record.watched("loss");
   history_.push_back(record);  // the last that can fail
@@ -198,10 +203,7 @@ Totals measure(ParameterSet& parameters, const Loader& loader, const Model& mode
                const PassPipeline* passes, std::source_location where) {
   const detail::CallSite site(where);
   TrainingStep step(parameters, model, passes, where);
-  Totals totals;
-  for (std::int64_t i = 0; i < loader.batch_count(); ++i)
-    totals += step.measure(loader.batch(1, i));
-  return totals;
+  return measure_all(step, loader);
 }
 
 }  // namespace wengert::optim

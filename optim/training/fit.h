@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -92,7 +91,6 @@ class WENGERT_API Training {
   bool stop_wanted() const;
   template <class Tell>
   void tell(Tell&& tell);
-  double watched() const;
   std::vector<io::NamedTensor> state() const;
   class StateReader;
 

@@ -3,8 +3,8 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
-#include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
+#include "wengert/optim/options.h"
 
 namespace wengert::optim {
 namespace {
@@ -104,11 +104,8 @@ double Totals::value(std::string_view name, std::source_location where) const {
     if (metric.name == name) return metric.value();
     names.push_back(metric.name);
   }
-  std::string all;
-  for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
-  const std::string close = closest(name, names);
   throw Error(ErrorKind::kValue, "Totals", "no metric '" + std::string(name) + "'",
-              close.empty() ? "there is " + all : "did you mean '" + close + "'?", where);
+              advice_on_name(name, names), where);
 }
 
 }  // namespace wengert::optim

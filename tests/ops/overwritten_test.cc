@@ -45,61 +45,6 @@ struct Outcome {
   bool error = false;  ///< backward refused
 };
 
-/// Calls the op, writes input `place` (or the result, if that is one beyond), differentiates.
-Outcome write_between(const Sample& sample, const Shape& shape, std::size_t place,
-                      const BackwardOptions& options) {
-  Tape tape;
-  std::vector<Tensor> memory;
-  std::vector<Var> xs;
-  for (const Tensor& input : sample.inputs) {
-    memory.push_back(filled_from(input, shape));
-    xs.push_back(variable(memory.back()));
-  }
-  const Var y = sample.call(xs)[0];
-  const detail::Node& node = tape.node(tape.id_of(y, "test"));
-  const bool is_input = place < xs.size();
-  Outcome outcome;
-  outcome.saved = is_input ? detail::in_set(node.saved_inputs(), static_cast<int>(place))
-                           : (node.saved & detail::kSavedOutput) != 0;
-  Tensor written = is_input ? memory[place] : y.value();
-  { const WriteGuard guard(written, "test"); }
-  try {
-    const Var ys[] = {y}, cotangents[] = {filled_from(Tensor::from({0.5, 2.0, -1.5}, {3}), shape)};
-    (void)grad(ys, xs, cotangents, options);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kGraph) << error.what();
-    EXPECT_NE(error.message().find("overwritten by test"), std::string::npos) << error.what();
-    outcome.error = true;
-  }
-  return outcome;
-}
-
-TEST(Overwritten, SavedValuesOfElementwiseOpsAreFoundInEverySweep) {
-  int found = 0, free = 0;
-  for (const TestedOp& entry : tested_ops()) {
-    const OpTests tests = entry.tests();
-    const OpDef* op = find_op(tests.op);
-    const Sample* sample = usable(tests);
-    if (op->elementwise == nullptr || op->differentiable == 0 || sample == nullptr) continue;
-    for (const Shape& shape : {Shape{5000}, Shape{5}, Shape{1}, Shape{}}) {
-      for (std::size_t place = 0; place <= sample->inputs.size(); ++place) {
-        // A result of one element lies in its header, out of reach: its value() is a copy.
-        if (place == sample->inputs.size() && element_count(shape) == 1) continue;
-        for (const bool create_graph : {false, true}) {
-          const Outcome outcome =
-              write_between(*sample, shape, place, {.create_graph = create_graph});
-          EXPECT_EQ(outcome.error, outcome.saved)
-              << tests.op << " on " << shape.str() << ", place " << place << " written"
-              << (create_graph ? ", recorded" : "");
-          ++(outcome.saved ? found : free);
-        }
-      }
-    }
-  }
-  EXPECT_GT(found, 300);
-  EXPECT_GT(free, 300);
-}
-
 /// Whether some node keeps a value for backward that lies in that memory.
 bool keeps(const Tape& tape, const Tensor& memory) {
   const auto lies_there = [&](std::uint32_t id) {
@@ -116,34 +61,65 @@ bool keeps(const Tape& tape, const Tensor& memory) {
   return false;
 }
 
-/// Writes input `place` of a sample's call, or its result, if that is one beyond, before the
-/// derivative for input `argument` alone: whether that keeps it, and whether it is refused. Nothing
-/// where there is no such derivative.
-std::optional<Outcome> write_one(const Sample& sample, std::size_t argument, std::size_t place,
-                                 const BackwardOptions& options) {
+/// Calls a sample's op on `inputs`, writes input `place`, or the result, if that is one beyond, and
+/// then asks for the derivative for input `argument`, or for all: whether that keeps what is
+/// written, and whether it is refused. Nothing where there is no such derivative.
+std::optional<Outcome> write_between(const Sample& sample, std::span<const Tensor> inputs,
+                                     std::optional<std::size_t> argument, std::size_t place,
+                                     const BackwardOptions& options) {
   Tape tape;
   std::vector<Tensor> memory;
-  std::vector<Var> xs;
-  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
-    memory.push_back(sample.inputs[i].clone());
-    xs.push_back(i == argument ? variable(memory.back()) : Var(memory.back()));
+  std::vector<Var> xs, wanted;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    memory.push_back(inputs[i].clone());
+    const bool differentiated = argument.value_or(i) == i;
+    xs.push_back(differentiated ? variable(memory.back()) : Var(memory.back()));
+    if (differentiated) wanted.push_back(xs.back());
   }
   const Var y = sample.call(xs)[0];
   if (!y.requires_grad() || !is_floating(y.dtype())) return std::nullopt;
   Tensor written = place < memory.size() ? memory[place] : y.value();
-  if (written.element_count() < 2) return std::nullopt;  // those lie in their headers
   Outcome outcome;
   outcome.saved = keeps(tape, written);
   try {
     { const WriteGuard guard(written, "test"); }
     const Var ys[] = {y}, cotangents[] = {Tensor::full(y.shape(), 0.75, y.dtype())};
-    const Var wanted[] = {xs[argument]};
     (void)grad(ys, wanted, cotangents, options);
   } catch (const Error& error) {
     if (error.message().find("overwritten by test") == std::string::npos) return std::nullopt;
+    EXPECT_EQ(error.kind(), ErrorKind::kGraph) << error.what();
     outcome.error = true;
   }
   return outcome;
+}
+
+TEST(Overwritten, SavedValuesOfElementwiseOpsAreFoundInEverySweep) {
+  int found = 0, free = 0;
+  for (const TestedOp& entry : tested_ops()) {
+    const OpTests tests = entry.tests();
+    const OpDef* op = find_op(tests.op);
+    const Sample* sample = usable(tests);
+    if (op->elementwise == nullptr || op->differentiable == 0 || sample == nullptr) continue;
+    for (const Shape& shape : {Shape{5000}, Shape{5}, Shape{1}, Shape{}}) {
+      std::vector<Tensor> inputs;
+      for (const Tensor& input : sample->inputs) inputs.push_back(filled_from(input, shape));
+      for (std::size_t place = 0; place <= sample->inputs.size(); ++place) {
+        // A result of one element lies in its header, out of reach: its value() is a copy.
+        if (place == sample->inputs.size() && element_count(shape) == 1) continue;
+        for (const bool create_graph : {false, true}) {
+          const auto outcome =
+              write_between(*sample, inputs, std::nullopt, place, {.create_graph = create_graph});
+          ASSERT_TRUE(outcome.has_value()) << tests.op;
+          EXPECT_EQ(outcome->error, outcome->saved)
+              << tests.op << " on " << shape.str() << ", place " << place << " written"
+              << (create_graph ? ", recorded" : "");
+          ++(outcome->saved ? found : free);
+        }
+      }
+    }
+  }
+  EXPECT_GT(found, 300);
+  EXPECT_GT(free, 300);
 }
 
 // Every op, by the fused rule and the recorded one: only what a derivative keeps is refused, and
@@ -159,7 +135,8 @@ TEST(Overwritten, WhatEveryOpKeepsItReads) {
         if (!is_floating(sample.inputs[argument].dtype())) continue;
         for (std::size_t place = 0; place <= sample.inputs.size(); ++place) {
           for (const bool create_graph : {false, true}) {
-            const auto outcome = write_one(sample, argument, place, {.create_graph = create_graph});
+            const auto outcome = write_between(sample, sample.inputs, argument, place,
+                                               {.create_graph = create_graph});
             if (!outcome) continue;
             EXPECT_TRUE(outcome->saved || !outcome->error)
                 << tests.op << ", " << sample.name << ", derivative for input " << argument
