@@ -50,6 +50,9 @@ class FusedRule final : public BackwardContext {
   TensorView further_input(int i) const override;
   TensorView further_cotangent(int k) const override;
   bool further_needs(int i) const override;
+  bool further_has(int i) const override {
+    return i < input_count_ && !engine_.tape_.node(ids_[i]).value->is_absent();
+  }
   void take_cotangents();
   Further& further() {
     if (further_ == nullptr) further_ = std::make_unique<Further>();

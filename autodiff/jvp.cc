@@ -205,6 +205,8 @@ void ForwardSweep::by_linearity(std::uint32_t id, std::uint32_t set) {
       moves = 0;
     } else if (!member && detail::in_set(node.saved_inputs(), i)) {
       operands.push_back(Var::share(engine_.saved_value(id, input, i)));
+    } else if (tape_.node(input).op == &detail::absent_op) {
+      operands.emplace_back();
     } else {
       operands.emplace_back(Tensor::zeros(tape_.shape(input), tape_.dtype(input)));
     }

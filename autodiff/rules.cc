@@ -52,6 +52,10 @@ std::uint32_t RecordedRule::output_id(int k) const {
   return id;
 }
 
+bool RecordedRule::has(int i) const {
+  return i < node_.input_count && !engine_.tape_.node(input_id(i)).value->is_absent();
+}
+
 Var RecordedRule::input(int i) const {
   return Var::share(engine_.saved_value(id_, input_id(i), i));
 }

@@ -31,6 +31,7 @@ class RecordedRule : public VjpContext {
  public:
   RecordedRule(Engine& engine, std::uint32_t id);
   int input_count() const override { return node_.input_count; }
+  bool has(int i) const override;
   Var input(int i) const override;
   Var output(int k) const override;
   Var cotangent(int k) const override;

@@ -3,7 +3,7 @@ file(GLOB graph_sources CONFIGURE_DEPENDS graph/*.cc graph/export/*.cc graph/pas
 file(GLOB io_sources CONFIGURE_DEPENDS io/*.cc)
 file(GLOB op_sources CONFIGURE_DEPENDS ops/*/*.cc)
 list(FILTER op_sources EXCLUDE REGEX "/ops/kernels/")
-file(GLOB elementwise_sources CONFIGURE_DEPENDS ops/elementwise/*.cc)
+file(GLOB elementwise_sources CONFIGURE_DEPENDS ops/elementwise/*.cc ops/elementwise_loss/*.cc)
 list(FILTER elementwise_sources EXCLUDE REGEX "/driver\\.cc$")
 file(GLOB kernel_sources CONFIGURE_DEPENDS ops/kernels/*.cc)
 file(GLOB level_sources CONFIGURE_DEPENDS ops/kernels/*_level.cc)

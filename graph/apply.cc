@@ -93,7 +93,7 @@ struct Relaid {
     copies.reserve(given.size());
     for (std::size_t i = 0; i < given.size(); ++i) {
       if (!detail::in_set(set, static_cast<int>(i))) continue;
-      if (!given[i]->get()->has(Value::kStrided)) continue;
+      if (!given[i]->has_value() || !given[i]->get()->has(Value::kStrided)) continue;
       copies.push_back(apply(ops::contiguous_op, *given[i], where));
       inputs[i] = &copies.back();
     }
@@ -136,7 +136,9 @@ void apply_general(const OpDef& op, std::span<const Var* const> inputs, const vo
         copied = compute(op, operands.values, attributes, resolve(where), wanted, results);
       }
       if (copied == 0 && results.size() > 0) {
-        if (tape != nullptr) record(*tape, op, operands, attributes, results.raw(), where);
+        if (tape != nullptr) {
+          record(*tape, op, operands, results.attributes(attributes), results.raw(), where);
+        }
         return;
       }
     } catch (...) {
@@ -175,6 +177,11 @@ Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location wher
 
 Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
           std::source_location where) {
+  while (!inputs.empty() && !inputs.back()->has_value() &&
+         static_cast<int>(inputs.size()) > op.min_inputs &&
+         op.is_optional(static_cast<int>(inputs.size()) - 1)) {
+    inputs = inputs.first(inputs.size() - 1);
+  }
   Value* value = nullptr;
   if (inputs.size() == 1) {
     value = detail::run_quick(op, {inputs[0]->get()}, attributes, where);

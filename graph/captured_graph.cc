@@ -186,6 +186,7 @@ std::vector<Var> CapturedGraph::run(const std::vector<std::pair<std::string, Var
     for (const auto& [name, value] : leaves) {
       if (!node.name.empty() && name == node.name) return value;
     }
+    if (node.op == &detail::absent_op) return {};
     return node.parameter != nullptr ? use(*node.parameter, where) : Var(node.value);
   };
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

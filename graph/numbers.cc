@@ -84,6 +84,7 @@ DType dtype_of_numbers(std::span<Value* const> values, const OpDef& op) {
       fractional |= value->dtype != DType::kInt64;
       continue;
     }
+    if (value->is_absent()) continue;
     numbers_alone = false;
     if (partner == nullptr || partner->dtype == DType::kBool) partner = value;
   }

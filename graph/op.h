@@ -37,12 +37,6 @@ enum class Layout : std::uint8_t {
   kMatrix,  ///< rows or columns of the last two axes without gaps, as GEMM reads them
 };
 
-/// Estimated work of one call.
-struct Cost {
-  double flops = 0;
-  double bytes = 0;
-};
-
 /// What people read about an op; a test holds that none is empty.
 struct Documentation {
   std::string_view summary = {};    ///< one sentence
@@ -63,7 +57,10 @@ struct OpDef {
   std::string_view name;
   Documentation doc;
   int min_inputs = 1;
-  int max_inputs = 1;                ///< −1: any number
+  int max_inputs = 1;  ///< −1: any number
+  /// Bit i: input i may be left out, by an empty Var or, at the end, by giving fewer. The record's
+  /// functions ask has(i) before anything else of it.
+  std::uint32_t optional = 0;
   std::uint32_t differentiable = 0;  ///< bit i: input i may need a gradient; all ones: every input
   /// reads[i]: what the derivative for input i reads; inputs beyond the array use its last entry.
   std::array<std::uint32_t, 4> reads{};
@@ -100,7 +97,9 @@ struct OpDef {
   /// `differentiable` and attributes are this record's; it has kernels for the dtypes that `infer`
   /// accepts and no others, `backward_one` among them.
   const ElementwiseOp* single_element = nullptr;
-  Cost (*cost)(const OpCall&) = nullptr;  ///< null: one FLOP an output element
+  /// Floating-point operations for each element of output 0: 2·k of a product over k. Null: one for
+  /// each element of the largest operand or output. See cost_of.
+  double (*flops)(const OpCall&) = nullptr;
   Fans (*fans)(const OpCall&, int input) = nullptr;
   bool structural = false;  ///< leaves of a graph: constant, variable, …
   /// For inference it gives its input 0 as it is (dropout and its kin): a copy for inference does
@@ -113,6 +112,7 @@ struct OpDef {
   /// operands only says which in `infer` (want_expansion); others have none.
   Var (*expand)(const ExpandContext&) = nullptr;
 
+  bool is_optional(int i) const { return (optional >> (i < 31 ? i : 31) & 1u) != 0; }
   bool is_differentiable(int i) const { return (differentiable >> (i < 31 ? i : 31) & 1u) != 0; }
   std::uint32_t reads_for(int i) const { return reads[i < 3 ? i : 3]; }
   Layout layout_for(int i) const { return layouts[static_cast<std::size_t>(i < 3 ? i : 3)]; }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <new>
 #include <source_location>
@@ -35,6 +36,8 @@ class WENGERT_API OpCall {
       : op_(&op), inputs_(inputs), attributes_(attributes), where_(where) {}
 
   int input_count() const { return static_cast<int>(inputs_.size()); }
+  /// Whether input i was given: of one that the record calls optional.
+  bool has(int i) const { return i < input_count() && !inputs_[i]->is_absent(); }
   DType dtype(int i) const { return inputs_[i]->dtype; }
   int rank(int i) const { return inputs_[i]->rank; }
   Shape shape(int i) const {
@@ -58,10 +61,11 @@ class WENGERT_API OpCall {
 
   /// `axis` from [−rank, rank) to [0, rank); otherwise fails with ErrorKind::kAxis.
   int resolve_axis(std::int64_t axis, int rank) const;
-  /// Fails with kDType unless inputs first…last have one dtype, naming cast.
+  /// Fails with kDType unless inputs first…last, as far as given, have the dtype of the first,
+  /// naming cast.
   void require_same_dtype(int first, int last) const {
     for (int i = first + 1; i <= last; ++i) {
-      if (dtype(i) != dtype(first)) [[unlikely]]
+      if (has(i) && dtype(i) != dtype(first)) [[unlikely]]
         fail_mixed_dtypes(first, i);
     }
   }
@@ -90,6 +94,27 @@ class WENGERT_API InferContext : public OpCall {
     Strides strides;  ///< of a view
   };
   using OpCall::OpCall;
+
+  /// The attributes, to be put into the form that all spellings of one call share: axes counted
+  /// from the front and in order. What infer leaves here is what evaluate, the derivatives and the
+  /// record are told. What depends on sizes (an end counted from the back, a size to be worked out)
+  /// stays as it is said, so that the record means the same on other sizes.
+  template <class A>
+  A& canonical() {
+    static_assert(sizeof(A) <= kAttributeBytes && alignof(A) <= alignof(std::max_align_t));
+    if (!is_canonical()) {
+      std::memcpy(room_, attributes_, sizeof(A));
+      attributes_ = room_;
+    }
+    return *std::launder(reinterpret_cast<A*>(room_));
+  }
+  bool is_canonical() const { return attributes_ == room_; }
+  static constexpr std::size_t kAttributeBytes = 512;
+  /// The member of the attributes A that names an axis, counted from the front from now on.
+  template <class A>
+  int canonical_axis(std::int64_t A::*axis, int rank) {
+    return static_cast<int>(canonical<A>().*axis = resolve_axis(attributes<A>().*axis, rank));
+  }
 
   /// The next output: dense memory of its own.
   void output(DType dtype, std::span<const std::int64_t> shape) {
@@ -127,7 +152,8 @@ class WENGERT_API InferContext : public OpCall {
   std::uint32_t wants_dense_ = 0;
   bool wants_expansion_ = false;
   alignas(Output) std::byte few_[kFew * sizeof(Output)];
-  std::vector<Output> all_;  ///< all of them, from kFew + 1 on
+  std::vector<Output> all_;                                    ///< all of them, from kFew + 1 on
+  alignas(std::max_align_t) std::byte room_[kAttributeBytes];  ///< canonical attributes, if any
 };
 
 /// Where an op computes: reads inputs, fills outputs (uninitialized, without gaps, row-major unless
@@ -166,6 +192,8 @@ class WENGERT_API VjpContext {
  public:
   virtual ~VjpContext() = default;
   virtual int input_count() const = 0;
+  /// Whether input i was given: of one that the record calls optional.
+  virtual bool has(int i) const = 0;
   virtual Var input(int i) const = 0;
   virtual Var output(int k = 0) const = 0;
   /// Gradient of the final scalar with respect to output k; an empty Var when none flows there.
@@ -204,6 +232,10 @@ class WENGERT_API BackwardContext {
   virtual ~BackwardContext() = default;
   const OpDef& op() const { return *op_; }
   int input_count() const { return input_count_; }
+  /// Whether input i was given: of one that the record calls optional.
+  bool has(int i) const {
+    return is_few(i) ? i < input_count_ && !few_[i]->is_absent() : further_has(i);
+  }
   TensorView input(int i) const {
     return is_few(i) && (readable_ >> i & 1) != 0 ? detail::view_of(few_[i]) : further_input(i);
   }
@@ -235,6 +267,7 @@ class WENGERT_API BackwardContext {
   virtual TensorView further_input(int i) const = 0;
   virtual TensorView further_cotangent(int k) const = 0;
   virtual bool further_needs(int i) const = 0;
+  virtual bool further_has(int i) const = 0;
 
   const OpDef* op_;
   const void* attributes_;

@@ -64,6 +64,15 @@ void rethrow_located(const OpDef& op, std::span<Value* const> values, std::sourc
   }
 }
 
+Var absent_operand() {
+  Value* value = take_header(DType::kFloat32, 0, false);
+  value->counts = Value::kHandle;
+  value->flags |= Value::kInline | Value::kLeaf;
+  value->data = value->scalar;
+  value->version = Value::kAbsent;
+  return Var::take(value);
+}
+
 void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {
   const DType dtype = dtype_of_numbers(operands.values, op);
   for (std::size_t i = 0; i < operands.values.size(); ++i) {
@@ -93,7 +102,12 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
     fail_call(op, ErrorKind::kValue, std::to_string(inputs.size()) + " inputs",
               "at most 65535; combine them in groups", where);
   }
-  const int count = static_cast<int>(inputs.size());
+  int count = static_cast<int>(inputs.size());
+  const auto left_out = [&](int i) {
+    return op.is_optional(i) && (inputs[i]->get() == nullptr || inputs[i]->get()->is_absent());
+  };
+  while (count > op.min_inputs && left_out(count - 1)) --count;  // as if they were not there
+  operands.values = operands.values.first(static_cast<std::size_t>(count));
   if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
     fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs",
               count == 0 ? "give at least " + std::to_string(op.min_inputs) : std::string(), where);
@@ -101,6 +115,10 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
   std::uint8_t flags = 0;
   for (int i = 0; i < count; ++i) {
     Value* value = inputs[i]->get();
+    if (value == nullptr && op.is_optional(i)) {
+      operands.own(static_cast<std::size_t>(i), absent_operand());
+      continue;
+    }
     if (value == nullptr) [[unlikely]] {
       throw Error({.kind = ErrorKind::kGraph,
                    .op = std::string(op.name),

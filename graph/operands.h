@@ -57,6 +57,9 @@ std::string advice_on_memory();
 [[noreturn, gnu::cold]] void rethrow_located(const OpDef& op, std::span<Value* const> values,
                                              std::source_location where);
 
+/// What stands among the operands for one that is left out.
+Var absent_operand();
+
 /// Gives numbers the dtype of the first tensor beside them; on a tape as its constants.
 void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where);
 

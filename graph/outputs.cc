@@ -119,7 +119,7 @@ Value* compute_permuted(const ElementwiseOp& op, std::span<Value* const> in,
 }
 
 Value* compute_one(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
-                   std::source_location where) {
+                   std::source_location where, Tape& tape, void*& kept) {
   InferContext inferred(op, inputs, attributes, where);
   op.infer(inferred);
   if (inferred.wants_dense() != 0 || inferred.wants_expansion()) [[unlikely]]
@@ -130,9 +130,10 @@ Value* compute_one(const OpDef& op, std::span<Value* const> inputs, const void* 
     return nullptr;
   const InferContext::Output& spec = outputs[0];
   Var result = Var::take(make_output(op, inputs, spec, 0));
+  if (inferred.is_canonical()) kept = tape.keep(op, inferred.raw_attributes());
   if (spec.viewed_input < 0) {
     Value* raw[] = {result.get()};
-    EvalContext context(op, inputs, attributes, where, raw);
+    EvalContext context(op, inputs, inferred.raw_attributes(), where, raw);
     op.evaluate(context);
   }
   return result.release();
@@ -167,10 +168,16 @@ std::uint32_t compute(const OpDef& op, std::span<Value* const> inputs, const voi
                   "apply takes ops with one output, apply_multiple all");
   }
   results.make(inferred, inputs);
+  if (inferred.is_canonical()) results.keep_attributes(inferred);
   if (!computed) return 0;
-  EvalContext context(op, inputs, attributes, where, results.raw());
+  EvalContext context(op, inputs, inferred.raw_attributes(), where, results.raw());
   op.evaluate(context);
   return 0;
+}
+
+void Results::keep_attributes(const InferContext& inferred) {
+  std::memcpy(canonical_, inferred.raw_attributes(), inferred.op().attributes->size);
+  is_canonical_ = true;
 }
 
 void Results::make(const InferContext& inferred, std::span<Value* const> inputs) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "wengert/graph/op.h"
+#include "wengert/graph/tape.h"
 #include "wengert/graph/value.h"
 #include "wengert/graph/var.h"
 
@@ -24,6 +25,10 @@ class Results {
   std::span<Value* const> raw() const {
     return {many_.empty() ? few_raw_ : many_raw_.data(), count_};
   }
+  /// The attributes that the call is recorded with, of which `given` is one spelling.
+  const void* attributes(const void* given) const { return is_canonical_ ? canonical_ : given; }
+  /// Keeps what infer has made of the attributes.
+  void keep_attributes(const InferContext& inferred);
   /// Makes what `inferred` states.
   void make(const InferContext& inferred, std::span<Value* const> inputs);
   void take(Var result) {
@@ -39,6 +44,8 @@ class Results {
   Value* few_raw_[kFew];
   std::vector<Var> many_;
   std::vector<Value*> many_raw_;
+  bool is_canonical_ = false;
+  alignas(std::max_align_t) std::byte canonical_[InferContext::kAttributeBytes];
 };
 
 /// Up to so many elements an elementwise call skips the driver.
@@ -50,9 +57,10 @@ Value* compute_permuted(const ElementwiseOp& op, std::span<Value* const> in,
                         const void* attributes);
 
 /// An op with one output, visible. Kept out of the quick path, whose frame would grow by the
-/// contexts'. Null where inputs must be copied first.
+/// contexts'. Null where inputs must be copied first. `kept` becomes a copy of the attributes on
+/// the tape where infer has changed them.
 Value* compute_one(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
-                   std::source_location where);
+                   std::source_location where, Tape& tape, void*& kept);
 
 /// Infers and computes `wanted` visible outputs (−1: however many); gives the inputs that must be
 /// copied first, and then did nothing, as where the call is made of other ops.

@@ -92,6 +92,7 @@ struct QuickPath {
       if ((flags & Value::kWeak) == 0 || !settle(*tape, op, in, where)) return nullptr;
     }
     Value* value = nullptr;
+    void* kept = nullptr;
     if (op.elementwise != nullptr) {
       if (op.check != nullptr) op.check(OpCall(op, in, attributes, resolve(where)));
       value = compute_elementwise(*op.elementwise, in, attributes);
@@ -102,10 +103,10 @@ struct QuickPath {
       if ((flags & Value::kStrided) != 0 && !takes_any_layout(op) && misplaced(op, in) != 0) {
         return nullptr;
       }
-      value = compute_one(op, in, attributes, resolve(where));
+      value = compute_one(op, in, attributes, resolve(where), *tape, kept);
       if (value == nullptr) return nullptr;
     }
-    commit(*tape, op, in, attributes, flags, value, where);
+    commit(*tape, op, in, attributes, kept, flags, value, where);
     return value;
   }
 
@@ -146,12 +147,11 @@ struct QuickPath {
   template <int kInputs>
   [[gnu::always_inline]] static void commit(Tape& tape, const OpDef& op,
                                             Value* const (&in)[kInputs], const void* attributes,
-                                            std::uint8_t flags, Value* value,
+                                            void* kept, std::uint8_t flags, Value* value,
                                             std::source_location where) {
     Node* node;
-    void* kept = nullptr;
     try {
-      if (attributes != nullptr) kept = tape.keep(op, attributes);
+      if (attributes != nullptr && kept == nullptr) kept = tape.keep(op, attributes);
       node = &tape.next_node();
     } catch (...) {
       drop(value);

@@ -42,6 +42,13 @@ constinit const OpDef buffer_op = source(
                .gradient = "none: a buffer is a constant of the graph",
                .source = "R. E. Wengert, A simple automatic derivative evaluation program, 1964"});
 
+constinit const OpDef absent_op =
+    source("absent", {.summary = "Stands where a call leaves an operand out.",
+                      .formula = "none",
+                      .arguments = "none",
+                      .gradient = "none",
+                      .source = "ONNX IR specification, optional inputs"});
+
 }  // namespace wengert::detail
 
 namespace wengert::ops {

@@ -29,7 +29,7 @@ std::string place(std::source_location where) {
 }  // namespace
 
 Var Tape::use(Parameter& parameter, std::source_location where) {
-  std::uint32_t& known = memory_->parameters[&parameter].leaf;
+  std::uint32_t& known = memory_->known(parameter, serial_).leaf;
   const Tensor& value = parameter.value();
   const bool trained = parameter.trainable() && is_floating(value.dtype());
   if (known != kNoNode) {
@@ -58,7 +58,7 @@ const Parameter* Tape::parameter(std::uint32_t id) const {
 std::vector<Parameter*> Tape::parameters() const {
   std::vector<std::pair<std::uint32_t, const Parameter*>> known;
   for (const auto& [parameter, about] : memory_->parameters) {
-    if (about.leaf != kNoNode) known.push_back({about.leaf, parameter});
+    if (about.serial == serial_ && about.leaf != kNoNode) known.push_back({about.leaf, parameter});
   }
   std::sort(known.begin(), known.end());
   std::vector<Parameter*> result;
@@ -67,7 +67,7 @@ std::vector<Parameter*> Tape::parameters() const {
 }
 
 void Tape::check_sharing(const Parameter& parameter, std::source_location where) {
-  std::source_location& first = memory_->parameters[&parameter].declared;
+  std::source_location& first = memory_->known(parameter, serial_).declared;
   if (first.line() == 0) {
     first = where;
     return;
@@ -135,7 +135,8 @@ std::uint32_t Tape::find(std::string_view name) const {
     if (known == name) return id;
   }
   for (const auto& [known, on_tape] : memory_->parameters) {
-    if (on_tape.leaf != kNoNode && known->name() == name) return on_tape.leaf;
+    if (on_tape.serial != serial_ || on_tape.leaf == kNoNode) continue;  // it may be gone
+    if (known->name() == name) return on_tape.leaf;
   }
   for (const auto& [known, id] : memory_->leaf_of_buffer) {
     if (id != kNoNode && known->name() == name) return id;

@@ -301,7 +301,16 @@ void Tape::check_adoptable(const Value* value, const OpDef& consumer,
   }
 }
 
+Value* Tape::absent(Value* value, std::source_location where) {
+  if (memory_->absent == kNoNode) {
+    Value* outputs[] = {value};
+    memory_->absent = append(detail::absent_op, {}, nullptr, outputs, {0, 1}, where);
+  }
+  return node(memory_->absent).value;
+}
+
 Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location where) {
+  if (value->is_absent()) return absent(value, where);
   check_adoptable(value, consumer, where);
   for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
     if (tape->serial_ != value->serial) continue;

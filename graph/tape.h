@@ -195,6 +195,8 @@ class WENGERT_API Tape {
   };
   Statistics statistics() const;
 
+  /// For the library: a copy of an op's attributes that lives as long as the tape.
+  void* keep(const OpDef& op, const void* attributes);
   /// For the library: appends nodes. `inputs` are on this tape.
   std::uint32_t append(const OpDef& op, std::span<detail::Value* const> inputs,
                        const void* attributes, std::span<detail::Value* const> outputs,
@@ -204,7 +206,8 @@ class WENGERT_API Tape {
   void check_adoptable(const detail::Value* value, const OpDef& consumer,
                        std::source_location where) const;
   /// For the library: makes `value`, a leaf or a mere value, a node of this tape. Returns what
-  /// stands for it here: `value` itself, or an alias of an enclosing tape's leaf.
+  /// stands for it here: `value` itself, an alias of an enclosing tape's leaf, or the node of all
+  /// operands that are left out.
   detail::Value* adopt(detail::Value* value, const OpDef& consumer, std::source_location where);
   /// For the library: the constant that a number is beside operands of `dtype`. A number that a
   /// program uses again and again is one node. The tape holds it.
@@ -260,9 +263,8 @@ class WENGERT_API Tape {
   void reserve(std::uint32_t nodes);
   /// Takes this tape out of a thread's live ones.
   void leave(detail::ThreadState& state);
-  /// A copy of an op's attributes that lives as long as the tape.
-  void* keep(const OpDef& op, const void* attributes);
-
+  /// The node that stands for every operand left out; `value` if there was none.
+  detail::Value* absent(detail::Value* value, std::source_location where);
   detail::Node* cursor_ = nullptr;      ///< where the next node goes
   detail::Node* cursor_end_ = nullptr;  ///< end of its chunk
   detail::Node** chunks_ = nullptr;
@@ -360,6 +362,8 @@ using ops::constant_op;
 WENGERT_API extern const OpDef variable_op;
 WENGERT_API extern const OpDef parameter_op;
 WENGERT_API extern const OpDef buffer_op;
+/// Not a value: see OpDef::optional. A tape has one node of it at most.
+WENGERT_API extern const OpDef absent_op;
 /// The path of a scope of this thread.
 std::string scope_path(std::uint32_t scope);
 }  // namespace detail

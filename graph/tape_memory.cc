@@ -58,11 +58,13 @@ void TapeMemory::add_chunk() {
 
 namespace {
 
+constexpr std::size_t kKeptBuckets = 4096;
+
 /// Empties a table; one that was large gives its memory back.
 template <class Map>
 void clear_table(Map& map) {
   if (map.empty()) return;
-  if (map.bucket_count() > 4096) {
+  if (map.bucket_count() > kKeptBuckets) {
     Map().swap(map);
   } else {
     map.clear();
@@ -87,8 +89,12 @@ void TapeMemory::clear() {
   used = 0;
   derivatives.clear();
   owned.clear();
+  absent = kNoNode;
   clear_table(names);
-  clear_table(parameters);
+  if (parameters.bucket_count() > kKeptBuckets) {
+    clear_table(parameters);
+    last_met = nullptr;
+  }
   clear_table(leaf_of_buffer);
   updates.clear();
   before.clear();

@@ -37,12 +37,26 @@ struct TapeMemory final : Arena {
   };
   static constexpr int kNumbers = 32;
   Number numbers[kNumbers];
-  /// What the tape knows of a parameter.
+  std::uint32_t absent = kNoNode;  ///< what stands for operands that are left out
+  /// What a tape knows of a parameter.
   struct Known {
+    std::uint32_t serial = 0;            ///< of the tape that knows it
     std::uint32_t leaf = kNoNode;        ///< that stands for it
     std::source_location declared = {};  ///< where a layer named it first; line 0: nowhere
   };
+  /// By address, of this tape and earlier ones: most parameters are met again on the next.
   HashMap<const Parameter*, Known> parameters;
+  const Parameter* last_met = nullptr;  ///< whose place in the table is `last_known`
+  Known* last_known = nullptr;
+  /// What the tape `serial` knows of it.
+  Known& known(const Parameter& parameter, std::uint32_t serial) {
+    if (last_met != &parameter) {
+      last_known = &parameters[&parameter];
+      last_met = &parameter;
+    }
+    if (last_known->serial != serial) *last_known = {.serial = serial};
+    return *last_known;
+  }
   HashMap<const Buffer*, std::uint32_t> leaf_of_buffer;
   BufferUpdates updates;  ///< that wait for the step
   BufferUpdates before;   ///< those that this tape starts after

@@ -23,7 +23,7 @@ struct Value {
   std::uint8_t rank;
   std::uint8_t flags;
   std::uint8_t block;     ///< size of this header in units of 16 bytes
-  std::uint32_t version;  ///< of the storage when this value was made
+  std::uint32_t version;  ///< of the storage when this value was made; 0 or kAbsent if kInline
   std::byte* data;        ///< first element; null when released or empty
   union {
     Storage* storage;     ///< unless kInline
@@ -43,6 +43,8 @@ struct Value {
     kPermuted = 128,    ///< kStrided, but without gaps: row-major once its axes are permuted
   };
 
+  static constexpr std::uint32_t kAbsent = 0xffffffffu;
+
   static constexpr std::uint64_t kHeader = 1;
   static constexpr std::uint64_t kData = std::uint64_t{1} << 32;
   static constexpr std::uint64_t kHandle = kHeader | kData;
@@ -52,6 +54,8 @@ struct Value {
   std::int64_t* strides() { return (flags & kStrided) ? sizes() + rank : nullptr; }
   const std::int64_t* strides() const { return (flags & kStrided) ? sizes() + rank : nullptr; }
   bool has(Flag flag) const { return (flags & flag) != 0; }
+  /// Whether this stands in the place of an operand that a call leaves out.
+  bool is_absent() const { return version == kAbsent && has(kInline); }
   std::int64_t count() const {
     std::uint64_t n = 1;  // never wraps: element_count has passed these sizes
     for (int i = 0; i < rank; ++i) n *= static_cast<std::uint64_t>(sizes()[i]);

@@ -1,15 +1,22 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/ops/loss/losses.h"
 #include "wengert/ops/ops.h"
 #include "wengert/ops/records.h"
 
-// Calls of the elementwise ops: all alike, so made from the table.
+// Calls of the elementwise ops and losses: all alike, so made from the table.
 namespace wengert {
 #define UNARY(name) \
   Var name(const Var& x, std::source_location where) { return apply(ops::name##_op, x, where); }
 #define BINARY(name)                                                 \
   Var name(const Var& a, const Var& b, std::source_location where) { \
     return apply(ops::name##_op, a, b, where);                       \
+  }
+#define LOSS(name)                                                                                 \
+  Var name(const Var& prediction, const Var& target, Reduction reduction, const Var& weights,      \
+           std::source_location where) {                                                           \
+    return apply(ops::name##_op, {&prediction, &target, &weights}, ops::LossAttributes{reduction}, \
+                 where);                                                                           \
   }
 #define OP(name, result, parameters)
 #include "wengert/ops/ops.def"

@@ -10,6 +10,7 @@
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/var.h"
+#include "wengert/ops/loss/class_options.h"
 #include "wengert/ops/loss/reduction.h"
 #include "wengert/ops/random_stream.h"
 

@@ -24,6 +24,67 @@ class Copy final : public AttributeVisitor {
   Attributes& to_;
 };
 
+/// Axes counted from the back; "a=1 b=2 " of the attributes.
+class Spelling final : public AttributeVisitor {
+ public:
+  std::string text, from_back;
+  void operator()(const char* name, std::int64_t value) override {
+    if (value < 0 && names_axes(name)) from_back = name;
+    add(name, std::to_string(value));
+  }
+  void operator()(const char* name, double value) override { add(name, std::to_string(value)); }
+  void operator()(const char* name, bool value) override { add(name, value ? "true" : "false"); }
+  void operator()(const char* name, std::string_view value) override {
+    add(name, std::string(value));
+  }
+  void operator()(const char* name, std::span<const std::int64_t> value) override {
+    for (const std::int64_t each : value) {
+      if (each < 0 && names_axes(name)) from_back = name;
+    }
+    add(name, to_string(value));
+  }
+
+ private:
+  static bool names_axes(std::string_view name) {
+    return name.ends_with("axis") || name == "axes" || name == "order";
+  }
+  void add(const char* name, const std::string& value) { text += name + ("=" + value + " "); }
+};
+
+/// What is recorded has one spelling: axes count from the front, and a call by the recorded
+/// attributes is recorded with these very attributes.
+std::string spelled_twice(Tape& tape) {
+  const std::uint32_t recorded = tape.size();
+  for (std::uint32_t id = 0; id < recorded; ++id) {
+    const OpDef& op = *tape.node(id).op;
+    if (op.structural || op.bound_to_tape || op.attributes == nullptr || tape.node(id).output > 0) {
+      continue;
+    }
+    Spelling first, second;
+    op.attributes->visit(tape.node(id).attributes, first);
+    if (!first.from_back.empty()) {
+      return std::string(op.name) + " records " + first.text + ": " + first.from_back +
+             " counts from the back (InferContext::canonical)";
+    }
+    std::vector<Var> values;
+    std::vector<const Var*> inputs;
+    for (std::uint32_t input : tape.inputs(id)) {
+      if (!tape.has_value(input)) return {};
+      values.push_back(tape.var(input));
+    }
+    for (const Var& value : values) inputs.push_back(&value);
+    const std::uint32_t next = tape.size();
+    (void)apply_all(op, inputs, tape.node(id).attributes, tape.node(id).where);
+    if (tape.size() == next) continue;
+    if (tape.node(next).op != &op) continue;  // a copy of what lies otherwise came first
+    op.attributes->visit(tape.node(next).attributes, second);
+    if (first.text != second.text) {
+      return std::string(op.name) + " records " + first.text + "as " + second.text;
+    }
+  }
+  return {};
+}
+
 std::string compare(const std::vector<Var>& again, const std::vector<Tensor>& first) {
   for (std::size_t k = 0; k < first.size(); ++k) {
     const std::string problem = bit_difference(again[k].value(), first[k]);
@@ -80,6 +141,7 @@ void OpChecker::check_records(const Sample& sample) {
     first.push_back(y.value());
   }
   expect(sample, "called by record, attributes by name", call_by_name(tape));
+  expect(sample, "recorded in one spelling", spelled_twice(tape));
   bool whole = true;  // a constant inside the call may have given its memory back
   for (std::uint32_t id = 0; id < tape.size(); ++id) {
     whole &= !tape.node(id).op->structural || tape.has_value(id);

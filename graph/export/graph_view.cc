@@ -86,6 +86,7 @@ void ViewBuilder::find_root() {
 }
 
 bool ViewBuilder::folded(std::uint32_t id) const {
+  if (tape_.node(id).op == &absent_op) return true;
   return tape_.node(id).op == &constant_op && id != root_ && tape_.name(id).empty();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
+#include "wengert/graph/cost.h"
 #include "wengert/graph/dtype.h"
 #include "wengert/graph/export/statistics.h"
 #include "wengert/graph/shape.h"
@@ -73,6 +74,7 @@ struct ViewNode {
   std::string source;  ///< "model.cc:42"
   std::vector<Output> outputs;
   std::vector<std::pair<std::string, std::string>> attributes;  ///< names and values in words
+  Cost cost;                           ///< of the call, or of all that a box stands for
   std::vector<Saved> saved;            ///< what it holds, or held, for backward
   std::vector<std::string> constants;  ///< inputs that are constants: "input 1: 0.5"
   std::optional<TensorStatistics> value;

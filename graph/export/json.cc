@@ -136,6 +136,8 @@ void write(Writer& to, const GraphView& view, const ViewNode& node) {
   }
   write_outputs(to, node);
   write_lists(to, node);
+  if (node.cost.flops > 0) to.key("flops").number(node.cost.flops);
+  if (node.cost.bytes > 0) to.key("bytes").number(node.cost.bytes);
   write(to, "value", node.value);
   write(to, "gradient", node.gradient);
   if (node.gradient_rows) to.key("gradient_rows").integer(*node.gradient_rows);

@@ -131,6 +131,9 @@ void ViewBuilder::add_to_box(ViewNode& box, std::uint32_t id) const {
   } else {
     ++known->second;
   }
+  const Cost cost = cost_of(tape_, id);
+  box.cost.flops += cost.flops;
+  box.cost.bytes += cost.bytes;
   box.root |= head(root_) == id;
   box.requires_grad |= node.value->has(Value::kRequiresGrad);
   // What a box says about gradients and norms is about its parameters.
@@ -162,6 +165,7 @@ void ViewBuilder::describe_op(ViewNode& out, std::uint32_t id) {
   }
   describe_constants(out, id);
   describe_measures(out, id);
+  out.cost = cost_of(tape_, id);
   if (!node.op->structural) describe_saved(out, id);
 }
 
@@ -207,7 +211,9 @@ void ViewBuilder::describe_constants(ViewNode& out, std::uint32_t id) const {
     const DType dtype = tape_.dtype(inputs[i]);
     const Shape shape = tape_.shape(inputs[i]);
     std::string text = "input " + std::to_string(i) + ": ";
-    if (const auto value = scalar_of(tape_, inputs[i])) {
+    if (tape_.node(inputs[i]).op == &absent_op) {
+      text += "none";
+    } else if (const auto value = scalar_of(tape_, inputs[i])) {
       text += dtype == DType::kBool ? (*value != 0 ? "true" : "false") : number_text(*value, 6);
     } else {
       text += wengert::to_string(dtype, shape);

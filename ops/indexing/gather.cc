@@ -17,9 +17,9 @@ namespace wengert {
 namespace ops {
 namespace {
 
-/// Checks that indices (input i) have x's sizes beside the axis; gives the axis.
-int check_along(const OpCall& call, std::int64_t named, int i) {
-  const int axis = call.resolve_axis(named, call.rank(0));
+/// Checks that indices (input i) have x's sizes beside the axis.
+void check_along(InferContext& call, int i) {
+  const int axis = call.canonical_axis(&IndexAttributes::axis, call.rank(0));
   require_indices(call, i);
   bool fits = call.rank(0) == call.rank(i);
   for (int d = 0; fits && d < call.rank(0); ++d)
@@ -29,18 +29,17 @@ int check_along(const OpCall& call, std::int64_t named, int i) {
               "x is " + call.describe(0) + " but the indices are " + call.describe(i),
               "they must agree beside the axis");
   }
-  return axis;
 }
 
 void infer_gather(InferContext& call) {
-  check_along(call, call.attributes<IndexAttributes>().axis, 1);
+  check_along(call, 1);
   call.output(call.dtype(0), call.shape(1));
 }
 
 void evaluate_gather(EvalContext& call) {
   const DenseInput x(call.input(0)), indices(call.input(1));
   const TensorView out = call.output();
-  const int axis = call.resolve_axis(call.attributes<IndexAttributes>().axis, out.rank);
+  const int axis = static_cast<int>(call.attributes<IndexAttributes>().axis);
   const Lines wide(x.view(), axis), narrow(out, axis);
   const IndexReader index(call, indices.view(), wide.length);
   dispatch(out.dtype, [&]<class T>(T) {
@@ -61,7 +60,7 @@ void gather_vjp(VjpContext& c) {
 }
 
 void infer_scatter_add(InferContext& call) {
-  check_along(call, call.attributes<IndexAttributes>().axis, 1);
+  check_along(call, 1);
   call.require_floating(0);
   if (call.dtype(2) != call.dtype(0)) {
     call.fail(ErrorKind::kDType,
@@ -134,7 +133,7 @@ constexpr std::int64_t kFewUpdates = 64;
 void evaluate_scatter_add(EvalContext& call) {
   const DenseInput x(call.input(0)), indices(call.input(1)), updates(call.input(2));
   const TensorView out = call.output();
-  const int axis = call.resolve_axis(call.attributes<IndexAttributes>().axis, out.rank);
+  const int axis = static_cast<int>(call.attributes<IndexAttributes>().axis);
   const Lines wide(out, axis), narrow(updates.view(), axis);
   if (out.count() > 0) {
     std::memcpy(out.data, x.view().data,

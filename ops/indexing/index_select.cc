@@ -12,7 +12,7 @@ namespace ops {
 namespace {
 
 void infer_index_select(InferContext& call) {
-  const int axis = call.resolve_axis(call.attributes<IndexAttributes>().axis, call.rank(0));
+  const int axis = call.canonical_axis(&IndexAttributes::axis, call.rank(0));
   require_indices(call, 1);
   if (call.rank(1) != 1) {
     call.fail(ErrorKind::kShape, "the indices must be a vector, got " + call.describe(1),
@@ -27,7 +27,7 @@ void infer_index_select(InferContext& call) {
 void evaluate_index_select(EvalContext& call) {
   const DenseInput x(call.input(0)), indices(call.input(1));
   const TensorView out = call.output();
-  const int axis = call.resolve_axis(call.attributes<IndexAttributes>().axis, out.rank);
+  const int axis = static_cast<int>(call.attributes<IndexAttributes>().axis);
   const std::int64_t size = x.view().sizes[axis], picked = out.sizes[axis];
   const IndexReader index(call, indices.view(), size);
   std::vector<std::int64_t> rows;
@@ -47,8 +47,7 @@ void evaluate_index_select(EvalContext& call) {
 
 void index_select_vjp(VjpContext& c) {
   const Var g = c.cotangent();
-  const std::int64_t named = c.attributes<IndexAttributes>().axis;
-  const int axis = static_cast<int>(named < 0 ? named + g.rank() : named);
+  const int axis = static_cast<int>(c.attributes<IndexAttributes>().axis);
   if (axis == 0 && c.takes_rows(0)) return c.add_rows(0, c.input(1), g);
   c.set(0, add_slices(c, 0, c.input(1), g, axis));
 }

@@ -36,7 +36,7 @@ void infer_linear(InferContext& call) {
               in == out ? "did you mean transpose(weight)?"
                         : "the last size of x must equal the first of the weight");
   }
-  if (call.input_count() == 3 && (call.rank(2) != 1 || call.size(2, 0) != out)) {
+  if (call.has(2) && (call.rank(2) != 1 || call.size(2, 0) != out)) {
     call.fail(ErrorKind::kShape,
               "the bias is " + call.describe(2) + " for " + std::to_string(out) + " outputs",
               "it must be [" + std::to_string(out) + "]");
@@ -49,7 +49,7 @@ void infer_linear(InferContext& call) {
 void evaluate_linear(EvalContext& call) {
   const TensorView x = call.input(0), weight = call.input(1), out = call.output();
   const std::int64_t rows = rows_of(x), in = weight.sizes[0], outputs = weight.sizes[1];
-  const bool bias = call.input_count() == 3;
+  const bool bias = call.has(2);
   dispatch_floating(out.dtype, [&]<class T>(T) {
     T* y = out.as<T>();
     if (bias) {  // rows start as the bias; the product is added on top
@@ -73,7 +73,7 @@ void linear_vjp(VjpContext& c) {
     for (int d = 0; d + 1 < shape.size(); ++d) rows *= shape[d];
     c.set(1, matmul(transpose(reshape(c.input(0), {rows, in})), reshape(g, {rows, out})));
   }
-  if (c.input_count() == 3 && c.needs(2)) c.set(2, g);  // the engine sums over the rows
+  if (c.has(2) && c.needs(2)) c.set(2, g);  // the engine sums over the rows
 }
 
 void backward_linear(BackwardContext& c) {
@@ -97,7 +97,7 @@ void backward_linear(BackwardContext& c) {
                     at_least_one(out));
     }
   });
-  if (c.input_count() == 3 && c.needs(2)) {
+  if (c.has(2) && c.needs(2)) {
     const auto to = c.gradient(2);
     const std::int64_t shape[] = {rows, out};
     const bool reduced[] = {true, false};
@@ -105,11 +105,8 @@ void backward_linear(BackwardContext& c) {
   }
 }
 
-Cost linear_cost(const OpCall& call) {
-  const auto x = static_cast<double>(element_count(call.shape(0)));
-  const auto w = static_cast<double>(element_count(call.shape(1)));
-  const auto out = static_cast<double>(call.size(1, 1));
-  return {2 * x * out, static_cast<double>(size_of(call.dtype(0))) * (x + w)};
+double linear_flops(const OpCall& call) {
+  return 2 * static_cast<double>(call.size(1, 0)) + (call.has(2) ? 1 : 0);
 }
 
 Fans linear_fans(const OpCall& call, int) { return {call.size(1, 0), call.size(1, 1)}; }
@@ -127,6 +124,7 @@ constinit const OpDef linear_op = {
                       "back-propagating errors, 1986"},
     .min_inputs = 2,
     .max_inputs = 3,
+    .optional = 0b100,
     .differentiable = 0b111,
     .reads = {reads_input(1), reads_input(0), 0},
     .linear = {0b101, 0b110},
@@ -135,14 +133,13 @@ constinit const OpDef linear_op = {
     .evaluate = evaluate_linear,
     .vjp = linear_vjp,
     .backward = backward_linear,
-    .cost = linear_cost,
+    .flops = linear_flops,
     .fans = linear_fans,
 };
 
 }  // namespace ops
 
 Var linear(const Var& x, const Var& weight, const Var& bias, std::source_location where) {
-  if (!bias.has_value()) return apply(ops::linear_op, x, weight, where);
   const Var* inputs[] = {&x, &weight, &bias};
   return apply(ops::linear_op, inputs, nullptr, where);
 }

@@ -253,11 +253,8 @@ void backward_matmul(BackwardContext& c) {
   dispatch_floating(g.dtype, [&]<class T>(T) { backward_plain<T>(c); });
 }
 
-Cost matmul_cost(const OpCall& call) {
-  const double m = static_cast<double>(element_count(call.shape(0)));
-  const double n = static_cast<double>(call.size(1, call.rank(1) - 1));
-  const double bytes = static_cast<double>(size_of(call.dtype(0)));
-  return {2 * m * n, bytes * (m + static_cast<double>(element_count(call.shape(1))))};
+double matmul_flops(const OpCall& call) {
+  return 2 * static_cast<double>(call.size(0, call.rank(0) - 1));
 }
 
 Fans matmul_fans(const OpCall& call, int) {
@@ -298,7 +295,7 @@ constinit const OpDef matmul_op = {
     .vjp = matmul_vjp,
     .backward = backward_matmul,
     .single_element = &one_product,
-    .cost = matmul_cost,
+    .flops = matmul_flops,
     .fans = matmul_fans,
     .expand = expand_matmul,
 };

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <vector>
+#include <cstdint>
 
 #include "wengert/graph/op.h"
-#include "wengert/ops/kernels/rows.h"
 #include "wengert/ops/loss/reduction.h"
 
-// What losses share. Private to the library.
+// What all losses share. Private to the library.
 namespace wengert::ops {
 
+/// Of a loss without options of its own.
 struct LossAttributes {
   Reduction reduction = Reduction::kMean;
   template <class Self, class V>
@@ -17,29 +17,15 @@ struct LossAttributes {
   }
 };
 
-/// Adds the output: a scalar, or `shape` where nothing is reduced.
-inline void output_of_loss(InferContext& call, const Shape& shape) {
-  const Reduction reduction = call.attributes<LossAttributes>().reduction;
-  if (reduction > Reduction::kNone) call.fail(ErrorKind::kValue, "unknown reduction");
-  const bool none = reduction == Reduction::kNone;
-  call.output(call.dtype(0), none ? shape : Shape{});
-}
+/// Adds the output: a scalar, or `shape`, that of the single losses, where nothing is reduced.
+void output_of_loss(InferContext& call, Reduction reduction, const Shape& shape);
 
-/// Writes n losses, or their sum or mean.
-template <class T>
-void reduce_losses(const T* losses, std::int64_t n, Reduction reduction, T* to) {
-  if (reduction == Reduction::kNone) {
-    for (std::int64_t i = 0; i < n; ++i) to[i] = losses[i];
-    return;
-  }
-  *to = kernels::row_kernels<T>().sum(losses, n);
-  if (reduction == Reduction::kMean) *to /= static_cast<T>(n);
-}
+/// Fails unless input i, if given, has the dtype of input 0 and the shape of the single losses.
+void check_weights(InferContext& call, int i, const Shape& losses);
 
-/// The cotangent of single losses from that of the result: a scalar, but for kNone.
-inline Var cotangent_of_losses(const VjpContext& c, std::int64_t n) {
-  const Reduction reduction = c.attributes<LossAttributes>().reduction;
-  return reduction == Reduction::kMean ? c.cotangent() / static_cast<double>(n) : c.cotangent();
-}
+/// The cotangents of single losses, in ops: `cotangent` that of the result, `weights` and what they
+/// count in the denominator empty or of the losses' shape.
+Var spread_cotangent(const Var& cotangent, Reduction reduction, std::int64_t n, const Var& weights,
+                     const Tensor* counted = nullptr);
 
 }  // namespace wengert::ops

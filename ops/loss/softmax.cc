@@ -24,7 +24,7 @@ struct AxisAttributes {
 
 void infer_softmax(InferContext& call) {
   call.require_floating(0);
-  call.resolve_axis(call.attributes<AxisAttributes>().axis, call.rank(0));
+  call.canonical_axis(&AxisAttributes::axis, call.rank(0));
   call.output(call.dtype(0), call.shape(0));
 }
 
@@ -73,7 +73,7 @@ template <bool kLog>
 void evaluate_softmax(EvalContext& call) {
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
-  const Lines lines(out, call.resolve_axis(call.attributes<AxisAttributes>().axis, out.rank));
+  const Lines lines(out, static_cast<int>(call.attributes<AxisAttributes>().axis));
   dispatch_floating(out.dtype, [&]<class T>(T) {
     const auto& kernels = kernels::row_kernels<T>();
     over_lines<T, 1>(lines, {x.view().as<T>()}, out.as<T>(), false,
@@ -88,9 +88,7 @@ template <bool kLog>
 void backward_softmax(BackwardContext& c) {
   const TensorView g = c.cotangent(), y = c.output();
   const auto to = c.gradient(0);
-  std::int64_t axis = c.attributes<AxisAttributes>().axis;
-  if (axis < 0) axis += y.rank;
-  const Lines lines(y, static_cast<int>(axis));
+  const Lines lines(y, static_cast<int>(c.attributes<AxisAttributes>().axis));
   dispatch_floating(y.dtype, [&]<class T>(T) {
     const auto& kernels = kernels::row_kernels<T>();
     over_lines<T, 2>(lines, {g.as<T>(), y.as<T>()}, to.view.as<T>(), to.accumulate,

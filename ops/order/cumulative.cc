@@ -12,7 +12,7 @@ namespace {
 
 void infer_cumulative(InferContext& call) {
   require_number(call);
-  call.resolve_axis(call.attributes<ScanAttributes>().axis, call.rank(0));
+  call.canonical_axis(&ScanAttributes::axis, call.rank(0));
   call.output(is_floating(call.dtype(0)) ? call.dtype(0) : DType::kInt64, call.shape(0));
 }
 
@@ -21,7 +21,7 @@ void evaluate_cumulative(EvalContext& call) {
   const auto& attributes = call.attributes<ScanAttributes>();
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
-  const Lines lines(out, call.resolve_axis(attributes.axis, out.rank));
+  const Lines lines(out, static_cast<int>(attributes.axis));
   dispatch(x.view().dtype, [&]<class T>(T) {
     // float32 runs in double and is rounded once an element; integers wrap around.
     using Total = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;

@@ -13,7 +13,7 @@ namespace {
 void infer_recurrence(InferContext& call) {
   call.require_same_dtype(0, 1);
   call.require_floating(0);
-  call.resolve_axis(call.attributes<ScanAttributes>().axis, call.rank(0));
+  call.canonical_axis(&ScanAttributes::axis, call.rank(0));
   if (!(call.shape(0) == call.shape(1))) {
     call.fail(ErrorKind::kShape, "shapes differ: " + call.describe(0) + " and " + call.describe(1));
   }
@@ -24,7 +24,7 @@ void evaluate_recurrence(EvalContext& call) {
   const auto& attributes = call.attributes<ScanAttributes>();
   const DenseInput a(call.input(0)), b(call.input(1));
   const TensorView out = call.output();
-  const Lines lines(out, call.resolve_axis(attributes.axis, out.rank));
+  const Lines lines(out, static_cast<int>(attributes.axis));
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (std::int64_t l = 0; l < lines.count; ++l) {
       std::int64_t at = lines.start(l), step = lines.step;
@@ -66,7 +66,7 @@ struct ShiftAttributes {
 
 void infer_shift(InferContext& call) {
   call.require_floating(0);
-  call.resolve_axis(call.attributes<ShiftAttributes>().axis, call.rank(0));
+  call.canonical_axis(&ShiftAttributes::axis, call.rank(0));
   call.output(call.dtype(0), call.shape(0));
 }
 
@@ -74,7 +74,7 @@ void evaluate_shift(EvalContext& call) {
   const auto& attributes = call.attributes<ShiftAttributes>();
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
-  const Lines lines(out, call.resolve_axis(attributes.axis, out.rank));
+  const Lines lines(out, static_cast<int>(attributes.axis));
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (std::int64_t l = 0; l < lines.count; ++l) {
       const T* from = x.view().as<T>() + lines.start(l);

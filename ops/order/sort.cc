@@ -36,14 +36,14 @@ struct TopkAttributes {
 };
 
 void infer_sort(InferContext& call) {
-  call.resolve_axis(call.attributes<SortAttributes>().axis, call.rank(0));
+  call.canonical_axis(&SortAttributes::axis, call.rank(0));
   call.output(call.dtype(0), call.shape(0));
   call.output(DType::kInt64, call.shape(0));
 }
 
 void infer_topk(InferContext& call) {
+  const int axis = call.canonical_axis(&TopkAttributes::axis, call.rank(0));
   const auto& attributes = call.attributes<TopkAttributes>();
-  const int axis = call.resolve_axis(attributes.axis, call.rank(0));
   Shape shape = call.shape(0);
   if (attributes.k < 0 || attributes.k > shape[axis]) {
     call.fail(ErrorKind::kValue, "k = " + std::to_string(attributes.k) + " of " +
@@ -71,10 +71,9 @@ struct Before {
 };
 
 /// The first k positions in order along each line, and the values there.
-void select(EvalContext& call, std::int64_t axis_attribute, std::int64_t k, bool descending) {
+void select(EvalContext& call, int axis, std::int64_t k, bool descending) {
   const DenseInput x(call.input(0));
   const TensorView values = call.output(0), indices = call.output(1);
-  const int axis = call.resolve_axis(axis_attribute, values.rank);
   const Lines from(x.view(), axis), to(values, axis);
   if (from.count == 0 || k == 0) return;
   dispatch(values.dtype, [&]<class T>(T) {
@@ -106,21 +105,20 @@ void select(EvalContext& call, std::int64_t axis_attribute, std::int64_t k, bool
 
 void evaluate_sort(EvalContext& call) {
   const auto& attributes = call.attributes<SortAttributes>();
-  const int axis = call.resolve_axis(attributes.axis, call.rank(0));
-  select(call, attributes.axis, call.size(0, axis), attributes.descending);
+  const int axis = static_cast<int>(attributes.axis);
+  select(call, axis, call.size(0, axis), attributes.descending);
 }
 
 void evaluate_topk(EvalContext& call) {
   const auto& attributes = call.attributes<TopkAttributes>();
-  select(call, attributes.axis, attributes.k, attributes.largest);
+  select(call, static_cast<int>(attributes.axis), attributes.k, attributes.largest);
 }
 
 void set_placed(VjpContext& c, std::int64_t axis) {
   const Var g = c.cotangent(0);
   if (!g.has_value()) return;
-  const int at = static_cast<int>(axis < 0 ? axis + c.shape(0).size() : axis);
   const Var zeros = Tensor::zeros(c.shape(0), g.dtype());
-  c.set(0, scatter_add(zeros, c.output(1), g, at));
+  c.set(0, scatter_add(zeros, c.output(1), g, static_cast<int>(axis)));
 }
 
 void sort_vjp(VjpContext& c) { set_placed(c, c.attributes<SortAttributes>().axis); }
@@ -318,7 +316,7 @@ WENGERT_OP_TESTS(topk) {
     return [=] { return topk(Tensor::zeros({2, 3}, DType::kFloat32), k, axis); };
   };
   tests.rejected = {{"k too large", bad(4, -1), ErrorKind::kValue,
-                     "k = 4 of 3 elements along axis -1 of f32[2,3]"},
+                     "k = 4 of 3 elements along axis 1 of f32[2,3]"},
                     {"k negative", bad(-1, 0), ErrorKind::kValue,
                      "k = -1 of 2 elements along axis 0 of f32[2,3]"},
                     {"axis", bad(1, 2), ErrorKind::kAxis, "axis 2 is out of range for rank 2"}};

@@ -18,10 +18,10 @@ struct ArgumentAttributes {
 };
 
 void infer_argument(InferContext& call) {
-  const auto& attributes = call.attributes<ArgumentAttributes>();
   require_number(call);
-  const ReductionAttributes over = {{attributes.axis}, attributes.keepdims};
-  const Shape shape = reduced_shape(call, over);
+  const std::int64_t axis = call.canonical_axis(&ArgumentAttributes::axis, call.rank(0));
+  ReductionAttributes over = {{axis}, call.attributes<ArgumentAttributes>().keepdims};
+  const Shape shape = reduce(call, over);
   require_elements(call, over.axes);
   call.output(DType::kInt64, shape);
 }
@@ -150,7 +150,7 @@ OpTests argument_tests(const std::function<Var(const Var&, int, bool)>& f, doubl
                      [=] {
                        return f(zeros({3, 0}), -1, false);
                      },
-                     ErrorKind::kShape, "over no elements: f32[3,0] along axes [-1]"},
+                     ErrorKind::kShape, "over no elements: f32[3,0] along axes [1]"},
                     {"bool", [=] { return f(zeros({3}, DType::kBool), -1, false); },
                      ErrorKind::kDType, "needs numbers, got bool[3]"}};
   tests.order = 0;

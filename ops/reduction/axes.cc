@@ -24,9 +24,18 @@ void mark_axes(const OpCall& call, const Axes& axes, bool* reduced) {
   }
 }
 
-Shape reduced_shape(const OpCall& call, const ReductionAttributes& attributes) {
+Axes marked_axes(const bool* marked, int rank) {
+  Axes axes;
+  for (int d = 0; d < rank; ++d) {
+    if (marked[d]) axes.push_back(d);
+  }
+  return axes.size() == rank ? Axes{} : axes;
+}
+
+Shape reduce(const OpCall& call, ReductionAttributes& attributes) {
   bool reduced[kMaxRank];
   mark_axes(call, attributes.axes, reduced);
+  attributes.axes = marked_axes(reduced, call.rank(0));
   Shape shape;
   for (int d = 0; d < call.rank(0); ++d) {
     if (!reduced[d]) {
@@ -45,17 +54,14 @@ Var with_reduced_axes(const Var& y, const Shape& input_shape,
   for (int d = 0; d < shape.size(); ++d) {
     if (attributes.axes.empty()) shape[d] = 1;
   }
-  for (std::int64_t axis : attributes.axes) {
-    shape[static_cast<int>(axis < 0 ? axis + shape.size() : axis)] = 1;
-  }
+  for (std::int64_t axis : attributes.axes) shape[static_cast<int>(axis)] = 1;
   return reshape(y, shape);
 }
 
 std::int64_t reduced_count(const Shape& shape, const Axes& axes) {
   if (axes.empty()) return element_count(shape);
   std::int64_t n = 1;
-  for (std::int64_t axis : axes)
-    n *= shape[static_cast<int>(axis < 0 ? axis + shape.size() : axis)];
+  for (std::int64_t axis : axes) n *= shape[static_cast<int>(axis)];
   return n;
 }
 
@@ -102,15 +108,14 @@ void sum_over_axes(EvalContext& call, const Axes& axes) {
 }
 
 void infer_floating(InferContext& call) {
-  const auto& attributes = call.attributes<ReductionAttributes>();
   call.require_floating(0);
-  call.output(call.dtype(0), reduced_shape(call, attributes));
+  call.output(call.dtype(0), reduce(call, call.canonical<ReductionAttributes>()));
 }
 
 void infer_extreme(InferContext& call) {
-  const auto& attributes = call.attributes<ReductionAttributes>();
+  auto& attributes = call.canonical<ReductionAttributes>();
   require_number(call);
-  const Shape shape = reduced_shape(call, attributes);
+  const Shape shape = reduce(call, attributes);
   require_elements(call, attributes.axes);
   call.output(call.dtype(0), shape);
 }
@@ -118,7 +123,7 @@ void infer_extreme(InferContext& call) {
 void infer_total(InferContext& call) {
   require_number(call);
   const DType dtype = is_floating(call.dtype(0)) ? call.dtype(0) : DType::kInt64;
-  call.output(dtype, reduced_shape(call, call.attributes<ReductionAttributes>()));
+  call.output(dtype, reduce(call, call.canonical<ReductionAttributes>()));
 }
 
 Var reciprocal_or_zero(const Var& y) {

@@ -18,9 +18,11 @@ struct ReductionAttributes {
 
 /// Marks which dimensions of input 0 are reduced. Fails on axes out of range or named twice.
 void mark_axes(const OpCall& call, const Axes& axes, bool* reduced);
+/// The marked ones in order, none where all are.
+Axes marked_axes(const bool* marked, int rank);
 
-/// The result's shape.
-Shape reduced_shape(const OpCall& call, const ReductionAttributes& attributes);
+/// The result's shape; puts the axes, which are canonical attributes, into order.
+Shape reduce(const OpCall& call, ReductionAttributes& attributes);
 
 /// How many elements of `shape` go into one result.
 std::int64_t reduced_count(const Shape& shape, const Axes& axes);

@@ -9,7 +9,7 @@ namespace {
 
 template <DType kResult>
 void infer_logical(InferContext& call) {
-  call.output(kResult, reduced_shape(call, call.attributes<ReductionAttributes>()));
+  call.output(kResult, reduce(call, call.canonical<ReductionAttributes>()));
 }
 
 struct Any {

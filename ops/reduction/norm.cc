@@ -28,7 +28,7 @@ void infer_norm(InferContext& call) {
     call.fail(ErrorKind::kValue, "p must be positive, got " + format_number(attributes.p),
               "1, 2, infinity or any other p > 0; count_nonzero counts");
   }
-  call.output(call.dtype(0), reduced_shape(call, attributes.over));
+  call.output(call.dtype(0), reduce(call, call.canonical<NormAttributes>().over));
 }
 
 /// Σ term(i) over [begin, end), pairwise over blocks of four sums side by side.

@@ -28,7 +28,7 @@ void infer_variance(InferContext& call) {
     call.fail(ErrorKind::kValue, "negative correction " + std::to_string(attributes.correction),
               "0 divides by n (biased), 1 by n − 1 (unbiased)");
   }
-  call.output(call.dtype(0), reduced_shape(call, attributes.over));
+  call.output(call.dtype(0), reduce(call, call.canonical<VarianceAttributes>().over));
 }
 
 /// What the squares are divided by: n − correction, and 0, which gives NaN, where none is left.

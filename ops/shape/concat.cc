@@ -29,7 +29,7 @@ struct SplitAttributes {
 };
 
 void infer_concat(InferContext& call) {
-  const int axis = call.resolve_axis(call.attributes<ConcatAttributes>().axis, call.rank(0));
+  const int axis = call.canonical_axis(&ConcatAttributes::axis, call.rank(0));
   call.require_same_dtype(0, call.input_count() - 1);
   Shape shape = call.shape(0);
   for (int i = 1; i < call.input_count(); ++i) {
@@ -53,7 +53,7 @@ void infer_concat(InferContext& call) {
 void evaluate_concat(EvalContext& call) {
   const TensorView out = call.output();
   if (out.count() == 0) return;
-  const int axis = call.resolve_axis(call.attributes<ConcatAttributes>().axis, out.rank);
+  const int axis = static_cast<int>(call.attributes<ConcatAttributes>().axis);
   std::int64_t outer = 1;
   for (int d = 0; d < axis; ++d) outer *= out.sizes[d];
   const auto row = out.count() / outer * static_cast<std::int64_t>(size_of(out.dtype));
@@ -72,8 +72,7 @@ void evaluate_concat(EvalContext& call) {
 
 void concat_vjp(VjpContext& c) {
   const Var g = c.cotangent();
-  const std::int64_t named = c.attributes<ConcatAttributes>().axis;
-  const int axis = static_cast<int>(named < 0 ? named + g.rank() : named);
+  const int axis = static_cast<int>(c.attributes<ConcatAttributes>().axis);
   std::int64_t position = 0;
   for (int i = 0; i < c.input_count(); ++i) {
     const std::int64_t size = c.shape(i)[axis];
@@ -83,8 +82,8 @@ void concat_vjp(VjpContext& c) {
 }
 
 void infer_split(InferContext& call) {
+  const int axis = call.canonical_axis(&SplitAttributes::axis, call.rank(0));
   const auto& attributes = call.attributes<SplitAttributes>();
-  const int axis = call.resolve_axis(attributes.axis, call.rank(0));
   const std::int64_t size = call.size(0, axis);
   if (attributes.sections < 1 || attributes.sections > 65535 || size % attributes.sections != 0) {
     call.fail(ErrorKind::kShape,

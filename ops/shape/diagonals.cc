@@ -50,24 +50,21 @@ struct DiagonalView {
 };
 
 void infer_diagonal(InferContext& call) {
-  const auto& attributes = call.attributes<DiagonalAttributes>();
-  const int a = call.resolve_axis(attributes.first_axis, call.rank(0));
-  const int b = call.resolve_axis(attributes.second_axis, call.rank(0));
+  const int a = call.canonical_axis(&DiagonalAttributes::first_axis, call.rank(0));
+  const int b = call.canonical_axis(&DiagonalAttributes::second_axis, call.rank(0));
   if (a == b) {
     call.fail(ErrorKind::kAxis, "both axes are " + std::to_string(a), "a diagonal needs two");
   }
-  const DiagonalView view(call.shape(0), call.strides(0), a, b, attributes.offset);
+  const DiagonalView view(call.shape(0), call.strides(0), a, b,
+                          call.attributes<DiagonalAttributes>().offset);
   call.output_view(0, view.shape, view.strides, view.offset);
 }
 
 void diagonal_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<DiagonalAttributes>();
   const Shape shape = c.shape(0);
-  const auto resolve = [&](std::int64_t axis) {
-    return static_cast<int>(axis < 0 ? axis + shape.size() : axis);
-  };
-  const DiagonalView view(shape, dense_strides(shape), resolve(attributes.first_axis),
-                          resolve(attributes.second_axis), attributes.offset);
+  const DiagonalView view(shape, dense_strides(shape), static_cast<int>(attributes.first_axis),
+                          static_cast<int>(attributes.second_axis), attributes.offset);
   c.set(0, place_view(c.cotangent(), shape, view.strides, view.offset));
 }
 

@@ -16,9 +16,9 @@ struct FlipAttributes {
 };
 
 void infer_flip(InferContext& call) {
-  const Axes& axes = call.attributes<FlipAttributes>().axes;
   bool reversed[kMaxRank];
-  mark_axes(call, axes, reversed);
+  mark_axes(call, call.attributes<FlipAttributes>().axes, reversed);
+  call.canonical<FlipAttributes>().axes = marked_axes(reversed, call.rank(0));
   Strides strides = call.strides(0);
   std::int64_t offset = 0;
   for (int d = 0; d < strides.size(); ++d) {

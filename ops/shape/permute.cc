@@ -27,6 +27,7 @@ void infer_permute(InferContext& call) {
   Shape shape;
   Strides strides;
   bool seen[kMaxRank] = {};
+  Axes from_front;
   for (std::int64_t named : order) {
     const int axis = call.resolve_axis(named, call.rank(0));
     if (seen[axis]) {
@@ -34,9 +35,11 @@ void infer_permute(InferContext& call) {
                 "axis " + std::to_string(named) + " is named twice in " + order.str());
     }
     seen[axis] = true;
+    from_front.push_back(axis);
     shape.push_back(call.size(0, axis));
     strides.push_back(own[axis]);
   }
+  call.canonical<PermuteAttributes>().order = from_front;
   call.output_view(0, shape, strides);
 }
 
@@ -44,9 +47,7 @@ void permute_vjp(VjpContext& c) {
   const Axes& order = c.attributes<PermuteAttributes>().order;
   Axes inverse;
   inverse.resize(order.size());
-  for (int d = 0; d < order.size(); ++d) {
-    inverse[static_cast<int>(order[d] < 0 ? order[d] + order.size() : order[d])] = d;
-  }
+  for (int d = 0; d < order.size(); ++d) inverse[static_cast<int>(order[d])] = d;
   c.set(0, permute(c.cotangent(), inverse));
 }
 

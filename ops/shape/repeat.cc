@@ -85,16 +85,15 @@ void tile_vjp(VjpContext& c) {
 }
 
 void infer_repeat(InferContext& call) {
-  const auto& attributes = call.attributes<RepeatAttributes>();
-  const int axis = call.resolve_axis(attributes.axis, call.rank(0));
+  const int axis = call.canonical_axis(&RepeatAttributes::axis, call.rank(0));
   Shape shape = call.shape(0);
-  scale_size(call, shape, axis, attributes.repeats);
+  scale_size(call, shape, axis, call.attributes<RepeatAttributes>().repeats);
   output_of_sizes(call, call.dtype(0), shape);
 }
 
 void evaluate_repeat(EvalContext& call) {
   const auto& attributes = call.attributes<RepeatAttributes>();
-  const int axis = call.resolve_axis(attributes.axis, call.rank(0));
+  const int axis = static_cast<int>(attributes.axis);
   if (call.output().count() == 0) return;
   AxisTables tables(static_cast<std::size_t>(call.rank(0)));
   for (std::int64_t i = 0; i < call.output().sizes[axis]; ++i) {
@@ -105,8 +104,7 @@ void evaluate_repeat(EvalContext& call) {
 
 void repeat_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<RepeatAttributes>();
-  const int rank = c.shape(0).size();
-  const int axis = static_cast<int>(attributes.axis < 0 ? attributes.axis + rank : attributes.axis);
+  const int axis = static_cast<int>(attributes.axis);
   c.set(0, sum_copies(c.cotangent(), axis, c.shape(0)[axis], attributes.repeats, true));
 }
 

@@ -17,13 +17,13 @@ struct RollAttributes {
 };
 
 void infer_roll(InferContext& call) {
-  call.resolve_axis(call.attributes<RollAttributes>().axis, call.rank(0));
+  call.canonical_axis(&RollAttributes::axis, call.rank(0));
   call.output(call.dtype(0), call.shape(0));
 }
 
 void evaluate_roll(EvalContext& call) {
   const auto& attributes = call.attributes<RollAttributes>();
-  const int axis = call.resolve_axis(attributes.axis, call.rank(0));
+  const int axis = static_cast<int>(attributes.axis);
   if (call.output().count() == 0) return;
   AxisTables tables(static_cast<std::size_t>(call.rank(0)));
   const std::int64_t size = call.size(0, axis);
@@ -36,8 +36,7 @@ void evaluate_roll(EvalContext& call) {
 
 void roll_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<RollAttributes>();
-  const std::int64_t size = c.shape(0)[static_cast<int>(
-      attributes.axis < 0 ? attributes.axis + c.shape(0).size() : attributes.axis)];
+  const std::int64_t size = c.shape(0)[static_cast<int>(attributes.axis)];
   const std::int64_t back = size == 0 ? 0 : size - attributes.shift % size;
   c.set(0, roll(c.cotangent(), back, static_cast<int>(attributes.axis)));
 }

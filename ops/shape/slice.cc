@@ -32,9 +32,27 @@ std::int64_t stepped(std::int64_t stride, std::int64_t step, std::int64_t size) 
   return size > 1 ? stride * step : stride;
 }
 
+/// Names every sliced axis, in order; ends stay as they are said: they depend on sizes.
+void put_in_order(SliceAttributes& attributes, const int (&position_of)[kMaxRank]) {
+  SliceAttributes ordered;
+  bool steps = false;
+  for (int d = 0; d < kMaxRank; ++d) {
+    const int k = position_of[d];
+    if (k < 0) continue;
+    const std::int64_t step = attributes.steps.empty() ? 1 : attributes.steps[k];
+    ordered.axes.push_back(d);
+    ordered.starts.push_back(attributes.starts[k]);
+    ordered.stops.push_back(attributes.stops[k]);
+    ordered.steps.push_back(step);
+    steps |= step != 1;
+  }
+  if (!steps) ordered.steps = {};
+  attributes = ordered;
+}
+
 /// Python's rule: negative ends count from the back, ends beyond are clamped.
-Cut resolve(const OpCall& call) {
-  const auto& attributes = call.attributes<SliceAttributes>();
+Cut resolve(InferContext& call) {
+  const SliceAttributes attributes = call.attributes<SliceAttributes>();
   const int count = attributes.starts.size();
   Cut cut{call.shape(0), {}, {}};
   cut.steps.resize(call.rank(0), 1);
@@ -49,12 +67,15 @@ Cut resolve(const OpCall& call) {
                   std::to_string(attributes.steps.size()) + " steps for " + call.describe(0),
               "give one of each for each sliced axis; axes and steps may be left out");
   }
-  bool seen[kMaxRank] = {};
+  int position_of[kMaxRank];
+  std::fill(position_of, position_of + kMaxRank, -1);
   for (int k = 0; k < count; ++k) {
     const int axis =
         call.resolve_axis(attributes.axes.empty() ? k : attributes.axes[k], call.rank(0));
-    if (seen[axis]) call.fail(ErrorKind::kAxis, "axis " + std::to_string(axis) + " is named twice");
-    seen[axis] = true;
+    if (position_of[axis] >= 0) {
+      call.fail(ErrorKind::kAxis, "axis " + std::to_string(axis) + " is named twice");
+    }
+    position_of[axis] = k;
     const std::int64_t size = call.size(0, axis);
     const std::int64_t step = attributes.steps.empty() ? 1 : attributes.steps[k];
     if (step == 0 || step < -(std::int64_t{1} << 62)) {
@@ -76,6 +97,7 @@ Cut resolve(const OpCall& call) {
     cut.starts[axis] = cut.sizes[axis] > 0 ? start : 0;
     cut.steps[axis] = step;
   }
+  put_in_order(call.canonical<SliceAttributes>(), position_of);
   return cut;
 }
 
@@ -97,8 +119,7 @@ void slice_vjp(VjpContext& c) {
   Strides strides = dense_strides(shape);
   std::int64_t offset = 0;
   for (int k = 0; k < attributes.starts.size(); ++k) {
-    const std::int64_t named = attributes.axes.empty() ? k : attributes.axes[k];
-    const int axis = static_cast<int>(named < 0 ? named + shape.size() : named);
+    const int axis = static_cast<int>(attributes.axes[k]);
     const std::int64_t step = attributes.steps.empty() ? 1 : attributes.steps[k];
     std::int64_t start = attributes.starts[k];
     if (start < 0) start += shape[axis];

@@ -1,6 +1,7 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <algorithm>
 #include <utility>
 
 namespace wengert {
@@ -17,9 +18,9 @@ struct TransposeAttributes {
 };
 
 void infer_transpose(InferContext& call) {
-  const auto& attributes = call.attributes<TransposeAttributes>();
-  const int a = call.resolve_axis(attributes.first_axis, call.rank(0));
-  const int b = call.resolve_axis(attributes.second_axis, call.rank(0));
+  const int a = call.canonical_axis(&TransposeAttributes::first_axis, call.rank(0));
+  const int b = call.canonical_axis(&TransposeAttributes::second_axis, call.rank(0));
+  call.canonical<TransposeAttributes>() = {std::min(a, b), std::max(a, b)};
   Shape shape = call.shape(0);
   Strides strides = call.strides(0);
   std::swap(shape[a], shape[b]);

@@ -23,7 +23,7 @@ struct AxesAttributes {
 };
 
 void infer_expand_dims(InferContext& call) {
-  const int at = call.resolve_axis(call.attributes<AxisAttributes>().axis, call.rank(0) + 1);
+  const int at = call.canonical_axis(&AxisAttributes::axis, call.rank(0) + 1);
   if (call.rank(0) == kMaxRank) {
     call.fail(ErrorKind::kShape, call.describe(0) + " has the highest rank already");
   }
@@ -48,11 +48,14 @@ void infer_squeeze(InferContext& call) {
   const Strides all = call.strides(0);
   Shape shape;
   Strides strides;
+  Axes named;
   for (int d = 0; d < call.rank(0); ++d) {
+    if (removed[d]) named.push_back(d);
     if (axes.empty() ? call.size(0, d) == 1 : removed[d]) continue;
     shape.push_back(call.size(0, d));
     strides.push_back(all[d]);
   }
+  call.canonical<AxesAttributes>().axes = named;
   call.output_view(0, shape, strides);
 }
 

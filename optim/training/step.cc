@@ -69,12 +69,12 @@ namespace {
 Outcome classify(const Var& scores, const Batch& batch, std::source_location where) {
   const Metric right = accuracy(scores, batch.targets, {}, "accuracy", where);
   if (!batch.weights) {
-    return {softmax_cross_entropy(scores, batch.targets, Reduction::kMean, where),
+    return {softmax_cross_entropy(scores, batch.targets, Reduction::kMean, {}, where),
             static_cast<double>(batch.count()),
             {right}};
   }
   const Var weights = batch.weights->to(scores.dtype());
-  const Var losses = softmax_cross_entropy(scores, batch.targets, Reduction::kNone, where);
+  const Var losses = softmax_cross_entropy(scores, batch.targets, Reduction::kNone, {}, where);
   return Outcome::of_sum(sum(losses * weights), sum(weights).scalar_value(), {right});
 }
 

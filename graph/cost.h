@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+#include "wengert/graph/api.h"
+#include "wengert/graph/tape.h"
+
+namespace wengert {
+
+/// Estimated work of one recorded call: what an op's formula asks for, whatever its kernel does.
+struct Cost {
+  double flops = 0;  ///< floating-point operations: see OpDef::flops
+  double bytes = 0;  ///< operands read once and outputs written once; 0 of what only makes views
+};
+
+/// The cost of the call that node `id` belongs to. Throws Error(kGraph) on an id beyond the tape.
+WENGERT_API Cost cost_of(const Tape& tape, std::uint32_t id);
+
+}  // namespace wengert
