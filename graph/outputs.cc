@@ -118,25 +118,26 @@ Value* compute_permuted(const ElementwiseOp& op, std::span<Value* const> in,
   return value;
 }
 
-Value* compute_one(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
-                   std::source_location where, Tape& tape, void*& kept) {
+Computed compute_one(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
+                     std::source_location where, Tape& tape) {
   InferContext inferred(op, inputs, attributes, where);
   op.infer(inferred);
   if (inferred.wants_dense() != 0 || inferred.wants_expansion()) [[unlikely]]
-    return nullptr;
+    return {};
   const auto outputs = inferred.outputs();
   check_outputs(inferred, outputs.size() == 1 && outputs[0].viewed_input < 0);
   if (outputs.size() > 1) [[unlikely]]
-    return nullptr;
+    return {};
   const InferContext::Output& spec = outputs[0];
   Var result = Var::take(make_output(op, inputs, spec, 0));
+  void* kept = nullptr;
   if (inferred.is_canonical()) kept = tape.keep(op, inferred.raw_attributes());
   if (spec.viewed_input < 0) {
     Value* raw[] = {result.get()};
     EvalContext context(op, inputs, inferred.raw_attributes(), where, raw);
     op.evaluate(context);
   }
-  return result.release();
+  return {result.release(), kept};
 }
 
 std::uint32_t compute(const OpDef& op, std::span<Value* const> inputs, const void* attributes,

@@ -56,11 +56,15 @@ inline constexpr std::int64_t kFewElements = 4096;
 Value* compute_permuted(const ElementwiseOp& op, std::span<Value* const> in,
                         const void* attributes);
 
+/// A result, and what infer made of the attributes, on the tape; null where it left them alone.
+struct Computed {
+  Value* value;
+  void* attributes;
+};
 /// An op with one output, visible. Kept out of the quick path, whose frame would grow by the
-/// contexts'. Null where inputs must be copied first. `kept` becomes a copy of the attributes on
-/// the tape where infer has changed them.
-Value* compute_one(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
-                   std::source_location where, Tape& tape, void*& kept);
+/// contexts'. Null where inputs must be copied first.
+Computed compute_one(const OpDef& op, std::span<Value* const> inputs, const void* attributes,
+                     std::source_location where, Tape& tape);
 
 /// Infers and computes `wanted` visible outputs (−1: however many); gives the inputs that must be
 /// copied first, and then did nothing, as where the call is made of other ops.

@@ -92,7 +92,6 @@ struct QuickPath {
       if ((flags & Value::kWeak) == 0 || !settle(*tape, op, in, where)) return nullptr;
     }
     Value* value = nullptr;
-    void* kept = nullptr;
     if (op.elementwise != nullptr) {
       if (op.check != nullptr) op.check(OpCall(op, in, attributes, resolve(where)));
       value = compute_elementwise(*op.elementwise, in, attributes);
@@ -103,10 +102,15 @@ struct QuickPath {
       if ((flags & Value::kStrided) != 0 && !takes_any_layout(op) && misplaced(op, in) != 0) {
         return nullptr;
       }
-      value = compute_one(op, in, attributes, resolve(where), *tape, kept);
-      if (value == nullptr) return nullptr;
+      const Computed made = compute_one(op, in, attributes, resolve(where), *tape);
+      if (made.value == nullptr) return nullptr;
+      if (made.attributes != nullptr) {
+        commit_kept(*tape, op, in, made.attributes, flags, made.value, where);
+        return made.value;
+      }
+      value = made.value;
     }
-    commit(*tape, op, in, attributes, kept, flags, value, where);
+    commit(*tape, op, in, attributes, nullptr, flags, value, where);
     return value;
   }
 
@@ -141,6 +145,15 @@ struct QuickPath {
             .input_count = static_cast<std::uint16_t>(inputs),
             .output = 0,
             .few_inputs = {}};
+  }
+
+  /// commit() with attributes that are on the tape. Out of line: most ops have none to change.
+  template <int kInputs>
+  [[gnu::noinline]] static void commit_kept(Tape& tape, const OpDef& op,
+                                            Value* const (&in)[kInputs], void* kept,
+                                            std::uint8_t flags, Value* value,
+                                            std::source_location where) {
+    commit(tape, op, in, kept, kept, flags, value, where);
   }
 
   /// Puts the call on the tape; `value` has one handle, the caller's.
