@@ -46,7 +46,7 @@ Registry& registry() {
 void register_op(const OpDef& op, std::source_location where) {
   const detail::CallSite site(where);
   if (op.name.empty()) reject(op, "has no name");
-  if (op.infer == nullptr) reject(op, "has no infer function");
+  if (op.infer == nullptr && op.expand == nullptr) reject(op, "has neither infer nor expand");
   if (op.evaluate == nullptr && op.elementwise != nullptr) reject(op, "has no evaluate function");
   if (op.differentiable != 0 && op.vjp == nullptr) reject(op, "is differentiable without a vjp");
   if (op.doc.summary.empty() || op.doc.formula.empty()) reject(op, "lacks summary or formula");

@@ -37,7 +37,8 @@ WENGERT_FORMULAS {
     template <class T>
     static T partial(T x, T, const Attributes& bounds) {
       const T one = like(x, 1.0), zero = like(x, 0.0);
-      return where(x < bounds.low, zero, where(x <= bounds.high, one, zero));
+      return where(x < bounds.low, zero,
+                   where(x <= bounds.high, one, where(x > bounds.high, zero, x)));
     }
   };
 
@@ -82,7 +83,7 @@ constinit const OpDef clip_op = clip_record(
      .formula = "y = min(max(x, low), high)",
      .arguments = "x: any floating or integer tensor; low ≤ high, whole numbers for integers; −∞ "
                   "and ∞ leave a side open; NaN stays NaN",
-     .gradient = "∂y/∂x = 1 where low ≤ x ≤ high, the bounds included, else 0, and 0 at NaN",
+     .gradient = "∂y/∂x = 1 where low ≤ x ≤ high, the bounds included, else 0; NaN at NaN",
      .source = "elementary"});
 
 }  // namespace ops
@@ -126,7 +127,7 @@ WENGERT_OP_TESTS(clip) {
                     {{-1e308}, -1.0, {0.0}},
                     {{kInfinity}, 2.0, {0.0}},
                     {{-kInfinity}, -1.0, {0.0}},
-                    {{kNan}, kNan, {0.0}}};
+                    {{kNan}, kNan, {kNan}}};
   add_integer_samples(tests, clip_open, [](double x) { return x; });
   tests.rejected = number_rejections(clip_to_two);
   const Tensor x = Tensor::full({2}, 1, DType::kFloat32), whole = Tensor::from({1, 2}, {2});

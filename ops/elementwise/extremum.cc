@@ -1,6 +1,12 @@
 #include "wengert/ops/elementwise/formula.h"
 
 WENGERT_FORMULAS {
+  /// ½ where a = b, and NaN where one of them is.
+  template <class T>
+  inline T tie(T a, T b) {
+    return where(equal(a, b), like(a, 0.5), a + b);
+  }
+
   struct Maximum {
     static constexpr int reads_a = kA | kB, reads_b = kA | kB;
     template <class T>
@@ -9,11 +15,11 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial_a(T a, T b, T) {
-      return where(a > b, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+      return where(a > b, like(a, 1.0), where(a < b, like(a, 0.0), tie(a, b)));
     }
     template <class T>
     static T partial_b(T a, T b, T) {
-      return where(b > a, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+      return where(b > a, like(a, 1.0), where(b < a, like(a, 0.0), tie(a, b)));
     }
   };
 
@@ -25,11 +31,11 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial_a(T a, T b, T) {
-      return where(a < b, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+      return where(a < b, like(a, 1.0), where(a > b, like(a, 0.0), tie(a, b)));
     }
     template <class T>
     static T partial_b(T a, T b, T) {
-      return where(b < a, like(a, 1.0), where(equal(a, b), like(a, 0.5), like(a, 0.0)));
+      return where(b < a, like(a, 1.0), where(b > a, like(a, 0.0), tie(a, b)));
     }
   };
 
@@ -48,7 +54,7 @@ constinit const OpDef maximum_op = binary<formulas::Maximum>(
      .arguments = "a, b: float32, float64 or integer tensors of one dtype, broadcast together; a "
                   "NaN on either side gives NaN; of zeros of both signs b's is taken",
      .gradient = "the larger side gets 1; at a tie each side gets ½ (maximum(a, a) has the total "
-                 "gradient 1); 0 on both sides where one is NaN",
+                 "gradient 1); NaN on both sides where one is NaN",
      .source = "IEEE 754-2019 §9.6 for NaN"});
 
 constinit const OpDef minimum_op = binary<formulas::Minimum>(
@@ -58,7 +64,7 @@ constinit const OpDef minimum_op = binary<formulas::Minimum>(
      .arguments = "a, b: float32, float64 or integer tensors of one dtype, broadcast together; a "
                   "NaN on either side gives NaN; of zeros of both signs b's is taken",
      .gradient = "the smaller side gets 1; at a tie each side gets ½ (minimum(a, a) has the total "
-                 "gradient 1); 0 on both sides where one is NaN",
+                 "gradient 1); NaN on both sides where one is NaN",
      .source = "IEEE 754-2019 §9.6 for NaN"});
 
 }  // namespace wengert::ops
@@ -81,8 +87,8 @@ WENGERT_OP_TESTS(maximum) {
       {{-0.0, 0.0}, 0.0, {0.5, 0.5}},       {{1e-300, -1e-300}, 1e-300, {1.0, 0.0}},
       {{-1e308, 1e308}, 1e308, {0.0, 1.0}}, {{kInfinity, kInfinity}, kInfinity, {0.5, 0.5}},
       {{-kInfinity, 3.0}, 3.0, {0.0, 1.0}}, {{kInfinity, 3.0}, kInfinity, {1.0, 0.0}},
-      {{kNan, 3.0}, kNan, {0.0, 0.0}},      {{3.0, kNan}, kNan, {0.0, 0.0}},
-      {{kNan, kNan}, kNan, {0.0, 0.0}}};
+      {{kNan, 3.0}, kNan, {kNan, kNan}},    {{3.0, kNan}, kNan, {kNan, kNan}},
+      {{kNan, kNan}, kNan, {kNan, kNan}}};
   add_integer_samples(tests, wengert::maximum, [](double a, double b) { return std::fmax(a, b); });
   tests.rejected = number_rejections(wengert::maximum);
   return tests;
@@ -108,9 +114,9 @@ WENGERT_OP_TESTS(minimum) {
                     {{-kInfinity, -kInfinity}, -kInfinity, {0.5, 0.5}},
                     {{-kInfinity, 3.0}, -kInfinity, {1.0, 0.0}},
                     {{kInfinity, 3.0}, 3.0, {0.0, 1.0}},
-                    {{kNan, 3.0}, kNan, {0.0, 0.0}},
-                    {{3.0, kNan}, kNan, {0.0, 0.0}},
-                    {{kNan, kNan}, kNan, {0.0, 0.0}}};
+                    {{kNan, 3.0}, kNan, {kNan, kNan}},
+                    {{3.0, kNan}, kNan, {kNan, kNan}},
+                    {{kNan, kNan}, kNan, {kNan, kNan}}};
   add_integer_samples(tests, wengert::minimum, [](double a, double b) { return std::fmin(a, b); });
   tests.rejected = number_rejections(wengert::minimum);
   return tests;

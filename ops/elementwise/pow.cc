@@ -13,10 +13,14 @@ WENGERT_FORMULAS {
     static T partial_a(T a, T b, T) {
       return cotangent_product(b, pow(a, b - 1.0));
     }
-    /// 0ᵇ is constant for b > 0: ln 0 must not meet the 0 it is multiplied by, in no order.
+    /// 0ᵇ is constant for b > 0: ln 0 must not meet the 0 it is multiplied by, in no order. For
+    /// b < 0, where y is infinite, it falls without end.
     template <class T>
     static T partial_b(T a, T, T y) {
-      return y * log(where(equal(a, 0.0), like(a, 1.0), a));
+      constexpr double kInfinity = __builtin_huge_val();
+      const T at_zero = where(abs(y) > 1.0, like(a, -kInfinity), like(a, 0.0));
+      const auto zero = equal(a, 0.0);
+      return y * where(zero, at_zero, log(where(zero, like(a, 1.0), a)));
     }
   };
 
@@ -34,7 +38,7 @@ constinit const OpDef pow_op = binary<formulas::Pow>(
      .arguments = "a, b: float32 or float64 tensors of one dtype, broadcast together; NaN for "
                   "a < 0 with fractional b; a⁰ = 1 and 1ᵇ = 1 even for NaN",
      .gradient = "∂y/∂a = b·aᵇ⁻¹, 0 where b = 0; ∂y/∂b = y·ln a: NaN where a < 0, 0 where a = 0 "
-                 "and b ≥ 0, NaN where a = 0 and b < 0; at infinite b as the products give it",
+                 "and b ≥ 0, −∞ where a = 0 and b < 0; at infinite b as the products give it",
      .source = "C17 §F.10.4.4"});
 
 }  // namespace wengert::ops
@@ -55,8 +59,8 @@ WENGERT_OP_TESTS(pow) {
                     {{0.0, 2.0}, 0.0, {0.0, 0.0}},
                     {{-0.0, 3.0}, -0.0, {0.0, -0.0}},
                     {{0.0, 0.5}, 0.0, {kInfinity, 0.0}},
-                    {{0.0, -1.0}, kInfinity, {-kInfinity, kNan}},
-                    {{-0.0, -1.0}, -kInfinity, {-kInfinity, kNan}},
+                    {{0.0, -1.0}, kInfinity, {-kInfinity, -kInfinity}},
+                    {{-0.0, -1.0}, -kInfinity, {-kInfinity, kInfinity}},
                     {{3.0, 0.0}, 1.0, {0.0, 1.0986122886681098}},
                     {{1.0, kInfinity}, 1.0, {kInfinity, 0.0}},
                     {{1e-300, 1.0}, 1e-300, {1.0, -6.907755278982137e-298}},

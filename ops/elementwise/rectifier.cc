@@ -9,7 +9,7 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial(T, T y) {
-      return where(y > 0.0, like(y, 1.0), like(y, 0.0));
+      return where(y > 0.0, like(y, 1.0), where(equal(y, 0.0), like(y, 0.0), y));
     }
   };
 
@@ -25,7 +25,7 @@ constinit const OpDef relu_op = unary<formulas::Relu>(
     {.summary = "Rectified linear unit.",
      .formula = "y = max(0, x)",
      .arguments = "x: any floating or integer tensor; NaN stays NaN",
-     .gradient = "∂y/∂x = 1 where x > 0, else 0: the subgradient at 0 is 0, and 0 at NaN",
+     .gradient = "∂y/∂x = 1 where x > 0, else 0: the subgradient at 0 is 0; NaN at NaN",
      .source = "V. Nair, G. Hinton, Rectified linear units improve restricted "
                "Boltzmann machines, ICML 2010"});
 
@@ -44,7 +44,7 @@ WENGERT_OP_TESTS(relu) {
                     {{-1e+308}, 0.0, {0.0}},
                     {{kInfinity}, kInfinity, {1.0}},
                     {{-kInfinity}, 0.0, {0.0}},
-                    {{kNan}, kNan, {0.0}},
+                    {{kNan}, kNan, {kNan}},
                     {{-2.5}, 0.0, {0.0}},
                     {{2.5}, 2.5, {1.0}}};
   add_integer_samples(tests, wengert::relu, [](double x) { return x > 0 ? x : 0.0; });

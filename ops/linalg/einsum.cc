@@ -312,6 +312,16 @@ WENGERT_OP_TESTS(einsum) {
   add("ij,kj,k", "i", {{2, 3}, {4, 3}, {4}});
   add("iji,jk", "ki", {{2, 3, 2}, {3, 2}});
   add("ij,jk", "ik", {{2, 0}, {0, 3}});
+  // Without a result every index that occurs once stays, in the order of the alphabet.
+  const auto implicit = [&](const std::string& inputs, const std::string& output,
+                            const std::vector<Tensor>& operands) {
+    add_sample(
+        tests, inputs, operands, [=](std::span<const Var> x) { return einsum(inputs, x); },
+        [=](std::span<const Tensor> x) { return einsum_reference(inputs, output, x); });
+  };
+  implicit("ij,jk", "ik", {spread({2, 3}, -1, 1), spread({3, 4}, -1, 1, 2)});
+  implicit("ba", "ab", {spread({2, 3}, -1, 1)});
+  implicit("ii", "", {spread({3, 3}, -1, 1)});
   tests.small_only = "recorded as matmul, mul and sum, whose large samples count";
   tests.rejected = {{"groups",
                      [] {

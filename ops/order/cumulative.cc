@@ -34,9 +34,14 @@ void evaluate_cumulative(EvalContext& call) {
         step = -step;
       }
       Total total = kProduct ? 1 : 0;
+      RunningProduct product;
       for (std::int64_t i = 0; i < lines.length; ++i, at += step) {
         const auto value = static_cast<Total>(static_cast<Wide>(x.view().as<T>()[at]));
-        total = kProduct ? total * value : total + value;
+        if constexpr (kProduct && std::is_floating_point_v<T>) {
+          total = product.times(value);
+        } else {
+          total = kProduct ? total * value : total + value;
+        }
         out.as<Result>()[at] = static_cast<Result>(total);
       }
     }
@@ -51,14 +56,21 @@ void cumsum_vjp(VjpContext& c) {
 void cumprod_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ScanAttributes>();
   const int axis = static_cast<int>(attributes.axis), by = attributes.reverse ? -1 : 1;
-  // yᵢ = xᵢ·yᵢ₋₁: what flows into yᵢ is sᵢ = gᵢ + xᵢ₊₁·sᵢ₊₁, of which x gets sᵢ·yᵢ₋₁.
-  const Var s =
-      linear_recurrence(shift(c.input(0), -by, axis, 0), c.cotangent(), axis, !attributes.reverse);
-  c.set(0, cotangent_product(s, shift(c.output(), by, axis, 1)));
+  // yᵢ = xᵢ·yᵢ₋₁: what flows into yᵢ is sᵢ = gᵢ + xᵢ₊₁·sᵢ₊₁, of which x gets sᵢ·yᵢ₋₁. In double:
+  // either may overflow where their product does not.
+  const Var x = cast(c.input(0), DType::kFloat64), g = cast(c.cotangent(), DType::kFloat64);
+  const Var y = cumulative_product(x, axis, attributes.reverse);
+  const Var s = linear_recurrence(shift(x, -by, axis, 0), g, axis, !attributes.reverse);
+  c.set(0, cast(product_zero_wins(s, shift(y, by, axis, 1)), c.dtype(0)));
 }
 
 }  // namespace
 
+Var product_zero_wins(const Var& a, const Var& b) {
+  const Var zero = Tensor::zeros({}, a.dtype());
+  const Var overflown = logical_and(is_inf(a), equal(b, zero));
+  return where(overflown, zero, cotangent_product(a, b));
+}
 Var cumulative_sum(const Var& x, std::int64_t axis, bool reverse) {
   return apply(cumsum_op, {&x}, ScanAttributes{axis, reverse}, std::source_location::current());
 }
@@ -93,7 +105,7 @@ constinit const OpDef cumprod_op = {
                         "like any other number, in every order",
             .source = "G. Blelloch, Prefix sums and their applications, 1990"},
     .differentiable = 1,
-    .reads = {reads_input(0) | kReadsOutputs},
+    .reads = {reads_input(0)},
     .infer = infer_cumulative,
     .evaluate = evaluate_cumulative<true>,
     .vjp = cumprod_vjp,

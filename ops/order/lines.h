@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "wengert/graph/op.h"
@@ -37,6 +38,22 @@ struct Lines {
   std::int64_t start(std::int64_t line) const { return line / step * step * length + line % step; }
 };
 
+/// A running product. The product of finite numbers with a 0 among them is 0, also where those
+/// before it have overflowed.
+class RunningProduct {
+ public:
+  double times(double x) {
+    finite_ = finite_ && std::isfinite(x);
+    return product_ = x == 0 && finite_ ? 0 : product_ * x;
+  }
+
+ private:
+  double product_ = 1;
+  bool finite_ = true;
+};
+
+/// a·b, and 0 where one is 0 though the other is infinite.
+Var product_zero_wins(const Var& a, const Var& b);
 /// cumsum and cumprod from either end.
 Var cumulative_sum(const Var& x, std::int64_t axis, bool reverse);
 Var cumulative_product(const Var& x, std::int64_t axis, bool reverse);

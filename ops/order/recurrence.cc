@@ -1,6 +1,8 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <cmath>
+
 #include "wengert/ops/dense_input.h"
 #include "wengert/ops/order/lines.h"
 
@@ -35,8 +37,10 @@ void evaluate_recurrence(EvalContext& call) {
       double h = 0;  // float32 runs in double and is rounded once an element, as in cumsum
       for (std::int64_t i = 0; i < lines.length; ++i, at += step) {
         // A state of 0 stays 0 through an infinite coefficient, as a zero cotangent must.
-        h = (h == 0 ? 0 : static_cast<double>(a.view().as<T>()[at]) * h) +
-            static_cast<double>(b.view().as<T>()[at]);
+        // And a coefficient of 0 ends a state that has overflowed.
+        const auto coefficient = static_cast<double>(a.view().as<T>()[at]);
+        const bool ends = h == 0 || (coefficient == 0 && std::isinf(h));
+        h = (ends ? 0 : coefficient * h) + static_cast<double>(b.view().as<T>()[at]);
         out.as<T>()[at] = static_cast<T>(h);
       }
     }

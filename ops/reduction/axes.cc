@@ -126,10 +126,10 @@ void infer_total(InferContext& call) {
   call.output(dtype, reduce(call, call.canonical<ReductionAttributes>()));
 }
 
-Var reciprocal_or_zero(const Var& y) {
+Var divide_or_zero(const Var& x, const Var& y) {
   const Var zero = Tensor::zeros({}, y.dtype()), one = Tensor::full({}, 1, y.dtype());
   const Var none = equal(y, zero);
-  return where(none, zero, one / where(none, one, y));
+  return where(none, zero, x / where(none, one, y));
 }
 
 Rows::Rows(const TensorView& view, const bool* reduced) : data_(view.data) {

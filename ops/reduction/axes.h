@@ -45,8 +45,9 @@ void infer_extreme(InferContext& call);
 /// Floating dtypes stay; integers become int64.
 void infer_total(InferContext& call);
 
-/// 1/y, and 0 where y is 0: for derivatives that are 0 there by convention.
-Var reciprocal_or_zero(const Var& y);
+/// x/y, and 0 where y is 0: for derivatives that are 0 there by convention. Not a product with 1/y:
+/// that, or its derivative, overflows where x/y does not.
+Var divide_or_zero(const Var& x, const Var& y);
 
 /// A tensor as dense rows: one for each element of the reduction's result, in its order, holding
 /// in row-major order of the reduced axes what goes into it.

@@ -44,7 +44,7 @@ void evaluate_extreme(EvalContext& call) {
   });
 }
 
-/// The cotangent shared evenly by the elements that equal the result.
+/// The cotangent shared evenly by the elements that equal the result; NaN to those that are NaN.
 void extreme_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ReductionAttributes>();
   const Var x = c.input(0), y = with_reduced_axes(c.output(), c.shape(0), attributes);
@@ -52,7 +52,8 @@ void extreme_vjp(VjpContext& c) {
   const Var chosen = equal(x, y);
   const Var ties = sum(where(chosen, one, zero), attributes.axes, true);
   const Var g = with_reduced_axes(c.cotangent(), c.shape(0), attributes);
-  c.set(0, where(chosen, g * reciprocal_or_zero(ties), zero));
+  const Var share = where(chosen, divide_or_zero(one, ties), where(is_nan(x), x, zero));
+  c.set(0, cotangent_product(g, share));
 }
 
 }  // namespace
@@ -64,7 +65,7 @@ constinit const OpDef max_op = {
             .arguments = "x: floating or integer; NaN wins; axes: negative from the back, all when "
                          "empty, at least one element; keepdims keeps them with size 1",
             .gradient = "the cotangent shared evenly by all elements that equal y, so that it adds "
-                        "up to the cotangent; 0 everywhere where y is NaN",
+                        "up to the cotangent; NaN where x is",
             .source = "a subgradient: R. T. Rockafellar, Convex Analysis, 1970, §23"},
     .differentiable = 1,
     .reads = {reads_input(0) | kReadsOutputs},
@@ -82,7 +83,7 @@ constinit const OpDef min_op = {
             .arguments = "x: floating or integer; NaN wins; axes: negative from the back, all when "
                          "empty, at least one element; keepdims keeps them with size 1",
             .gradient = "the cotangent shared evenly by all elements that equal y, so that it adds "
-                        "up to the cotangent; 0 everywhere where y is NaN",
+                        "up to the cotangent; NaN where x is",
             .source = "a supergradient: R. T. Rockafellar, Convex Analysis, 1970, §23"},
     .differentiable = 1,
     .reads = {reads_input(0) | kReadsOutputs},
@@ -135,7 +136,7 @@ OpTests extreme_tests(const ReductionCall& call, const RowReference& reference, 
       gradient_sample("zeros tie, signs apart", at({-0.0, 0.0, -1}), total, {.5, .5, 0}));
   tests.samples.push_back(
       gradient_sample("infinities tie", at({kInfinity, 0, kInfinity}), total, {.5, 0, .5}));
-  tests.samples.push_back(gradient_sample("NaN", at({1, kNan, 2}), total, {0, 0, 0}));
+  tests.samples.push_back(gradient_sample("NaN", at({1, kNan, 2}), total, {0, kNan, 0}));
   for (int position : {0, 5, 40}) {
     std::vector<double> values(41, 1.0);
     values[static_cast<std::size_t>(position)] = kNan;

@@ -36,11 +36,13 @@ void logsumexp_vjp(VjpContext& c) {
   const Var g = with_reduced_axes(c.cotangent(), c.shape(0), attributes);
   const Var zero = Tensor::zeros({}, x.dtype());
   const Var lowest = Tensor::full({}, -std::numeric_limits<double>::infinity(), x.dtype());
-  // Where all is −∞ the weights are exp(−∞ − 0) = 0 instead of exp(−∞ + ∞).
+  // Elements that are ∞ share the result evenly, exp(0) each, instead of exp(∞ − ∞); where all is
+  // −∞ nothing flows.
   const Var none = equal(y, lowest);
-  const Var e = exp(x - where(none, zero, y));
+  const Var infinite = logical_and(is_inf(x), equal(x, y));
+  const Var e = exp(where(infinite, zero, x) - where(infinite, zero, y));
   // Scaled to sum 1 again: the rounding of y, large beside small differences, cancels.
-  const Var weights = e * reciprocal_or_zero(sum(e, attributes.axes, true));
+  const Var weights = divide_or_zero(e, sum(e, attributes.axes, true));
   c.set(0, cotangent_product(where(none, zero, g), weights));
 }
 
@@ -102,7 +104,8 @@ WENGERT_OP_TESTS(logsumexp) {
   fixed("small", {-1e4, -1e4}, -1e4 + two, {.5, .5});
   fixed("one masked", {-kInfinity, 0, 0}, two, {0, .5, .5});
   fixed("all masked", {-kInfinity, -kInfinity}, -kInfinity, {0, 0});
-  fixed("infinite", {kInfinity, 1}, kInfinity, {kNan, kNan});
+  fixed("infinite", {kInfinity, 1}, kInfinity, {1, 0});
+  fixed("infinite ones", {kInfinity, 1, kInfinity}, kInfinity, {.5, 0, .5});
   // Rows too wide for a lane each have kernels of their own.
   constexpr std::size_t kWide = 70;
   fixed("all of a wide row masked", std::vector<double>(kWide, -kInfinity), -kInfinity,

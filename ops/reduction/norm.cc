@@ -89,15 +89,15 @@ void norm_vjp(VjpContext& c) {
   if (p == 1) {
     c.set(0, cotangent_product(g, signed_power(x, 0, true)));
   } else if (p == 2) {
-    c.set(0, cotangent_product(g, x * reciprocal_or_zero(y)));
+    c.set(0, cotangent_product(g, divide_or_zero(x, y)));
   } else if (std::isinf(p)) {
     const Var zero = Tensor::zeros({}, x.dtype()), one = Tensor::full({}, 1, x.dtype());
     const Var chosen = equal(signed_power(x, 1, false), y);
-    const Var share = reciprocal_or_zero(sum(where(chosen, one, zero), over.axes, true));
+    const Var share = divide_or_zero(one, sum(where(chosen, one, zero), over.axes, true));
     c.set(0, where(chosen, cotangent_product(g * share, signed_power(x, 0, true)), zero));
   } else {
     // sign(x)·(|x|/y)^(p−1), and 0 where y is 0.
-    c.set(0, cotangent_product(g, signed_power(x * reciprocal_or_zero(y), p - 1, true)));
+    c.set(0, cotangent_product(g, signed_power(divide_or_zero(x, y), p - 1, true)));
   }
 }
 

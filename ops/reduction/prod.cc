@@ -15,8 +15,9 @@ struct Product {
   template <class T>
   auto operator()(const T* x, std::int64_t n) const {
     if constexpr (std::is_floating_point_v<T>) {
+      RunningProduct product;
       double y = 1;
-      for (std::int64_t i = 0; i < n; ++i) y *= x[i];
+      for (std::int64_t i = 0; i < n; ++i) y = product.times(static_cast<double>(x[i]));
       return static_cast<T>(y);
     } else {
       std::uint64_t y = 1;
@@ -32,11 +33,12 @@ void evaluate_prod(EvalContext& call) {
   evaluate_rows(call, call.attributes<ReductionAttributes>().axes, Product{});
 }
 
-/// Product of all the other elements along an axis: what lies before times what lies after.
+/// Product of all the other elements along an axis: what lies before times what lies after, of
+/// which a zero wins over an overflow.
 Var product_of_others(const Var& x, int axis) {
   const Var before = shift(cumulative_product(x, axis, false), 1, axis, 1);
   const Var after = shift(cumulative_product(x, axis, true), -1, axis, 1);
-  return before * after;
+  return product_zero_wins(before, after);
 }
 
 /// A product over several axes is taken one axis after the other.
@@ -45,17 +47,19 @@ void prod_vjp(VjpContext& c) {
   Axes axes = attributes.axes;
   const int rank = c.shape(0).size();
   for (int d = 0; d < rank && attributes.axes.empty(); ++d) axes.push_back(d);
-  std::vector<Var> partial = {c.input(0)};
+  // In double: products of a part may overflow where that of all others does not.
+  const DType dtype = c.dtype(0);
+  std::vector<Var> partial = {cast(c.input(0), DType::kFloat64)};
   for (int i = 0; i + 1 < axes.size(); ++i) {
     partial.push_back(prod(partial.back(), {axes[i]}, true));
   }
-  Var g = with_reduced_axes(c.cotangent(), c.shape(0), attributes);
+  Var g = cast(with_reduced_axes(c.cotangent(), c.shape(0), attributes), DType::kFloat64);
   for (int i = axes.size() - 1; i >= 0; --i) {
     const Var others =
         product_of_others(partial[static_cast<std::size_t>(i)], static_cast<int>(axes[i]));
     g = cotangent_product(g, others);
   }
-  c.set(0, g);
+  c.set(0, cast(g, dtype));
 }
 
 }  // namespace

@@ -36,6 +36,29 @@ double divisor(std::int64_t n, std::int64_t correction) {
   return static_cast<double>(std::max<std::int64_t>(0, n - correction));
 }
 
+/// The root of the variance in double, scaled by the largest element and by the largest deviation:
+/// neither sums nor squares leave the range that the result lies in.
+template <class T>
+double scaled_spread(const T* x, std::int64_t n, std::int64_t correction) {
+  double most = 0, mean = 0, largest = 0, total = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    most = std::max(most, std::fabs(static_cast<double>(x[i])));
+  }
+  if (most == 0 || !std::isfinite(most)) return most - most;  // 0, or NaN
+  for (std::int64_t i = 0; i < n; ++i) mean += x[i] / most;
+  mean *= most / static_cast<double>(n);
+  const auto deviation = [&](std::int64_t i) {
+    return std::fabs(static_cast<double>(x[i]) - mean);
+  };
+  for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, deviation(i));
+  if (largest == 0) return 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double u = deviation(i) / largest;
+    total += u * u;
+  }
+  return largest * std::sqrt(total / divisor(n, correction));
+}
+
 template <bool kRoot>
 struct Spread {
   static constexpr bool kFloatingOnly = true;
@@ -45,6 +68,13 @@ struct Spread {
     const auto& kernels = kernels::row_kernels<T>();
     const T mean = n == 0 ? T(0) : kernels.sum(x, n) / static_cast<T>(n);
     const T variance = kernels.squares(x, n, mean) / static_cast<T>(divisor(n, correction));
+    // Beyond, squares of elements or their sum have overflowed, or lost digits by underflow.
+    constexpr double kLeast = sizeof(T) == 4 ? 1e-26 : 1e-280,
+                     kMost = sizeof(T) == 4 ? 1e36 : 1e300;
+    if (n > correction && !(variance > kLeast && variance < kMost)) [[unlikely]] {
+      const double root = scaled_spread(x, n, correction);
+      return static_cast<T>(kRoot ? root : root * root);
+    }
     return kRoot ? std::sqrt(variance) : variance;
   }
 };
@@ -55,26 +85,22 @@ void evaluate_variance(EvalContext& call) {
   evaluate_rows(call, attributes.over.axes, Spread<kRoot>{attributes.correction});
 }
 
-/// g·(x − mean)·factor/(n − correction)
-void set_centered(VjpContext& c, const Var& g, double factor) {
-  const auto& attributes = c.attributes<VarianceAttributes>();
-  const std::int64_t n = reduced_count(c.shape(0), attributes.over.axes);
+void variance_vjp(VjpContext& c) {
+  const auto& [over, correction] = c.attributes<VarianceAttributes>();
+  const std::int64_t n = reduced_count(c.shape(0), over.axes);
   if (n == 0) return;  // x has no elements
   const Var x = c.input(0);
-  const Var centered = x - mean(x, attributes.over.axes, true);
-  const double scale = factor / divisor(n, attributes.correction);
-  c.set(0, cotangent_product(g, centered * scale));
-}
-
-void variance_vjp(VjpContext& c) {
-  const auto& over = c.attributes<VarianceAttributes>().over;
-  set_centered(c, with_reduced_axes(c.cotangent(), c.shape(0), over), 2);
+  const Var slope = (x - mean(x, over.axes, true)) * (2 / divisor(n, correction));
+  c.set(0, cotangent_product(with_reduced_axes(c.cotangent(), c.shape(0), over), slope));
 }
 
 void standard_deviation_vjp(VjpContext& c) {
-  const auto& over = c.attributes<VarianceAttributes>().over;
-  const Var g = cotangent_product(c.cotangent(), reciprocal_or_zero(c.output()));
-  set_centered(c, with_reduced_axes(g, c.shape(0), over), 1);
+  const auto& [over, correction] = c.attributes<VarianceAttributes>();
+  const std::int64_t n = reduced_count(c.shape(0), over.axes);
+  if (n == 0) return;  // x has no elements
+  const Var x = c.input(0), y = with_reduced_axes(c.output(), c.shape(0), over);
+  const Var slope = divide_or_zero(x - mean(x, over.axes, true), y) / divisor(n, correction);
+  c.set(0, cotangent_product(with_reduced_axes(c.cotangent(), c.shape(0), over), slope));
 }
 
 }  // namespace

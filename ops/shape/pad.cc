@@ -286,6 +286,16 @@ WENGERT_OP_TESTS(pad) {
     }
   }
   add_sample(
+      tests, "the last two axes of three", {spread({2, 3, 2}, -1, 1)},
+      [](std::span<const Var> x) {
+        return pad(x[0], {0, 1, 1}, {0, 0, 0}, PadMode::kConstant, 0.5);
+      },
+      [](std::span<const Tensor> x) {
+        return by_index({2, 4, 3}, [&](const Dims& i) {
+          return i[1] < 1 || i[2] < 1 ? 0.5 : element(x[0], {i[0], i[1] - 1, i[2] - 1});
+        });
+      });
+  add_sample(
       tests, "of nothing", {spread({0}, -1, 1)},
       [](std::span<const Var> x) { return pad(x[0], {1}, {1}); },
       [](std::span<const Tensor>) { return Tensor::zeros({2}, DType::kFloat64); });

@@ -216,6 +216,21 @@ TEST(Sweeps, GiveNoGradientToAnInputThatIsNotDifferentiated) {
   }
 }
 
+TEST(Sweeps, LeaveACotangentThatOthersHoldAlone) {
+  const Tape tape;
+  const Var x = variable(0.5);
+  const Var y = tanh(sin(x));
+  Var given;
+  {
+    const NoGrad off;
+    given = Var(Tensor::scalar(1.5)) * 2.0;  // a result of its own, which backward could reuse
+  }
+  const Var g = grad(std::vector<Var>{y}, {x}, {given})[0];
+  EXPECT_EQ(given.scalar_value(), 3);
+  const double slope = 1 - std::tanh(std::sin(0.5)) * std::tanh(std::sin(0.5));
+  EXPECT_NEAR(g.scalar_value(), 3 * slope * std::cos(0.5), 1e-15);
+}
+
 TEST(Sweeps, DoWithoutKernelsOfOneElement) {
   ElementwiseKernels kernels = *find_op("mul")->elementwise->kernels;
   kernels.backward_one_f32 = nullptr;

@@ -220,5 +220,36 @@ TEST(UserRecords, AViewOfOneInlineElementStaysInside) {
   EXPECT_EQ(apply(op, x, here()).value().at(5), x.item<double>());
 }
 
+/// A complete record, less what `spoil` takes away.
+template <class Spoil>
+OpDef spoiled(const Spoil& spoil) {
+  OpDef op = *find_op("tanh");
+  op.name = "test_spoiled";
+  spoil(op);
+  return op;
+}
+
+TEST(UserRecords, AreRefusedWhereTheyLackWhatOthersRely) {
+  const auto none = [](OpDef& op) { op.name = ""; };
+  EXPECT_ERROR(register_op(spoiled(none)), kValue, "op '' has no name");
+  const auto infer = [](OpDef& op) { op.infer = nullptr; };
+  EXPECT_ERROR(register_op(spoiled(infer)), kValue,
+               "op 'test_spoiled' has neither infer nor expand");
+  const auto evaluate = [](OpDef& op) { op.evaluate = nullptr; };
+  EXPECT_ERROR(register_op(spoiled(evaluate)), kValue,
+               "op 'test_spoiled' has no evaluate function");
+  const auto vjp = [](OpDef& op) { op.vjp = nullptr; };
+  EXPECT_ERROR(register_op(spoiled(vjp)), kValue,
+               "op 'test_spoiled' is differentiable without a vjp");
+  const auto summary = [](OpDef& op) { op.doc.summary = ""; };
+  EXPECT_ERROR(register_op(spoiled(summary)), kValue, "op 'test_spoiled' lacks summary or formula");
+  const auto formula = [](OpDef& op) { op.doc.formula = ""; };
+  EXPECT_ERROR(register_op(spoiled(formula)), kValue, "op 'test_spoiled' lacks summary or formula");
+  const auto taken = [](OpDef& op) { op.name = "tanh"; };
+  EXPECT_ERROR(register_op(spoiled(taken)), kValue,
+               "op 'tanh' exists already: choose another name");
+  EXPECT_EQ(find_op("test_spoiled"), nullptr);
+}
+
 }  // namespace
 }  // namespace wengert

@@ -143,17 +143,23 @@ TEST(Dot, DirectionsDifferInWhatTheyDraw) {
 
 TEST(Dot, ColoursSayHowFarFromTheLossScaleAGradientIs) {
   // L = Σ (c·x): the edge into the product carries 1, the one to x carries c.
-  const auto color = [](double c) {
+  const auto color_of_loss = [](double c, const auto& loss_of) {
     ParameterSet parameters;
     Tape tape;
-    const Var h = weight(parameters, "w", Tensor::full({2}, 1, DType::kFloat64)) * 1.0;
-    const Var loss = sum(h * c);
+    const Var h = weight(parameters, "w", Tensor::full({2000}, 1, DType::kFloat64)) * 1.0;
+    const Var loss = loss_of(h * c);
     GradientFlow flow;
     (void)backward(loss, {.observer = &flow});
     const GraphView view = graph_view(tape, {.gradients = &flow.record()});
     const std::string dot = to_dot(view);
     const std::size_t at = dot.find("\"mul#0\" -> \"mul#1\"");
     return dot.substr(dot.find("#424242:", at) + 8, 7);
+  };
+  const auto color = [&](double c) {
+    const std::string of_sum = color_of_loss(c, [](const Var& y) { return sum(y); });
+    // A mean sends back 1/2000: the scale goes along with it.
+    EXPECT_EQ(color_of_loss(c, [](const Var& y) { return mean(y); }), of_sum) << c;
+    return of_sum;
   };
   EXPECT_EQ(color(1), "#737373");
   EXPECT_EQ(color(1e-4), "#6baed6");
@@ -187,11 +193,26 @@ TEST(Json, ParsesAndHoldsTheView) {
   for (std::size_t e = 0; e < view.edges.size(); ++e) {
     const ViewEdge& edge = view.edges[e];
     EXPECT_EQ(json["edges"][e]["from"], view.nodes[static_cast<std::size_t>(edge.from)].id);
+    EXPECT_EQ(json["edges"][e]["to"], view.nodes[static_cast<std::size_t>(edge.to)].id);
+    EXPECT_EQ(json["edges"][e]["input"], edge.input);
+    EXPECT_EQ(json["edges"][e]["output"], edge.output);
     if (edge.gradient) {
       EXPECT_EQ(json["edges"][e]["gradient"]["rms"], edge.gradient->rms());
     }
   }
   EXPECT_EQ(json["nodes"].back()["outputs"][0]["dtype"], "float64");
+}
+
+TEST(Json, EdgesTellOperandsAndOutputsApart) {
+  Tape tape;
+  const Var x = variable(Tensor::from<double>({2, 1}, {2}));
+  const std::vector<Var> parts = split(x, 2);
+  const auto json = nlohmann::json::parse(to_json(graph_view(tape, {.root = parts[1] - parts[0]})));
+  std::map<int, int> output_of_input;  // of sub
+  for (const auto& edge : json["edges"]) {
+    if (edge["to"] == "sub#0") output_of_input[edge["input"]] = edge["output"];
+  }
+  EXPECT_EQ(output_of_input, (std::map<int, int>{{0, 1}, {1, 0}}));
 }
 
 TEST(Json, NumbersThatAreNotFiniteAreStrings) {

@@ -71,6 +71,17 @@ TEST(Findings, TheCrossingIsTheFirstLayerBeyondTheLimit) {
   EXPECT_EQ(view.findings.at(0).place.substr(0, 4), "fc2/") << view.verdict();
 }
 
+TEST(Findings, VanishingBeginsAtFiveDecades) {
+  // Each of five layers multiplies the gradient by the same factor, four lie between the loss and
+  // the first.
+  const auto is_vanishing = [](double decades) {
+    const GraphView view = linear_layers(std::pow(10, -decades / 4) / 2);
+    return view.verdict().starts_with("vanishing");
+  };
+  EXPECT_FALSE(is_vanishing(4.9)) << linear_layers(std::pow(10, -4.9 / 4) / 2).verdict();
+  EXPECT_TRUE(is_vanishing(5.1));
+}
+
 TEST(Findings, APenaltyOnParametersIsNoLayer) {
   double references[2];
   for (const bool penalty : {false, true}) {
@@ -180,6 +191,21 @@ TEST(Findings, AParameterCutOffByAnOpWithoutDerivative) {
   EXPECT_EQ(view.findings[0].place, "greater#0");
   EXPECT_NE(view.findings[0].what.find("threshold is cut off by greater#0 (findings_test.cc:"),
             std::string::npos)
+      << view.findings[0].what;
+}
+
+TEST(Findings, AParameterCutOffBehindALaterOutput) {
+  ParameterSet parameters;
+  Tape tape;
+  const Var w = weight(parameters, "w", Tensor::from<double>({1, 2, 3, 4}, {4}));
+  const std::vector<Var> parts = split(w, 2);
+  const Var chosen = cast(argmax(parts[1]), DType::kFloat64);
+  const Var x = variable(0.5);
+  GradientFlow flow;
+  (void)backward(x * chosen, {.observer = &flow});
+  const GraphView view = graph_view(tape, {.gradients = &flow.record()});
+  ASSERT_EQ(view.findings.size(), 1u);
+  EXPECT_NE(view.findings[0].what.find("is cut off by argmax"), std::string::npos)
       << view.findings[0].what;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/export/dot.h"
 #include "wengert/graph/pass.h"
 #include "wengert/tests/export/model.h"
 
@@ -138,6 +139,25 @@ TEST(GraphView, OnlyTheLargestScopesCollapseWhenThatIsEnough) {
   EXPECT_NE(find_node(view, "small/matmul#0"), nullptr);
 }
 
+TEST(GraphView, ABoxIsOneNodeOfThoseThatMayBeSeen) {
+  Tape tape;
+  Var h = variable(Tensor::full({2}, 0.5, DType::kFloat64));
+  const GraphOptions options = {.visible_nodes = 20};
+  {
+    Scope large("large");
+    for (int i = 0; i < 30; ++i) h = tanh(h);
+  }
+  {
+    Scope small("small");
+    h = tanh(tanh(h));
+  }
+  for (int i = 0; i < 18; ++i) h = tanh(h);
+  // Beside 18 a box, in which the variable is, and two more: one too many.
+  const GraphView view = graph_view(tape, options);
+  EXPECT_EQ(view.nodes.size(), 20u);
+  EXPECT_NE(find_node(view, "small/*"), nullptr);
+}
+
 TEST(GraphView, MergedEdgesAddTheirGradients) {
   Tape tape;
   const Var x = variable(Tensor::full({2}, 1, DType::kFloat64));
@@ -155,6 +175,7 @@ TEST(GraphView, MergedEdgesAddTheirGradients) {
   EXPECT_EQ(edge->merged, 2);
   EXPECT_EQ(edge->gradient->count, 4);
   EXPECT_DOUBLE_EQ(edge->gradient->l2, std::sqrt(2 * 9 + 2 * 16));
+  EXPECT_NE(to_dot(view).find("×2"), std::string::npos);
 }
 
 TEST(GraphView, AMillionNodesAreRefusedWithCountsAndACollapseDepthThatWorks) {

@@ -52,6 +52,24 @@ TEST(Numbers, StayNumbersThroughArithmeticAmongThemselves) {
   EXPECT_EQ(y.scalar_value(), 16);
 }
 
+TEST(Numbers, ThatWereCastHaveADtype) {
+  const Tensor f64 = Tensor::from({1.0, 2.0}, {2});
+  EXPECT_ERROR(cast(2.5, DType::kFloat32) * f64, kDType, "mixed dtypes: f32[] and f64[2]");
+  EXPECT_ERROR(cast(2, DType::kInt64) * f64, kDType, "mixed dtypes: i64[] and f64[2]");
+  EXPECT_EQ((cast(2.5, DType::kFloat64) * f64).dtype(), DType::kFloat64);
+}
+
+TEST(Numbers, BesideBoolsAre0Or1) {
+  const Tensor bits = Tensor::from({1, 0}, {2}).to(DType::kBool);
+  EXPECT_EQ(logical_and(bits, 1).value().at(0), 1);
+  EXPECT_EQ(logical_or(bits, 0).value().at(1), 0);
+  for (const int bad : {2, -1}) {
+    EXPECT_ERROR(logical_and(bits, bad), kDType,
+                 "the number " + std::to_string(bad) + " does not fit into a bool tensor");
+  }
+  EXPECT_ERROR(logical_and(bits, 0.5), kDType, "the number 0.5 does not fit into a bool tensor");
+}
+
 TEST(Numbers, OfOneValueAreOneNode) {
   const Tape tape;
   Var x = variable(0.5);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/graph/errors.h"
+#include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 
 namespace wengert::nn {
@@ -129,6 +130,8 @@ TEST(Initializers, DependOnSeedAndNameAndNothingElse) {
   EXPECT_NE(a, b);
   EXPECT_EQ(declare(other, "b"), b) << "the order of creation matters";
   EXPECT_EQ(declare(other, "a"), a);
+  const Scope scope("layer");
+  EXPECT_NE(declare(other, "a"), a) << "the scope is part of the name";
 }
 
 TEST(Initializers, RefuseBadNumbers) {

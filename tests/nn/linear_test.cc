@@ -7,6 +7,7 @@
 
 #include "tests/graph/errors.h"
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/op.h"
 #include "wengert/graph/tape.h"
 #include "wengert/nn/models.h"
 #include "wengert/ops/ops.h"
@@ -139,6 +140,19 @@ TEST(Models, GiveLogitsOfTheirClasses) {
   (void)nn::find_model("mlp").logits(mlp, filled({1, 784}));
   EXPECT_EQ(mlp.element_count(),
             784 * 256 + 256 + 256 * 128 + 128 + 128 * 100 + 100 + 100 * 10 + 10);
+}
+
+TEST(Models, OfThePublishedListHasItsActivations) {
+  ParameterSet parameters(1);
+  const Tape tape;
+  (void)nn::find_model("mlp").logits(parameters, filled({1, 784}));
+  std::vector<std::string> scopes;  // of the ops that are no leaves, in order
+  for (std::uint32_t id = 0; id < tape.size(); ++id) {
+    const OpDef& op = *tape.node(id).op;
+    if (!op.structural) scopes.push_back(tape.scope(id) + ":" + std::string(op.name));
+  }
+  EXPECT_EQ(scopes, (std::vector<std::string>{"fc1:linear", ":relu", "fc2:linear", ":relu",
+                                              "fc3:linear", ":relu", "out:linear"}));
 }
 
 TEST(Models, UnknownNamesListTheKnown) {
