@@ -330,5 +330,19 @@ TEST(Findings, AGradientThatTurnsNaNIsReportedAtTheOpThatSentIt) {
   EXPECT_EQ(find_edge(view, "poison#0", "square#0")->gradient->non_finite, 0);
 }
 
+TEST(Findings, OfSeveralOpsThatSendNaNTheFirstOfBackwardIsNamed) {
+  Tape tape;
+  const Var x = variable(Tensor::full({4}, 0.5, DType::kFloat64));
+  const auto poison = [](const Var& v) {
+    return apply(poison_op, v, std::source_location::current());
+  };
+  const Var early = tanh(poison(x)), late = tanh(poison(x));
+  GradientFlow flow;
+  (void)backward(sum(early + late), {.observer = &flow});
+  const GraphView view = graph_view(tape, {.gradients = &flow.record()});
+  ASSERT_EQ(view.findings.size(), 1u) << view.verdict();
+  EXPECT_EQ(view.findings[0].place, "poison#1");  // backward runs from the end
+}
+
 }  // namespace
 }  // namespace wengert::export_tests

@@ -35,7 +35,8 @@ std::vector<double> textbook(const std::vector<double>& x, const std::vector<std
 
 TEST(ReduceSum, WritesOrAddsOverEverySetOfAxes) {
   const std::vector<std::vector<std::int64_t>> shapes = {
-      {7}, {3, 5}, {2, 3, 4}, {3, 2, 2, 3}, {5, 1, 4, 2}, {40, 3, 6}, {3, 50, 2}, {2, 70, 3, 40}};
+      {7},        {3, 5},         {2, 3, 4},   {3, 2, 2, 3}, {5, 1, 4, 2}, {40, 3, 6},
+      {3, 50, 2}, {2, 70, 3, 40}, {300, 2, 3}, {10, 5000},   {3000, 70}};
   for (const std::vector<std::int64_t>& sizes : shapes) {
     std::vector<double> x;  // whole numbers: any order of adding gives the same
     for (std::int64_t i = 0; i < product(sizes); ++i)
