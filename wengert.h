@@ -4,6 +4,7 @@
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/buffer.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/flush_subnormals.h"
 #include "wengert/graph/mode.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/random_stream.h"

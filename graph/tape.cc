@@ -5,10 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#ifdef __SSE2__
-#include <xmmintrin.h>
-#endif
-
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/numbers.h"
 #include "wengert/graph/tape_memory.h"
@@ -28,24 +24,6 @@ std::uint32_t next_serial() {
   std::uint32_t serial = counter.fetch_add(1, std::memory_order_relaxed) + 1;
   // 0 means "never recorded"; after 2³² tapes numbers come again, long after any Var of them.
   return serial != 0 ? serial : next_serial();
-}
-
-std::uint32_t flush_denormals() {
-#ifdef __SSE2__
-  const std::uint32_t before = _mm_getcsr();
-  constexpr std::uint32_t kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
-  const std::uint32_t after = before | kFlushToZero | kDenormalsAreZero;
-  if (after != before) _mm_setcsr(after);
-  return before;
-#else
-  return 0;
-#endif
-}
-
-void restore_control(std::uint32_t control) {
-#ifdef __SSE2__
-  if (_mm_getcsr() != control) _mm_setcsr(control);
-#endif
 }
 
 /// The live tape of this thread that recorded the value, or null.
@@ -94,7 +72,6 @@ void Tape::open(Mode mode) {
   memory_ = own.spare_tape_memory != nullptr ? std::exchange(own.spare_tape_memory, nullptr)
                                              : new detail::TapeMemory;
   chunks_ = memory_->chunks.data();
-  saved_control_ = flush_denormals();
   saved_recording_off_ = std::exchange(t_state.recording_off, 0);
   mode_ = t_state.mode = mode;
   t_state.tape = this;
@@ -133,7 +110,6 @@ Tape::~Tape() {
     delete memory_;
   }
   if (ending.serial == thread_) {
-    if (t_state.tape == this) restore_control(saved_control_);
     leave(t_state);
   } else {
     detail::visit_thread(
@@ -149,11 +125,10 @@ void Tape::leave(detail::ThreadState& state) {
     state.recording_off = saved_recording_off_;
     return;
   }
-  // An inner tape lives on: it goes on flushing denormals and will restore what was before us.
+  // An inner tape lives on and will restore what was before us.
   for (Tape* inner = state.tape; inner != nullptr; inner = inner->outer_) {
     if (inner->outer_ != this) continue;
     inner->outer_ = outer_;
-    inner->saved_control_ = saved_control_;
     inner->saved_recording_off_ = saved_recording_off_;
   }
 }

@@ -94,8 +94,7 @@ struct QuickPath;
 /// The record of what was computed while it is alive: a flat array in creation order. It is a
 /// scope: the innermost live tape of a thread records that thread's ops, and leaving it frees
 /// everything at once. Tapes nest; each records only what is computed from its own values, also one
-/// that is opened inside a NoGrad. While
-/// a tape lives its thread flushes denormals to zero (restored at the end).
+/// that is opened inside a NoGrad. What ops compute is the same with a tape and without.
 class WENGERT_API Tape {
  public:
   /// In the mode of the enclosing tape, or else for training.
@@ -278,7 +277,6 @@ class WENGERT_API Tape {
   bool broken_backward_ = false;
   Mode mode_ = Mode::kTraining;
   std::uint32_t first_non_finite_ = detail::kNoNode;
-  std::uint32_t saved_control_ = 0;
   std::uint32_t saved_recording_off_ = 0;
   TapeObserver* observer_ = nullptr;
   std::uint64_t thread_ = 0;  ///< the serial of the thread that made it

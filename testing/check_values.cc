@@ -60,8 +60,7 @@ void OpChecker::check_values(const Sample& sample) {
     const std::vector<Tensor> recorded = values_of(sample, inputs);
     std::string problem;
     for (std::size_t k = 0; k < actual.size() && problem.empty(); ++k) {
-      // Denormals are flushed while a tape lives.
-      problem = difference(recorded[k], actual[k], {0, 0x1p-120, dtype});
+      problem = bit_difference(recorded[k], actual[k]);
     }
     expect(sample, what + " under a tape", problem);
   }

@@ -119,7 +119,9 @@ constinit const OpDef linear_op = {
             .formula = "y[…, j] = Σᵢ x[…, i]·w[i, j] + b[j]",
             .arguments = "x: […, in]; weight: [in, out]; bias: [out], or an empty Var for none; "
                          "float32 or float64 of one dtype",
-            .gradient = "∂x: g·wᵀ, ∂w: xᵀ·g over all rows, ∂b: g summed over all rows",
+            .gradient =
+                "∂x: g·wᵀ, ∂w: xᵀ·g over all rows, ∂b: g summed over all rows; zeros of g beside "
+                "infinities and NaN as in matmul",
             .source = "D. Rumelhart, G. Hinton, R. Williams, Learning representations by "
                       "back-propagating errors, 1986"},
     .min_inputs = 2,

@@ -282,7 +282,8 @@ constinit const OpDef matmul_op = {
                 "a: […, m, k]; b: […, k, n]; float32 or float64 of one dtype; leading axes "
                 "broadcast. A vector a is a row, a vector b a column, and that axis is "
                 "dropped from the result. Transposed operands are read in place",
-            .gradient = "∂a: g·bᵀ, ∂b: aᵀ·g, summed over broadcast axes",
+            .gradient = "∂a: g·bᵀ, ∂b: aᵀ·g, summed over broadcast axes; where g is 0 beside an "
+                        "infinite or NaN operand the gradient is NaN, not 0 as elsewhere",
             .source = "elementary; M. Giles, Collected matrix derivative results, 2008"},
     .min_inputs = 2,
     .max_inputs = 2,

@@ -8,6 +8,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/flush_subnormals.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/graph/thread_state.h"
@@ -122,6 +123,7 @@ Outcome TrainingStep::outcome_of(const Batch& batch, PassContext& context) {
 
 Outcome TrainingStep::record(const Batch& batch, PassContext& context) {
   const detail::CallSite site(where_);
+  const FlushSubnormals flush;
   Outcome outcome = outcome_of(batch, context);
   check(outcome, where_);
   if (passes_ == nullptr || !passes_->has(PassStage::kLoss)) return outcome;
@@ -156,6 +158,7 @@ bool TrainingStep::add(const Batch& batch, bool alone, PassContext& context, boo
 bool TrainingStep::evaluate(std::span<const Batch> batches, PassContext& context, bool finite,
                             Evaluation& result) {
   const detail::CallSite site(where_);
+  const FlushSubnormals flush;
   if (batches.empty()) throw Error(ErrorKind::kValue, "TrainingStep", "there is no batch");
   if (Tape::current() != nullptr && current_mode() == Mode::kInference) {
     throw Error(ErrorKind::kGraph, "TrainingStep", "a tape for inference is live",
@@ -185,6 +188,7 @@ TrainingStep::Evaluation TrainingStep::evaluate(std::span<const Batch> batches,
 Totals TrainingStep::run(Optimizer& optimizer, std::span<const Batch> batches, PassContext& context,
                          Totals* so_far) {
   const detail::CallSite site(where_);
+  const FlushSubnormals flush;
   std::optional<Totals> first;
   Totals sum;  // made before the update: after it nothing may fail
   const auto closure = [&] {
@@ -208,6 +212,7 @@ Totals TrainingStep::run(Optimizer& optimizer, std::span<const Batch> batches, P
 
 Totals TrainingStep::measure(const Batch& batch) {
   const detail::CallSite site(where_);
+  const FlushSubnormals flush;
   const ForInference inference;
   PassContext context;
   const Outcome outcome = outcome_of(batch, context);

@@ -37,7 +37,8 @@ using Model = std::function<Outcome(ParameterSet& parameters, const Batch& batch
 WENGERT_API Model classifier(std::function<Var(ParameterSet& parameters, const Var& inputs)> logits,
                              std::source_location where = std::source_location::current());
 
-/// One training step, whoever takes it: a training loop, a report, a picture.
+/// One training step, whoever takes it: a training loop, a report, a picture. It works under a
+/// FlushSubnormals.
 ///
 ///   parameters stage → model → loss stage → backward → gradients stage → update → after step
 class WENGERT_API TrainingStep {

@@ -281,5 +281,15 @@ TEST(Observer, SeesEveryEdgeAndNode) {
                                               ElementsAre(1, 0, 3), ElementsAre(1, 1, 3)));
 }
 
+TEST(Grad, OfAFunctionOfADerivativeThatIsConstantIsZero) {
+  const Tape tape;
+  const Var x = variable(Tensor::from({1.0, 2.0}, {2}));
+  const Var slope = grad(sum(3.0 * x), x, {.create_graph = true});
+  for (const Var& y : {sum(slope), sum(slope * slope), sum(tanh(slope)), slope[0]}) {
+    EXPECT_EQ(grad(y, x, {.retain = true}).value().to_vector<double>(),
+              (std::vector<double>{0, 0}));
+  }
+}
+
 }  // namespace
 }  // namespace wengert

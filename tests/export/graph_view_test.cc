@@ -329,5 +329,28 @@ TEST(GraphView, WhatPassesExplainStandsAtItsParameter) {
   EXPECT_EQ(view.notes[1].first, "all gradients");
 }
 
+TEST(GraphView, ALaterOutputAsRootShowsItsOpAndWhatLedThere) {
+  Tape tape;
+  const Var x = variable(Tensor::from<double>({3, 1, 2, 4}, {4}));
+  const Var other = x * 5.0;
+  const std::vector<Var> parts = split(tanh(x), 2);
+  const GraphView view = graph_view(tape, {.root = parts[1], .only_ancestors = true});
+  EXPECT_NE(find_node(view, "split#0"), nullptr);
+  EXPECT_NE(find_node(view, "tanh#0"), nullptr);
+  EXPECT_EQ(find_node(view, "mul#0"), nullptr);
+}
+
+TEST(GraphView, TheMainPathIsTheLongest) {
+  Tape tape;
+  const Var x = variable(Tensor::from<double>({3, 1}, {2}));
+  const Var loss = sum(x * tanh(sin(cos(x))));
+  const GraphView view = graph_view(tape, {.root = loss});
+  std::set<std::string> path;
+  for (const ViewEdge& edge : view.edges) {
+    if (edge.main_path) path.insert(view.nodes[static_cast<std::size_t>(edge.from)].id);
+  }
+  EXPECT_EQ(path, (std::set<std::string>{"variable#0", "cos#0", "sin#0", "tanh#0", "mul#0"}));
+}
+
 }  // namespace
 }  // namespace wengert::export_tests

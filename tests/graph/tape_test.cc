@@ -245,16 +245,11 @@ TEST(Tape, RemembersTheFirstValueThatIsNotFinite) {
   EXPECT_TRUE(std::isnan(worse.scalar_value()));
 }
 
-TEST(Tape, FlushesDenormalsWhileItLivesAndRestores) {
+TEST(Tape, LeavesSubnormalsAlone) {
   volatile double tiny = std::numeric_limits<double>::min();
+  const Tape tape;
   EXPECT_GT(tiny / 4, 0);
-  {
-    Tape tape;
-    EXPECT_EQ(tiny / 4, 0);
-    { Tape inner; }
-    EXPECT_EQ(tiny / 4, 0);
-  }
-  EXPECT_GT(tiny / 4, 0);
+  EXPECT_DOUBLE_EQ(log(variable(1e-310)).item<double>(), std::log(1e-310));
 }
 
 TEST(Var, AnEmptyOneThrowsOnEveryUse) {

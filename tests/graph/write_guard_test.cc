@@ -39,11 +39,13 @@ TEST(WriteGuard, BumpsTheVersionOfSharedMemory) {
 
 TEST(WriteGuard, RejectsWhatCannotBeWritten) {
   Tensor one = Tensor::scalar(1.0);
-  detail::retain(one.storage());
-  Tensor repeated = Tensor::from_storage(one.storage(), const_cast<std::byte*>(one.data()),
-                                         DType::kFloat64, {3}, {0});
-  EXPECT_ERROR(WriteGuard(repeated, "test"), kValue,
-               "elements of this broadcast view share memory");
+  for (const std::int64_t copies : {2, 3}) {
+    detail::retain(one.storage());
+    Tensor repeated = Tensor::from_storage(one.storage(), const_cast<std::byte*>(one.data()),
+                                           DType::kFloat64, {copies}, {0});
+    EXPECT_ERROR(WriteGuard(repeated, "test"), kValue,
+                 "elements of this broadcast view share memory");
+  }
   EXPECT_ERROR(WriteGuard(one, "test").span<float>(), kDType,
                "asked for float32 elements of f64[]");
 }

@@ -93,6 +93,8 @@ TEST(FashionMnist, DamageIsNamedWithTheFileAndThePackage) {
       {"train-labels-idx1-ubyte", Tensor::zeros({3}, DType::kInt32), "holds i32[3] where labels"},
       {"train-labels-idx1-ubyte", Tensor::zeros({2}, DType::kUint8),
        "has 2 labels for 3 pictures in train-images-idx3-ubyte"},
+      {"train-labels-idx1-ubyte", Tensor::zeros({4}, DType::kUint8),
+       "has 4 labels for 3 pictures in train-images-idx3-ubyte"},
       {"t10k-labels-idx1-ubyte", Tensor::from<std::uint8_t>({9, 10}, {2}),
        "has the label 10 at position 1; classes are 0 to 9"},
   };

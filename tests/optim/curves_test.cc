@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <string>
 #include <vector>
@@ -30,6 +31,17 @@ TEST(LineChart, CurvesLieWhereTheAxesSay) {
     EXPECT_NE(svg.find(label), std::string::npos) << label;
   }
   EXPECT_EQ(svg, chart_of({{"a", {0, 5, 10}, {0, 0.5, 1}}}));
+}
+
+TEST(LineChart, AxesReachBeyondTheLargestAndTheSmallest) {
+  for (const double most : {0.95, 1.05, 3.0, 7.3, 99.0, 0.0123}) {
+    const std::string svg = chart_of({{"a", {0, 1}, {-most, most}}});
+    const auto begin = svg.find("d=\"M") + 4;
+    double x[2], y[2];
+    ASSERT_EQ(std::sscanf(svg.c_str() + begin, "%lf %lfL%lf %lf", &x[0], &y[0], &x[1], &y[1]), 4);
+    EXPECT_GE(y[1], 92) << most;  // the plot is 260 pixels high, from 92 on
+    EXPECT_LE(y[0], 352) << most;
+  }
 }
 
 TEST(LineChart, GapsWhereValuesAreNotFinite) {

@@ -312,21 +312,6 @@ TEST(ClipGlobalNorm, ReportsSquaresThatOverflowFloat64) {
 
 // ------------------------------------------------------------ what every pass keeps to
 
-/// A pass made of a function.
-class FunctionPass : public Pass {
- public:
-  using Function = std::function<bool(Roots&, PassContext&)>;
-  FunctionPass(PassStage stage, Function function)
-      : stage_(stage), function_(std::move(function)) {}
-  std::string_view name() const override { return "function"; }
-  PassStage stage() const override { return stage_; }
-
- private:
-  bool rewrite(Roots& roots, PassContext& context) override { return function_(roots, context); }
-  PassStage stage_;
-  Function function_;
-};
-
 TEST(Pass, LeavesTheRootsAsTheyWereWhenItFails) {
   const std::vector<std::pair<std::string, FunctionPass::Function>> wrongs = {
       {"took away or added", [](Roots& r, PassContext&) { return r.all().pop_back(), true; }},
@@ -377,6 +362,25 @@ TEST(Pass, RunsAtItsStageAlone) {
   EXPECT_EQ(order, "loss.gradients.after step.");
   EXPECT_TRUE(passes.has(PassStage::kLoss));
   EXPECT_FALSE(passes.has(PassStage::kCapture));
+}
+
+TEST(PassPipeline, TellsWhetherAnyOfItsPassesChangedSomething) {
+  for (const bool first : {false, true}) {
+    for (const bool second : {false, true}) {
+      PassPipeline passes;
+      for (const bool changes : {first, second}) {
+        passes.add(
+            std::make_unique<FunctionPass>(PassStage::kLoss, [changes](Roots& r, PassContext&) {
+              if (changes) r.at("loss") = r.at("loss") * 2.0;
+              return changes;
+            }));
+      }
+      Roots roots;
+      PassContext context;
+      roots.add("loss", Tensor::scalar(1.0));
+      EXPECT_EQ(passes.run(PassStage::kLoss, roots, context), first || second);
+    }
+  }
 }
 
 TEST(Pass, AfterAStepReplacesParametersInTheirMemory) {

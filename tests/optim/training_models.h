@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/pass.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 
@@ -54,5 +56,20 @@ Error error_of(Body&& body) {
 inline bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
+
+/// A pass made of a function.
+class FunctionPass : public Pass {
+ public:
+  using Function = std::function<bool(Roots&, PassContext&)>;
+  FunctionPass(PassStage stage, Function function)
+      : stage_(stage), function_(std::move(function)) {}
+  std::string_view name() const override { return "function"; }
+  PassStage stage() const override { return stage_; }
+
+ private:
+  bool rewrite(Roots& roots, PassContext& context) override { return function_(roots, context); }
+  PassStage stage_;
+  Function function_;
+};
 
 }  // namespace wengert::optim

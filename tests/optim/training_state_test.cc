@@ -39,8 +39,8 @@ Var logits(ParameterSet& parameters, const Var& x) {
 /// Everything that a training works with, and what ends it at a step.
 struct Bench : TrainingHook {
   std::string_view name() const override { return "bench"; }
-  explicit Bench(const char* method, std::int64_t stop_at = -1)
-      : optimizer(make_optimizer(method, 0.02)),
+  explicit Bench(const char* method, std::int64_t stop_at = -1, double rate = 0.02)
+      : optimizer(make_optimizer(method, rate)),
         loader(data(), {.batch_size = 8, .seed = 3}),
         held_out(data(), {.batch_size = 50, .shuffle = false}),
         early({.patience = 3}),
@@ -94,7 +94,7 @@ TEST_P(Resumed, GoesOnToTheSameBitsFromAnyStep) {
     Bench first(GetParam(), stop_at);
     first.save_to(folder / "state");
     first.training.run();
-    Bench second(GetParam());
+    Bench second(GetParam(), -1, 0.5);  // the rate is the saved one
     (void)second.training.load(folder / "state");
     second.training.run();
     EXPECT_TRUE(second.everything() == expected) << "stopped at step " << stop_at;
@@ -262,6 +262,18 @@ TEST(EarlyStop, PutsTheBestEpochBackToTheBit) {
   EXPECT_EQ(early.best_epoch(), 5);
   EXPECT_EQ(early.best(), 2.5);
   EXPECT_EQ(parameters.at("w").value().scalar_value(), 5);
+
+  parameters.at("w").mutable_value() = Tensor::scalar(0.0);
+  const std::vector<double> later = {std::nan(""), std::nan(""), 7, 8};
+  const Model begins_badly = [&](ParameterSet& set, const Batch&) -> Outcome {
+    const Var w = use(set.at("w"));
+    if (Tape::current() != nullptr) return {w * -1.0};
+    return {Var(later[static_cast<std::size_t>(w.value().scalar_value()) - 1])};
+  };
+  EarlyStop unknown({.patience = 4});
+  fit(parameters, sgd, loader, begins_badly,
+      {.epochs = 4, .validation = &loader, .hooks = {&unknown}});
+  EXPECT_EQ(unknown.best_epoch(), 3) << "NaN is nobody's best";
 
   parameters.at("w").mutable_value() = Tensor::scalar(0.0);
   EarlyStop largest({.larger_is_better = true, .least_change = 0.5});

@@ -211,6 +211,24 @@ TEST(TrainingStep, EvaluationsOfOneStepDrawTheSameAndOneIsCommitted) {
   EXPECT_GT(g_evaluations, 3) << "a rate that is too large is halved";
 }
 
+TEST(TrainingStep, TellsWhatPassesSaidOfItsFirstEvaluationAlone) {
+  const Batch batch = examples({});
+  ParameterSet parameters;
+  fill(parameters);
+  PassPipeline passes;
+  passes.add(std::make_unique<FunctionPass>(PassStage::kGradients, [](Roots&, PassContext& said) {
+    said.explain("counts", "all", "once");
+    return false;
+  }));
+  Optimizer optimizer(kSearch, {1e3});
+  TrainingStep step(parameters, noisy, &passes);
+  PassContext context;
+  g_evaluations = 0;
+  step.run(optimizer, std::span(&batch, 1), context);
+  EXPECT_GT(g_evaluations, 1);
+  EXPECT_EQ(context.str(), "counts: all: once\n");
+}
+
 // ------------------------------------------------------------ stages
 
 TEST(TrainingStep, NoiseIsOnWhatLayersUseAndGradientsReachTheWeights) {

@@ -11,10 +11,13 @@
 #include "tools/wengert/bench.h"
 #include "tools/wengert/bench_floor.h"
 #include "tools/wengert/bench_mlp.h"
+#include "wengert/nn/models.h"
 #include "wengert/optim/passes.h"
+#include "wengert/optim/training/step.h"
 #include "wengert/wengert.h"
 
-// The training step of 784-300-100-10 (tanh, SGD) beside its floor, and its peak memory.
+// The training step of 784-300-100-10 (tanh, SGD) beside its floor, its peak memory, and a step
+// whose gradients vanish beside the same with healthy ones.
 namespace wengert::tools {
 namespace {
 
@@ -72,6 +75,30 @@ void compare_steps(const std::string& name, Step&& step, std::vector<BenchRow>& 
       name, "µs", 1000, 400, [&] { work.step(); }, [&] { step(floor, inputs, labels); }));
 }
 
+/// Steps of a deep sigmoid net whose weights are multiplied by `scale`: small ones let gradients
+/// sink below the normal range on their way to the first layer.
+class SigmoidSteps {
+ public:
+  explicit SigmoidSteps(double scale)
+      : step_(parameters_, optim::classifier(nn::find_model("sigmoid_mlp").logits)) {
+    const MlpWork work(64);
+    batch_ = {.inputs = work.inputs, .targets = work.labels};
+    run();  // creates the parameters
+    for (Parameter* parameter : parameters_.all()) {
+      const WriteGuard writing(parameter->mutable_value(), "bench");
+      for (float& weight : writing.span<float>()) weight *= static_cast<float>(scale);
+    }
+  }
+  void run() { step_.run(sgd_, std::span(&batch_, 1), context_); }
+
+ private:
+  ParameterSet parameters_;
+  optim::Batch batch_;
+  optim::TrainingStep step_;
+  optim::Sgd sgd_{{.rate = 1e-9}};
+  PassContext context_;
+};
+
 }  // namespace
 
 void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
@@ -91,6 +118,11 @@ void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
           return floor.step_l2_clip(inputs, labels, Work::kRate, Work::kLambda, Work::kLimit);
         },
         rows);
+  }
+  if (selection.wants("step/mlp-vanishing")) {
+    SigmoidSteps vanishing(1e-6), healthy(1);
+    rows.push_back(compare(
+        "step/mlp-vanishing", "µs", 400, 200, [&] { vanishing.run(); }, [&] { healthy.run(); }));
   }
 }
 
