@@ -65,10 +65,26 @@ Var settled(Var gradient, DType dtype) {
   return detail::number_in(gradient, dtype);
 }
 
+/// Fails on options that cannot be kept; before anything is taken that would have to go back.
+const BackwardOptions& checked(const BackwardOptions& options, std::source_location where) {
+  if (!options.create_graph || detail::t_state.recording_off == 0) return options;
+  throw Error({.kind = ErrorKind::kGraph,
+               .op = "grad",
+               .message = "create_graph records the derivative, but a NoGrad is open",
+               .scope = Scope::path(),
+               .file = where.file_name(),
+               .line = where.line(),
+               .fix = "differentiate before the NoGrad begins, or without create_graph",
+               .users_line = true});
+}
+
 }  // namespace
 
 Engine::Engine(Tape& tape, const BackwardOptions& options, std::source_location where)
-    : tape_(tape), options_(options), where_(where), table_(take_table(tape.size())) {
+    : tape_(tape),
+      options_(checked(options, where)),
+      where_(where),
+      table_(take_table(tape.size())) {
   if (options_.create_graph) options_.retain = true;
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <ostream>
+#include <string>
+#include <type_traits>
 
 #include "wengert/graph/tensor.h"
 #include "wengert/graph/text.h"
@@ -11,9 +13,14 @@ namespace {
 constexpr std::int64_t kEdge = 3;       // elements shown at each end of a long dimension
 constexpr std::int64_t kShownAll = 64;  // tensors up to this many elements are shown whole
 
-std::string element(const Tensor& tensor, std::int64_t i) {
-  if (tensor.dtype() == DType::kBool) return tensor.at(i) != 0 ? "true" : "false";
-  return format_number(tensor.at(i), is_floating(tensor.dtype()) ? 5 : 19);
+/// The element `offset` elements from the first.
+std::string element(const Tensor& tensor, std::int64_t offset) {
+  return dispatch(tensor.dtype(), [&]<class T>(T) -> std::string {
+    const T value = reinterpret_cast<const T*>(tensor.data())[offset];
+    if constexpr (std::is_same_v<T, bool>) return value ? "true" : "false";
+    if constexpr (std::is_floating_point_v<T>) return format_number(value, 5);
+    return std::to_string(value);
+  });
 }
 
 void print_level(const Tensor& tensor, int axis, std::int64_t first, std::string& out) {
@@ -21,8 +28,7 @@ void print_level(const Tensor& tensor, int axis, std::int64_t first, std::string
     out += element(tensor, first);
     return;
   }
-  std::int64_t step = 1;
-  for (int d = axis + 1; d < tensor.rank(); ++d) step *= tensor.shape()[d];
+  const std::int64_t step = tensor.strides()[axis];
   const std::int64_t size = tensor.shape()[axis];
   const bool abbreviated = tensor.element_count() > kShownAll && size > 2 * kEdge;
   const bool innermost = axis + 1 == tensor.rank();

@@ -354,7 +354,23 @@ void Tape::name(const Var& var, std::string_view name, std::source_location wher
   if (var.has_value() && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
     adopt(var.get(), detail::variable_op, where);
   }
-  memory_->names.insert_or_assign(id_of(var, "Tape::name", where), std::string(name));
+  const std::uint32_t id = id_of(var, "Tape::name", where);
+  const auto [taken, fresh] = memory_->named.try_emplace(std::string(name), id);
+  if (!fresh && taken->second == id) return;
+  if (!fresh) {
+    throw Error(ErrorKind::kValue, "Tape::name",
+                "the name '" + std::string(name) + "' is that of " + describe(taken->second),
+                "names are looked up: give each value its own, numbered in a loop", where);
+  }
+  try {
+    std::string& own = memory_->names[id];
+    std::string renamed(name);  // what can fail comes first
+    if (!own.empty()) memory_->named.erase(own);
+    own = std::move(renamed);
+  } catch (...) {
+    memory_->named.erase(taken);
+    throw;
+  }
 }
 
 bool Tape::knows(const Var& var) const {

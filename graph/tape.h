@@ -129,8 +129,8 @@ class WENGERT_API Tape {
   std::string scope(std::uint32_t id) const;
 
   /// Gives a value a name of the user's: for hooks, pictures and messages. A variable that no op
-  /// has used yet becomes a leaf of this tape. Throws Error(kValue) on an empty name, Error(kGraph)
-  /// on a value of another tape or on a tape of another thread.
+  /// has used yet becomes a leaf of this tape. Throws Error(kValue) on an empty name or one that
+  /// another value has, Error(kGraph) on a value of another tape or on a tape of another thread.
   void name(const Var& var, std::string_view name,
             std::source_location where = std::source_location::current());
   /// That name, a parameter's or buffer's name, or empty.

@@ -91,6 +91,7 @@ void TapeMemory::clear() {
   owned.clear();
   absent = kNoNode;
   clear_table(names);
+  clear_table(named);
   if (parameters.bucket_count() > kKeptBuckets) {
     clear_table(parameters);
     last_met = nullptr;

@@ -22,6 +22,7 @@ struct TapeMemory final : Arena {
   std::size_t block = 0;                 ///< the block in use
   std::size_t used = 0;                  ///< bytes used in it
   HashMap<std::uint32_t, std::string> names;
+  TextMap<std::uint32_t> named;  ///< the same the other way round
   /// Runs of nodes that were recorded for a derivative, in order of their first; they may nest.
   struct Derivative {
     std::uint32_t first, end, of;

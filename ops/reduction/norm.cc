@@ -126,7 +126,7 @@ constinit const OpDef norm_op = {
 
 }  // namespace ops
 
-Var norm(const Var& x, double p, const Axes& axes, bool keepdims, std::source_location where) {
+Var norm(const Var& x, const Axes& axes, bool keepdims, double p, std::source_location where) {
   return apply(ops::norm_op, {&x}, ops::NormAttributes{p, {axes, keepdims}}, where);
 }
 
@@ -140,7 +140,7 @@ WENGERT_OP_TESTS(norm) {
   OpTests tests;
   const auto call = [](double p) -> ReductionCall {
     return
-        [p](const Var& x, const Axes& axes, bool keepdims) { return norm(x, p, axes, keepdims); };
+        [p](const Var& x, const Axes& axes, bool keepdims) { return norm(x, axes, keepdims, p); };
   };
   for (double p : {1.0, 2.0, kInfinity, 3.0, 1.5}) {
     const RowReference reference = [p](const std::vector<double>& values) {
@@ -163,24 +163,25 @@ WENGERT_OP_TESTS(norm) {
     }
     tests.samples.push_back(reduction_sample(
         {{2, 3}, {1}}, Tensor::from({-1., .5, 2., 3., -.25, -2.}, {2, 3}), call(p), reference));
-    const auto all = [p](const Var& x) { return norm(x, p); };
+    const auto all = [p](const Var& x) { return norm(x, {}, false, p); };
     tests.samples.push_back(gradient_sample("at 0, p = " + std::to_string(p),
                                             Tensor::from({0., 0.}, {2}), all, {0, 0}));
-    tests.samples.push_back(
-        fixed_sample("infinite, p = " + std::to_string(p), {Tensor::from({1., -kInfinity}, {2})},
-                     [p](std::span<const Var> x) { return std::vector<Var>{norm(x[0], p)}; },
-                     {Tensor::scalar(kInfinity)}));
+    tests.samples.push_back(fixed_sample(
+        "infinite, p = " + std::to_string(p), {Tensor::from({1., -kInfinity}, {2})},
+        [p](std::span<const Var> x) { return std::vector<Var>{norm(x[0], {}, false, p)}; },
+        {Tensor::scalar(kInfinity)}));
   }
   tests.samples.push_back(gradient_sample("3-4-5", Tensor::from({3., -4.}, {2}),
                                           [](const Var& x) { return norm(x); }, {.6, -.8}));
-  tests.samples.push_back(gradient_sample("infinity, ties", Tensor::from({3., -3., 1.}, {3}),
-                                          [](const Var& x) { return norm(x, kInfinity); },
-                                          {.5, -.5, 0}));
+  tests.samples.push_back(
+      gradient_sample("infinity, ties", Tensor::from({3., -3., 1.}, {3}),
+                      [](const Var& x) { return norm(x, {}, false, kInfinity); }, {.5, -.5, 0}));
   tests.samples.push_back(gradient_sample("1, with a zero", Tensor::from({3., 0., -1.}, {3}),
-                                          [](const Var& x) { return norm(x, 1); }, {1, 0, -1}));
+                                          [](const Var& x) { return norm(x, {}, false, 1); },
+                                          {1, 0, -1}));
   tests.rejected = reduction_rejected(call(2));
   const auto bad = [](double p) {
-    return [p] { return norm(Tensor::zeros({2}, DType::kFloat32), p); };
+    return [p] { return norm(Tensor::zeros({2}, DType::kFloat32), {}, false, p); };
   };
   tests.rejected.push_back({"p = 0", bad(0), ErrorKind::kValue, "p must be positive, got 0"});
   tests.rejected.push_back(

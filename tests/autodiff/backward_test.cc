@@ -291,5 +291,21 @@ TEST(Grad, OfAFunctionOfADerivativeThatIsConstantIsZero) {
   }
 }
 
+TEST(Grad, ThatShallBeRecordedIsRefusedUnderNoGrad) {
+  const Tape tape;
+  const Var x = variable(2.0);
+  const Var y = x * x;
+  {
+    const NoGrad off;
+    EXPECT_ERROR(grad(y, x, {.create_graph = true}), kGraph,
+                 "create_graph records the derivative, but a NoGrad is open");
+    EXPECT_EQ(grad(y, x, {.retain = true}).scalar_value(), 4);
+    const Tape inner;  // records again
+    const Var z = variable(3.0);
+    EXPECT_TRUE(grad(z * z, z, {.create_graph = true}).requires_grad());
+  }
+  EXPECT_TRUE(grad(y, x, {.create_graph = true}).requires_grad());
+}
+
 }  // namespace
 }  // namespace wengert

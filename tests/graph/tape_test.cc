@@ -245,6 +245,25 @@ TEST(Tape, RemembersTheFirstValueThatIsNotFinite) {
   EXPECT_TRUE(std::isnan(worse.scalar_value()));
 }
 
+TEST(Tape, ANameIsOneValues) {
+  Tape tape;
+  const Var x = variable(1.0), y = x * 2.0;
+  tape.name(x, "a");
+  tape.name(x, "a");  // again is nothing new
+  try {
+    tape.name(y, "a");
+    FAIL() << "the name was taken twice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kValue);
+    EXPECT_NE(error.message().find("the name 'a' is that of variable 'a' f64[]"), std::string::npos)
+        << error.message();
+  }
+  tape.name(x, "b");
+  tape.name(y, "a");  // which x has given up
+  EXPECT_EQ(tape.find("a"), tape.id_of(y, "test"));
+  EXPECT_EQ(tape.find("b"), tape.id_of(x, "test"));
+}
+
 TEST(Tape, LeavesSubnormalsAlone) {
   volatile double tiny = std::numeric_limits<double>::min();
   const Tape tape;

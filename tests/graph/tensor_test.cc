@@ -139,6 +139,8 @@ TEST(Tensor, MemoryOfTheUsersIsNeverTakenForTheLibrarysOwn) {
 
 TEST(Tensor, PrintsShortAndReadable) {
   EXPECT_EQ(Tensor::scalar(1.5f).str(), "f32[] 1.5");
+  EXPECT_EQ(Tensor::scalar(std::int64_t{9007199254740993}).str(), "i64[] 9007199254740993");
+  EXPECT_EQ(Tensor::scalar(std::int64_t{-9223372036854775807}).str(), "i64[] -9223372036854775807");
   EXPECT_EQ(Tensor::from({1, 2, 3}, {3}).str(), "i32[3] [1, 2, 3]");
   EXPECT_EQ(Tensor::from({1.0, 2.0, 3.0, 4.0}, {2, 2}).str(), "f64[2,2]\n[[1, 2],\n [3, 4]]");
   EXPECT_EQ(Tensor::full({2}, 1, DType::kBool).str(), "bool[2] [true, true]");

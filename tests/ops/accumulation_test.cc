@@ -77,7 +77,7 @@ std::vector<Case> forward_cases() {
        [] {
          return last(mean(equal_terms({n, 3}), {0}));
        }},
-      {"norm", kTotal, [] { return last(norm(equal_terms({n}), 1)); }},
+      {"norm", kTotal, [] { return last(norm(equal_terms({n}), {}, false, 1)); }},
       {"count_nonzero", static_cast<double>(n),
        [] { return last(count_nonzero(equal_terms({n}))); }},
       {"logsumexp", std::log(n),

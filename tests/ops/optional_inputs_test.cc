@@ -105,7 +105,7 @@ TEST(Spelling, OfOneCallIsOneRecord) {
       {sum(x), sum(x, {0, 1, 2}), sum(x, {-1, 0, 1})},
       {sum(x, {1}), sum(x, {-2})},
       {variance(x, {2, 0}), variance(x, {0, -1})},
-      {norm(x, 2, {2}), norm(x, 2, {-1})},
+      {norm(x, {2}), norm(x, {-1})},
       {flip(x), flip(x, {2, 1, 0})},
       {softmax(x), softmax(x, 2)},
       {cumsum(x, -1), cumsum(x, 2)},

@@ -54,10 +54,12 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Runs `build/…/wengert arguments…` with standard input closed. `meanwhile`, if given, runs while
-/// the program does. A program that hangs is ended by the test's own time limit.
+/// Runs `build/…/wengert arguments…` with standard input closed and its output kept, or sent to
+/// `output` if that is given. `meanwhile`, if given, runs while the program does. A program that
+/// hangs is ended by the test's own time limit.
 inline Outcome run_wengert(const std::vector<std::string>& arguments,
-                           const std::function<void(pid_t)>& meanwhile = {}) {
+                           const std::function<void(pid_t)>& meanwhile = {},
+                           const std::string& output = {}) {
   const TemporaryFolder folder;
   std::string program = WENGERT_BINARY_DIR "/wengert";
   std::vector<char*> argv = {program.data()};
@@ -68,7 +70,8 @@ inline Outcome run_wengert(const std::vector<std::string>& arguments,
   posix_spawn_file_actions_init(&actions);
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 1, (folder / "out").c_str(), flags, 0600);
+  const std::string out = output.empty() ? folder / "out" : output;
+  posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), flags, 0600);
   posix_spawn_file_actions_addopen(&actions, 2, (folder / "err").c_str(), flags, 0600);
   pid_t child = 0;
   const int failure = posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);

@@ -282,5 +282,30 @@ TEST(BenchCommand, PrintsRowsAsJson) {
   EXPECT_TRUE(found) << outcome.out;
 }
 
+TEST(Program, TakesNumbersThatAreNumbers) {
+  for (const char* bad : {"-1", "", "18446744073709551616", "1x", " 1", "0x10", "1e3", "+1"}) {
+    const Outcome outcome = run_wengert({"graph", "mlp", std::string("--seed=") + bad});
+    EXPECT_EQ(outcome.status, 2) << bad;
+    EXPECT_TRUE(holds(outcome.err, "is no whole number from 0 to 18446744073709551615"))
+        << bad << ": " << outcome.err;
+  }
+  for (const char* bad : {"", "two", "1,5"}) {
+    const Outcome outcome = run_wengert({"train", "mlp", std::string("--epochs=") + bad});
+    EXPECT_EQ(outcome.status, 2) << bad;
+    EXPECT_TRUE(holds(outcome.err, "is no whole number")) << bad << ": " << outcome.err;
+  }
+  EXPECT_EQ(run_wengert({"graph", "mlp", "--seed=18446744073709551615"}).status, 0);
+}
+
+TEST(Program, SaysWhenItsOutputCannotBeWritten) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"ops"}, {"ops", "tanh", "--json"}, {"optimizers"}, {"graph", "mlp"}, {"version"}};
+  for (const std::vector<std::string>& command : commands) {
+    const Outcome outcome = run_wengert(command, {}, "/dev/full");
+    EXPECT_EQ(outcome.status, 1) << command[0];
+    EXPECT_TRUE(holds(outcome.err, "standard output")) << command[0] << ": " << outcome.err;
+  }
+}
+
 }  // namespace
 }  // namespace wengert

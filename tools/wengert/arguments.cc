@@ -1,12 +1,37 @@
 #include "tools/wengert/arguments.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <limits>
+#include <system_error>
+#include <type_traits>
 
 #include "CLI/CLI.hpp"
 #include "wengert/graph/text.h"
 
 namespace wengert::tools {
+namespace {
+
+/// A number and nothing else, within its type: the parser would take −1 for 2⁶⁴ − 1 and nothing
+/// for 0.
+template <class T>
+CLI::Validator whole_text() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        T value;
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        if (error == std::errc() && stop == end) return {};
+        if (std::is_floating_point_v<T>) return "'" + text + "' is no number";
+        return "'" + text + "' is no whole number from " +
+               std::to_string(std::numeric_limits<T>::min()) + " to " +
+               std::to_string(std::numeric_limits<T>::max());
+      },
+      "");
+}
+
+}  // namespace
 
 Argument& Argument::required() {
   option_->required();
@@ -53,19 +78,19 @@ Argument Command::option(const std::string& name, std::vector<std::string>& to,
 }
 
 Argument Command::option(const std::string& name, int& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help));
+  return Argument(*app_->add_option(name, to, help)->check(whole_text<int>()));
 }
 
 Argument Command::option(const std::string& name, std::int64_t& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help));
+  return Argument(*app_->add_option(name, to, help)->check(whole_text<std::int64_t>()));
 }
 
 Argument Command::option(const std::string& name, std::uint64_t& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help));
+  return Argument(*app_->add_option(name, to, help)->check(whole_text<std::uint64_t>()));
 }
 
 Argument Command::option(const std::string& name, double& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help));
+  return Argument(*app_->add_option(name, to, help)->check(whole_text<double>()));
 }
 
 Argument Command::flag(const std::string& name, bool& to, const std::string& help) {

@@ -1,4 +1,6 @@
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 
@@ -14,6 +16,13 @@ std::string told(const wengert::Error& error) {
   text += error.message();
   if (!error.fix().empty()) text += "; " + error.fix();
   return text;
+}
+
+/// The status, unless what was printed did not all arrive.
+int ended(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  std::fprintf(stderr, "wengert: standard output cannot be written: %s\n", std::strerror(errno));
+  return status != 0 ? status : 1;
 }
 
 }  // namespace
@@ -39,7 +48,7 @@ int main(int argc, char** argv) {
   add_bench(program);
   add_version(program);
   try {
-    return program.run(argc, argv);
+    return ended(program.run(argc, argv));
   } catch (const CommandFailed&) {
     return 1;
   } catch (const wengert::Error& e) {
