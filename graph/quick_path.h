@@ -98,18 +98,7 @@ struct QuickPath {
     } else if (op.single_element != nullptr && attributes == nullptr) {
       value = compute_single(*op.single_element, in);
     }
-    if (value == nullptr) {
-      if ((flags & Value::kStrided) != 0 && !takes_any_layout(op) && misplaced(op, in) != 0) {
-        return nullptr;
-      }
-      const Computed made = compute_one(op, in, attributes, resolve(where), *tape);
-      if (made.value == nullptr) return nullptr;
-      if (made.attributes != nullptr) {
-        commit_kept(*tape, op, in, made.attributes, flags, made.value, where);
-        return made.value;
-      }
-      value = made.value;
-    }
+    if (value == nullptr) return run_inferred(*tape, op, in, attributes, flags, where);
     commit(*tape, op, in, attributes, nullptr, flags, value, where);
     return value;
   }
@@ -147,13 +136,18 @@ struct QuickPath {
             .few_inputs = {}};
   }
 
-  /// commit() with attributes that are on the tape. Out of line: most ops have none to change.
+  /// Ops with an infer. Out of line: elementwise ones keep a small frame.
   template <int kInputs>
-  [[gnu::noinline]] static void commit_kept(Tape& tape, const OpDef& op,
-                                            Value* const (&in)[kInputs], void* kept,
-                                            std::uint8_t flags, Value* value,
-                                            std::source_location where) {
-    commit(tape, op, in, kept, kept, flags, value, where);
+  [[gnu::noinline]] static Value* run_inferred(Tape& tape, const OpDef& op,
+                                               Value* const (&in)[kInputs], const void* attributes,
+                                               std::uint8_t flags, std::source_location where) {
+    if ((flags & Value::kStrided) != 0 && !takes_any_layout(op) && misplaced(op, in) != 0) {
+      return nullptr;
+    }
+    const Computed made = compute_one(op, in, attributes, resolve(where), tape);
+    if (made.value == nullptr) return nullptr;
+    commit(tape, op, in, attributes, made.attributes, flags, made.value, where);
+    return made.value;
   }
 
   /// Puts the call on the tape; `value` has one handle, the caller's.

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "wengert/ops/kernels/rows.h"
+
 // Sums over every set of axes of tensors of up to four, written and added to.
 namespace wengert::kernels {
 namespace {
@@ -59,6 +61,27 @@ TEST(ReduceSum, WritesOrAddsOverEverySetOfAxes) {
         ASSERT_EQ(to, textbook(x, sizes, mask, before))
             << sizes.size() << " axes, the first " << sizes[0] << ", mask " << mask
             << (accumulate ? ", added" : "");
+      }
+    }
+  }
+}
+
+TEST(SumColumns, OfAFewThatLieInWideRows) {
+  const std::int64_t stride = 11;
+  for (const std::int64_t rows : {1, 7, 300, 5001}) {
+    std::vector<double> x;
+    for (std::int64_t i = 0; i < rows * stride; ++i) x.push_back(static_cast<double>(i * 37 % 101));
+    for (std::int64_t columns = 1; columns <= stride; ++columns) {
+      for (const bool accumulate : {false, true}) {
+        std::vector<double> to(static_cast<std::size_t>(columns), 1000), expected(to.size());
+        for (std::int64_t j = 0; j < columns; ++j) {
+          double total = accumulate ? 1000 : 0;
+          for (std::int64_t r = 0; r < rows; ++r)
+            total += x[static_cast<std::size_t>(r * stride + j)];
+          expected[static_cast<std::size_t>(j)] = total;
+        }
+        row_kernels<double>().sum_columns(x.data(), rows, columns, stride, to.data(), accumulate);
+        ASSERT_EQ(to, expected) << rows << " rows, " << columns << " columns";
       }
     }
   }
