@@ -49,11 +49,15 @@ struct Call {
   const OpDef* op;
   const void* attributes;
   std::source_location where;
+  std::vector<bool> absent;  ///< by input: whether the call leaves it out
 
   static void make(void* context, std::span<const Var> inputs, std::vector<Var>& outputs) {
     const Call& call = *static_cast<const Call*>(context);
     std::vector<const Var*> operands;
-    for (const Var& input : inputs) operands.push_back(&input);
+    const Var none;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      operands.push_back(call.absent[i] ? &none : &inputs[i]);
+    }
     for (Var& y : apply_all(*call.op, operands, call.attributes, call.where)) {
       if (is_floating(y.dtype()) && y.requires_grad()) outputs.push_back(std::move(y));
     }
@@ -83,12 +87,13 @@ std::uint32_t differentiated(const Tape& tape, std::uint32_t id) {
 /// Checks one call by itself, in both forms of its derivative, up to an order.
 Suspect suspect(const Tape& tape, const Snapshots& kept, std::uint32_t id, int order) {
   const Node& node = tape.node(id);
-  Call call{node.op, node.attributes, node.where};
+  Call call{node.op, node.attributes, node.where, {}};
   std::vector<Tensor> inputs;
   bool small = true;
   for (const std::uint32_t input : tape.inputs(id)) {
-    if (!kept.has(input)) return {};
-    inputs.push_back(kept[input]);
+    call.absent.push_back(tape.node(input).op == &absent_op);
+    if (!call.absent.back() && !kept.has(input)) return {};
+    inputs.push_back(call.absent.back() ? Tensor() : kept[input]);
     small &= inputs.back().element_count() <= 8;
   }
   // Wider than the whole check: one op's share of an error may be small, and noise blames nobody.

@@ -177,7 +177,8 @@ Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location wher
 
 Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
           std::source_location where) {
-  while (!inputs.empty() && !inputs.back()->has_value() &&
+  const auto left_out = [](const Var& x) { return !x.has_value() || x.get()->is_absent(); };
+  while (!inputs.empty() && left_out(*inputs.back()) &&
          static_cast<int>(inputs.size()) > op.min_inputs &&
          op.is_optional(static_cast<int>(inputs.size()) - 1)) {
     inputs = inputs.first(inputs.size() - 1);

@@ -1,5 +1,6 @@
 #include "wengert/graph/operands.h"
 
+#include <cstring>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -70,6 +71,7 @@ Var absent_operand() {
   value->flags |= Value::kInline | Value::kLeaf;
   value->data = value->scalar;
   value->version = Value::kAbsent;
+  std::memset(value->scalar, 0, sizeof value->scalar);
   return Var::take(value);
 }
 
@@ -115,6 +117,7 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
   std::uint8_t flags = 0;
   for (int i = 0; i < count; ++i) {
     Value* value = inputs[i]->get();
+    if (value != nullptr && value->is_absent() && !op.is_optional(i)) value = nullptr;
     if (value == nullptr && op.is_optional(i)) {
       operands.own(static_cast<std::size_t>(i), absent_operand());
       continue;

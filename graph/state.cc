@@ -131,9 +131,7 @@ std::string_view Tape::name(std::uint32_t id) const {
 }
 
 std::uint32_t Tape::find(std::string_view name) const {
-  for (const auto& [id, known] : memory_->names) {
-    if (known == name) return id;
-  }
+  if (const auto it = memory_->named.find(name); it != memory_->named.end()) return it->second;
   for (const auto& [known, on_tape] : memory_->parameters) {
     if (on_tape.serial != serial_ || on_tape.leaf == kNoNode) continue;  // it may be gone
     if (known->name() == name) return on_tape.leaf;

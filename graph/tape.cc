@@ -7,6 +7,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/numbers.h"
+#include "wengert/graph/operands.h"
 #include "wengert/graph/tape_memory.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
@@ -276,16 +277,17 @@ void Tape::check_adoptable(const Value* value, const OpDef& consumer,
   }
 }
 
-Value* Tape::absent(Value* value, std::source_location where) {
+Value* Tape::absent(std::source_location where) {
   if (memory_->absent == kNoNode) {
-    Value* outputs[] = {value};
+    const Var made = detail::absent_operand();  // of this tape alone
+    Value* outputs[] = {made.get()};
     memory_->absent = append(detail::absent_op, {}, nullptr, outputs, {0, 1}, where);
   }
   return node(memory_->absent).value;
 }
 
 Value* Tape::adopt(Value* value, const OpDef& consumer, std::source_location where) {
-  if (value->is_absent()) return absent(value, where);
+  if (value->is_absent()) return absent(where);
   check_adoptable(value, consumer, where);
   for (const Tape* tape = outer_; tape != nullptr; tape = tape->outer_) {
     if (tape->serial_ != value->serial) continue;
@@ -351,24 +353,25 @@ void Tape::name(const Var& var, std::string_view name, std::source_location wher
     throw Error(ErrorKind::kGraph, "Tape::name", "the tape is another thread's",
                 "name values on the thread that records them", where);
   }
+  const std::uint32_t taken = find(name);
+  if (taken != kNoNode && !(knows(var) && id_of(var, "Tape::name", where) == taken)) {
+    throw Error(ErrorKind::kValue, "Tape::name",
+                "the name '" + std::string(name) + "' is that of " + describe(taken),
+                "names are looked up: give each value its own, numbered in a loop", where);
+  }
+  if (taken != kNoNode) return;
   if (var.has_value() && !knows(var) && var.get()->has(Value::kLeaf)) {  // no op has used it yet
     adopt(var.get(), detail::variable_op, where);
   }
   const std::uint32_t id = id_of(var, "Tape::name", where);
-  const auto [taken, fresh] = memory_->named.try_emplace(std::string(name), id);
-  if (!fresh && taken->second == id) return;
-  if (!fresh) {
-    throw Error(ErrorKind::kValue, "Tape::name",
-                "the name '" + std::string(name) + "' is that of " + describe(taken->second),
-                "names are looked up: give each value its own, numbered in a loop", where);
-  }
+  std::string own(name);  // what can fail comes first
+  const auto place = memory_->named.try_emplace(own, id).first;
   try {
-    std::string& own = memory_->names[id];
-    std::string renamed(name);  // what can fail comes first
-    if (!own.empty()) memory_->named.erase(own);
-    own = std::move(renamed);
+    std::string& known = memory_->names[id];
+    if (!known.empty()) memory_->named.erase(known);
+    known = std::move(own);
   } catch (...) {
-    memory_->named.erase(taken);
+    memory_->named.erase(place);
     throw;
   }
 }

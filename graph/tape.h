@@ -262,8 +262,8 @@ class WENGERT_API Tape {
   void reserve(std::uint32_t nodes);
   /// Takes this tape out of a thread's live ones.
   void leave(detail::ThreadState& state);
-  /// The node that stands for every operand left out; `value` if there was none.
-  detail::Value* absent(detail::Value* value, std::source_location where);
+  /// What stands for every operand that is left out.
+  detail::Value* absent(std::source_location where);
   detail::Node* cursor_ = nullptr;      ///< where the next node goes
   detail::Node* cursor_end_ = nullptr;  ///< end of its chunk
   detail::Node** chunks_ = nullptr;

@@ -68,10 +68,12 @@ std::string spelled_twice(Tape& tape) {
     }
     std::vector<Var> values;
     std::vector<const Var*> inputs;
+    bool whole = true;  // else there is nothing to call it on
     for (std::uint32_t input : tape.inputs(id)) {
-      if (!tape.has_value(input)) return {};
-      values.push_back(tape.var(input));
+      whole &= tape.has_value(input);
+      if (whole) values.push_back(tape.var(input));
     }
+    if (!whole) continue;
     for (const Var& value : values) inputs.push_back(&value);
     const std::uint32_t next = tape.size();
     (void)apply_all(op, inputs, tape.node(id).attributes, tape.node(id).where);

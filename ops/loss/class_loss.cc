@@ -146,20 +146,29 @@ template class ClassTargets<double>;
 
 namespace {
 
-/// body(targets) with what the rule reads of classes.
-template <class Body>
-void with_targets(const VjpContext& c, const Body& body) {
-  const Shape scores = c.shape(kScores);
-  const std::int64_t classes = scores[scores.size() - 1];
+/// Class targets as positions along a last axis, [..., 1].
+Var positions(const VjpContext& c) {
   const Var targets = c.input(kTargets);
-  const Var weights = c.has(kClassWeights) ? c.input(kClassWeights) : Var();
-  dispatch_floating(c.dtype(kScores), [&]<class T>(T) {
-    const ClassTargets<T> read(detail::view_of(targets.get()),
-                               weights.has_value() ? detail::view_of(weights.get()) : TensorView{},
-                               c.attributes<ClassAttributes>(), element_count(scores) / classes,
-                               classes);
-    body(read);
-  });
+  return expand_dims(c.dtype(kTargets) == DType::kUint8 ? cast(targets, DType::kInt64) : targets,
+                     -1);
+}
+
+/// Of each row 1 where it is ignored.
+Var are_ignored(const VjpContext& c, const Var& at) {
+  const auto index = static_cast<double>(c.attributes<ClassAttributes>().ignore_index);
+  return equal(at, Tensor::full({}, index, at.dtype()));
+}
+
+/// Ones at the classes, zeros elsewhere and in ignored rows; times the classes' weights.
+Var weighed_classes(const VjpContext& c) {
+  const Shape shape = c.shape(kScores);
+  const auto classes = static_cast<double>(shape[shape.size() - 1]);
+  const Var zero = Tensor::zeros({}, c.dtype(kScores));
+  const Var one = Tensor::full({}, 1, c.dtype(kScores));
+  const Var at = positions(c);
+  Var chosen = where(equal(at, arange(0, classes, 1, at.dtype())), one, zero);
+  if (c.attributes<ClassAttributes>().ignores) chosen = where(are_ignored(c, at), zero, chosen);
+  return c.has(kClassWeights) ? chosen * c.input(kClassWeights) : chosen;
 }
 
 }  // namespace
@@ -167,41 +176,37 @@ void with_targets(const VjpContext& c, const Body& body) {
 Var distribution_in_ops(const VjpContext& c) {
   const auto& attributes = c.attributes<ClassAttributes>();
   const Shape shape = c.shape(kScores);
-  const std::int64_t classes = shape[shape.size() - 1];
-  if (is_floating(c.dtype(kTargets))) {
-    Var q = c.input(kTargets);
-    if (const double smoothing = attributes.label_smoothing; smoothing != 0) {
-      q = (1 - smoothing) * q + smoothing / static_cast<double>(classes);
+  const bool probabilities = is_floating(c.dtype(kTargets));
+  Var q = probabilities ? c.input(kTargets) : weighed_classes(c);
+  const double smoothing = attributes.label_smoothing;
+  if (smoothing != 0) {
+    const double share = smoothing / static_cast<double>(shape[shape.size() - 1]);
+    if (probabilities) {
+      q = (1 - smoothing) * q + share;
+    } else {
+      Var others = Tensor::full({}, share, c.dtype(kScores));
+      if (c.has(kClassWeights)) others = others * c.input(kClassWeights);
+      if (attributes.ignores) {
+        others = where(are_ignored(c, positions(c)), zeros_like(others), others);
+      }
+      q = (1 - smoothing) * q + others;
     }
-    return c.has(kClassWeights) ? q * c.input(kClassWeights) : q;
   }
-  Tensor q = Tensor::empty(shape, c.dtype(kScores));
-  with_targets(c, [&]<class T>(const ClassTargets<T>& targets) {
-    const WriteGuard writing(q, "softmax_cross_entropy");
-    for (std::int64_t r = 0; r < element_count(shape) / classes; ++r) {
-      targets.distribution(r, writing.span<T>().data() + r * classes);
-    }
-  });
-  return q;
+  return probabilities && c.has(kClassWeights) ? q * c.input(kClassWeights) : q;
 }
 
 Var row_cotangents(const VjpContext& c) {
   const auto& attributes = c.attributes<ClassAttributes>();
-  const Shape shape = c.shape(kScores);
-  Shape rows = shape;
+  Shape rows = c.shape(kScores);
   rows.erase(rows.size() - 1);
   const Var weights = c.has(kRowWeights) ? c.input(kRowWeights) : Var();
-  std::optional<Tensor> counted;
-  // Only classes count differently in the mean.
-  if (attributes.reduction == Reduction::kMean && !is_floating(c.dtype(kTargets))) {
-    with_targets(c, [&]<class T>(const ClassTargets<T>& targets) {
-      if (targets.counted() == nullptr) return;
-      counted = Tensor::from(
-          std::vector<T>(targets.counted(), targets.counted() + element_count(rows)), rows);
-    });
+  Var counted;  // only classes count differently in the mean
+  const bool counts = attributes.ignores || c.has(kClassWeights);
+  if (attributes.reduction == Reduction::kMean && !is_floating(c.dtype(kTargets)) && counts) {
+    counted = sum(weighed_classes(c), {-1});
   }
-  const Var g = spread_cotangent(c.cotangent(), attributes.reduction, element_count(rows), weights,
-                                 counted ? &*counted : nullptr);
+  const Var g =
+      spread_cotangent(c.cotangent(), attributes.reduction, element_count(rows), weights, counted);
   return g.rank() > 0 || rows.size() == 0 ? expand_dims(g, -1) : g;
 }
 

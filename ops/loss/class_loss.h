@@ -13,6 +13,7 @@
 #include "wengert/ops/loss/loss_reduction.h"
 #include "wengert/ops/loss/losses.h"
 #include "wengert/ops/ops.h"
+#include "wengert/ops/order/lines.h"
 
 // Makes records of losses over rows of classes. Such a loss is −Σ q·h: q is what the targets say of
 // each class (weights, smoothing and ignored rows in it), h a score for each class. A formula says
@@ -258,7 +259,7 @@ void backward_class_loss(BackwardContext& c) {
   });
 }
 
-/// q in ops: a constant for classes.
+/// q in ops, of the targets themselves: a recorded derivative means the same of other ones.
 Var distribution_in_ops(const VjpContext& c);
 /// The cotangents of the rows in ops, of a shape that broadcasts to the scores'.
 Var row_cotangents(const VjpContext& c);
@@ -267,10 +268,12 @@ template <class F>
 void class_loss_vjp(VjpContext& c) {
   if (element_count(c.shape(kScores)) == 0) return;
   const Var g = row_cotangents(c), x = c.input(kScores);
-  if (c.needs(kScores))
-    c.set(kScores, cotangent_product(g, F::backward(-distribution_in_ops(c), x)));
+  if (c.needs(kScores)) {
+    c.set(kScores, F::backward(-product_zero_wins(g, distribution_in_ops(c)), x));
+  }
   if (!c.needs(kTargets)) return;
   const double kept = 1 - c.attributes<ClassAttributes>().label_smoothing;
+  if (kept == 0) return;
   Var slope = -kept * F::scores(x);
   if (c.has(kClassWeights)) slope = cotangent_product(c.input(kClassWeights), slope);
   c.set(kTargets, cotangent_product(g, slope));

@@ -136,7 +136,8 @@ void LossReduction<T>::spread(const T* cotangent, const Body& body) const {
       if (reduction_ == Reduction::kNone) {
         std::copy(cotangent + at, cotangent + at + count, tile);
       } else {
-        std::fill(tile, tile + count, *cotangent / static_cast<T>(denominator_));
+        const T share = *cotangent == 0 ? T(0) : *cotangent / static_cast<T>(denominator_);
+        std::fill(tile, tile + count, share);
       }
       weigh(tile, at, count);
       body(at, count, static_cast<const T*>(tile));

@@ -26,6 +26,6 @@ void check_weights(InferContext& call, int i, const Shape& losses);
 /// The cotangents of single losses, in ops: `cotangent` that of the result, `weights` and what they
 /// count in the denominator empty or of the losses' shape.
 Var spread_cotangent(const Var& cotangent, Reduction reduction, std::int64_t n, const Var& weights,
-                     const Tensor* counted = nullptr);
+                     const Var& counted = {});
 
 }  // namespace wengert::ops

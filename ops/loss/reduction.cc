@@ -21,14 +21,12 @@ void check_weights(InferContext& call, int i, const Shape& losses) {
 }
 
 Var spread_cotangent(const Var& cotangent, Reduction reduction, std::int64_t n, const Var& weights,
-                     const Tensor* counted) {
+                     const Var& counted) {
   Var g = cotangent;
-  const bool weighted = weights.has_value() || counted != nullptr;
-  if (reduction == Reduction::kMean && weighted) {
-    Var all = weights;
-    if (counted != nullptr)
-      all = weights.has_value() ? cotangent_product(weights, *counted) : Var(*counted);
-    g = g / sum(all);
+  if (reduction == Reduction::kMean && (weights.has_value() || counted.has_value())) {
+    Var all = counted.has_value() ? counted : weights;
+    if (counted.has_value() && weights.has_value()) all = cotangent_product(weights, counted);
+    g = cotangent_product(g, 1.0 / sum(all));  // the sum may be 0, and 0/0 is not 0
   } else if (reduction == Reduction::kMean || reduction == Reduction::kMeanOverAll) {
     g = g / static_cast<double>(n);
   }

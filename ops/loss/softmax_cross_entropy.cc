@@ -24,7 +24,9 @@ struct LogSoftmax {
     kernels::row_kernels<T>().cross_entropy_backward(g, x, target, rows, classes, gx, accumulate);
   }
   static Var scores(const Var& x) { return log_softmax(x); }
-  static Var backward(const Var& u, const Var& x) { return u - softmax(x) * sum(u, {-1}, true); }
+  static Var backward(const Var& u, const Var& x) {
+    return u - cotangent_product(sum(u, {-1}, true), softmax(x));
+  }
 };
 
 }  // namespace

@@ -44,7 +44,7 @@ class RunningProduct {
  public:
   double times(double x) {
     finite_ = finite_ && std::isfinite(x);
-    return product_ = x == 0 && finite_ ? 0 : product_ * x;
+    return product_ = x == 0 && finite_ && std::isinf(product_) ? 0 : product_ * x;
   }
 
  private:

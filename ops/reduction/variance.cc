@@ -3,6 +3,7 @@
 #ifdef WENGERT_RECORDS
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "wengert/ops/kernels/rows.h"
 #include "wengert/ops/reduction/axes.h"
@@ -36,27 +37,25 @@ double divisor(std::int64_t n, std::int64_t correction) {
   return static_cast<double>(std::max<std::int64_t>(0, n - correction));
 }
 
-/// The root of the variance in double, scaled by the largest element and by the largest deviation:
-/// neither sums nor squares leave the range that the result lies in.
+/// The root of the variance in double, of elements moved to the middle of their range and scaled by
+/// half of it: neither sums nor squares leave the range that the result lies in, and equal elements
+/// have none.
 template <class T>
 double scaled_spread(const T* x, std::int64_t n, std::int64_t correction) {
-  double most = 0, mean = 0, largest = 0, total = 0;
+  double low = static_cast<double>(x[0]), high = low;
   for (std::int64_t i = 0; i < n; ++i) {
-    most = std::max(most, std::fabs(static_cast<double>(x[i])));
+    const auto value = static_cast<double>(x[i]);
+    if (!std::isfinite(value)) return std::numeric_limits<double>::quiet_NaN();
+    low = std::min(low, value);
+    high = std::max(high, value);
   }
-  if (most == 0 || !std::isfinite(most)) return most - most;  // 0, or NaN
-  for (std::int64_t i = 0; i < n; ++i) mean += x[i] / most;
-  mean *= most / static_cast<double>(n);
-  const auto deviation = [&](std::int64_t i) {
-    return std::fabs(static_cast<double>(x[i]) - mean);
-  };
-  for (std::int64_t i = 0; i < n; ++i) largest = std::max(largest, deviation(i));
-  if (largest == 0) return 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double u = deviation(i) / largest;
-    total += u * u;
-  }
-  return largest * std::sqrt(total / divisor(n, correction));
+  if (low == high) return 0;
+  const double middle = low / 2 + high / 2, half = high / 2 - low / 2;
+  const auto place = [&](std::int64_t i) { return (static_cast<double>(x[i]) - middle) / half; };
+  double mean = 0, total = 0;
+  for (std::int64_t i = 0; i < n; ++i) mean += place(i) / static_cast<double>(n);
+  for (std::int64_t i = 0; i < n; ++i) total += (place(i) - mean) * (place(i) - mean);
+  return half * std::sqrt(total / divisor(n, correction));
 }
 
 template <bool kRoot>
@@ -208,6 +207,15 @@ OpTests spread_tests(const CorrectedCall& f, bool root) {
       fixed_sample("far from zero", {Tensor::from({1048576., 1048577., 1048578.}, {3})},
                    [all](std::span<const Var> x) { return std::vector<Var>{all(x[0])}; },
                    {Tensor::scalar(root ? std::sqrt(2.0 / 3) : 2.0 / 3)}));
+  const auto fixed = [&](const char* name, const Tensor& at, double value) {
+    tests.samples.push_back(fixed_sample(
+        name, {at}, [all](std::span<const Var> x) { return std::vector<Var>{all(x[0])}; },
+        {Tensor::scalar(value)}));
+  };
+  fixed("NaN", Tensor::from({1., kNan, 2.}, {3}), kNan);
+  fixed("NaN first", Tensor::from({kNan, kNan}, {2}), kNan);
+  fixed("infinite", Tensor::from({1., kInfinity}, {2}), kNan);
+  fixed("49 ones", Tensor::full({49}, 1, DType::kFloat64), 0);
   tests.rejected = reduction_rejected(plain);
   tests.rejected.push_back({"negative correction",
                             [f] { return f(Tensor::zeros({2}, DType::kFloat32), {}, false, -1); },

@@ -64,6 +64,11 @@ const Convention kConventions[] = {
        expect_same(
            gradient([&](const Var& x) { return where(Var(mask) > 0.5, log(x), 0.0); }, {2, -1}),
            {0.5, 0});
+       const Tape tape;
+       const Var a = variable(Tensor::from({1., 2.}, {2, 1}));
+       const Var b = variable(Tensor::from({kInf, 1.}, {1, 2}));
+       const Var zero = Tensor::zeros({2, 2}, DType::kFloat64);
+       EXPECT_TRUE(std::isnan(list(grad({matmul(a, b)}, {a}, {zero})[0])[0]));
      }},
     {"NaN passes",
      [] {
@@ -118,7 +123,13 @@ const Convention kConventions[] = {
        const Var a = variable(vector_of({0, 0})), b = variable(vector_of({0, -1}));
        const Var y = pow(a, b);
        expect_same(list(y), {1, kInf});
-       expect_same(list(grad(sum(y), b)), {0, -kInf});
+       expect_same(list(grad(sum(y), b, {.retain = true})), {0, -kInf});
+       EXPECT_EQ(list(grad(sum(y), a))[0], 0);
+       const Var at = variable(0.0), one = variable(1.0);
+       const Var p = pow(at, one);
+       const Var by_a = grad(p, at, {.create_graph = true}),
+                 by_b = grad(p, one, {.create_graph = true});
+       EXPECT_NE(grad(by_a, one, {.retain = true}).scalar_value(), grad(by_b, at).scalar_value());
      }},
     {"norm of zeros",
      [] {
@@ -154,6 +165,10 @@ const Convention kConventions[] = {
        EXPECT_EQ(sum(large).dtype(), DType::kInt64);
        EXPECT_EQ(sum(large).scalar_value(), 2147483648.0);
        EXPECT_EQ((Var(large) + large).dtype(), DType::kInt32);
+       EXPECT_EQ(prod(large).dtype(), DType::kInt64);
+       EXPECT_EQ(cumsum(large).dtype(), DType::kInt64);
+       const Tensor most = Tensor::from<std::int64_t>({9223372036854775807, 1}, {2});
+       EXPECT_EQ(sum(most).value().item<std::int64_t>(), std::numeric_limits<std::int64_t>::min());
      }},
     {"numbers",
      [] {
@@ -195,6 +210,15 @@ const Convention kConventions[] = {
        const Tensor y = vector_of({1, 3}), t = vector_of({0, 0}), w = vector_of({3, 1});
        EXPECT_EQ(mean_squared_error(y, t, Reduction::kMean, w).scalar_value(), 12.0 / 4);
        EXPECT_EQ(mean_squared_error(y, t, Reduction::kMeanOverAll, w).scalar_value(), 12.0 / 2);
+       const Tensor scores = Tensor::from({0., 0., 0., 0.}, {2, 2});
+       const Tensor classes = Tensor::from<std::int64_t>({0, 1}, {2});
+       const ClassOptions weights = {.class_weights = vector_of({1, 3})};
+       const double of_one = std::log(2.0);
+       EXPECT_NEAR(softmax_cross_entropy(scores, classes, Reduction::kMean, weights).scalar_value(),
+                   of_one * 4 / 4, 1e-15);
+       EXPECT_NEAR(
+           softmax_cross_entropy(scores, classes, Reduction::kMeanOverAll, weights).scalar_value(),
+           of_one * 4 / 2, 1e-15);
      }},
     {"nothing counts",
      [] {

@@ -26,7 +26,8 @@ const std::map<std::string, std::string> kExceptions = {
     {"einsum", "recorded as matmul"},
 };
 
-/// Whether gradients of the sample at these inputs are 0, by the fused rule or the recorded one.
+/// Whether gradients of the sample at these inputs are 0, by the fused rule or the recorded one; or
+/// the op refuses them.
 bool stays_zero(const Sample& sample, const std::vector<Tensor>& inputs, bool recorded) {
   const Tape tape;
   std::vector<Var> values, arguments, outputs, zeros;
@@ -34,7 +35,14 @@ bool stays_zero(const Sample& sample, const std::vector<Tensor>& inputs, bool re
     values.push_back(is_floating(input.dtype()) ? variable(input) : Var(input));
     if (is_floating(input.dtype())) arguments.push_back(values.back());
   }
-  for (const Var& y : sample.call(values)) {
+  std::vector<Var> results;
+  try {
+    results = sample.call(values);
+  } catch (const Error& error) {
+    EXPECT_NE(error.kind(), ErrorKind::kInternal) << error.what();
+    return true;
+  }
+  for (const Var& y : results) {
     if (!y.requires_grad()) continue;
     outputs.push_back(y);
     zeros.emplace_back(Tensor::zeros(y.shape(), y.dtype()));
@@ -62,13 +70,9 @@ TEST(ZeroCotangent, StaysZeroWhateverTheOperandsHold) {
           elements[elements.size() / 2] = hostile;
           inputs[i] = Tensor::from(elements, input.shape());
           for (const bool recorded : {false, true}) {
-            try {
-              if (stays_zero(sample, inputs, recorded)) continue;
-              why = sample.name + ", input " + std::to_string(i) + " with " +
-                    std::to_string(hostile) + (recorded ? ", recorded" : "");
-            } catch (const Error&) {
-              // an operand that the op refuses
-            }
+            if (stays_zero(sample, inputs, recorded)) continue;
+            why = sample.name + ", input " + std::to_string(i) + " with " +
+                  std::to_string(hostile) + (recorded ? ", recorded" : "");
           }
         }
       }

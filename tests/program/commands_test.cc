@@ -294,6 +294,8 @@ TEST(Program, TakesNumbersThatAreNumbers) {
     EXPECT_EQ(outcome.status, 2) << bad;
     EXPECT_TRUE(holds(outcome.err, "is no whole number")) << bad << ": " << outcome.err;
   }
+  const Outcome ten = run_wengert({"graph", "mlp", "--seed=10"});
+  EXPECT_EQ(run_wengert({"graph", "mlp", "--seed=010"}).out, ten.out) << "a decimal number";
   EXPECT_EQ(run_wengert({"graph", "mlp", "--seed="}).status, 2);
   EXPECT_EQ(run_wengert({"graph", "mlp", "--seed", ""}).status, 2);
   EXPECT_EQ(run_wengert({"graph", "mlp", "--seed=18446744073709551615"}).status, 0);

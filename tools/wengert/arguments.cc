@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <system_error>
@@ -13,8 +14,8 @@
 namespace wengert::tools {
 namespace {
 
-/// A number and nothing else, within its type: the parser would take −1 for 2⁶⁴ − 1 and nothing
-/// for 0.
+/// A decimal number and nothing else, within its type: the parser would take −1 for 2⁶⁴ − 1, and
+/// 010 for 8. What it gets is written anew.
 template <class T>
 CLI::Validator whole_text() {
   return CLI::Validator(
@@ -22,8 +23,15 @@ CLI::Validator whole_text() {
         T value;
         const char* const end = text.data() + text.size();
         const auto [stop, error] = std::from_chars(text.data(), end, value);
-        if (error == std::errc() && stop == end) return {};
-        if (std::is_floating_point_v<T>) return "'" + text + "' is no number";
+        const bool whole = error == std::errc() && stop == end;
+        if constexpr (std::is_floating_point_v<T>) {
+          if (whole && std::isfinite(value)) return {};
+          return "'" + text + "' is no finite number";
+        }
+        if (whole) {
+          text = std::to_string(value);
+          return {};
+        }
         return "'" + text + "' is no whole number from " +
                std::to_string(std::numeric_limits<T>::min()) + " to " +
                std::to_string(std::numeric_limits<T>::max());
@@ -78,19 +86,19 @@ Argument Command::option(const std::string& name, std::vector<std::string>& to,
 }
 
 Argument Command::option(const std::string& name, int& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help)->check(whole_text<int>()));
+  return Argument(*app_->add_option(name, to, help)->transform(whole_text<int>()));
 }
 
 Argument Command::option(const std::string& name, std::int64_t& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help)->check(whole_text<std::int64_t>()));
+  return Argument(*app_->add_option(name, to, help)->transform(whole_text<std::int64_t>()));
 }
 
 Argument Command::option(const std::string& name, std::uint64_t& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help)->check(whole_text<std::uint64_t>()));
+  return Argument(*app_->add_option(name, to, help)->transform(whole_text<std::uint64_t>()));
 }
 
 Argument Command::option(const std::string& name, double& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help)->check(whole_text<double>()));
+  return Argument(*app_->add_option(name, to, help)->transform(whole_text<double>()));
 }
 
 Argument Command::flag(const std::string& name, bool& to, const std::string& help) {

@@ -20,8 +20,10 @@ std::string told(const wengert::Error& error) {
 
 /// The status, unless what was printed did not all arrive.
 int ended(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  std::fprintf(stderr, "wengert: standard output cannot be written: %s\n", std::strerror(errno));
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0) return status;
+  std::fprintf(stderr, "wengert: not all of it could be written to standard output%s%s\n",
+               flushed ? "" : ": ", flushed ? "" : std::strerror(errno));
   return status != 0 ? status : 1;
 }
 
