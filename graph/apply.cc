@@ -177,12 +177,7 @@ Var apply(const OpDef& op, const Var& a, const Var& b, std::source_location wher
 
 Var apply(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
           std::source_location where) {
-  const auto left_out = [](const Var& x) { return !x.has_value() || x.get()->is_absent(); };
-  while (!inputs.empty() && left_out(*inputs.back()) &&
-         static_cast<int>(inputs.size()) > op.min_inputs &&
-         op.is_optional(static_cast<int>(inputs.size()) - 1)) {
-    inputs = inputs.first(inputs.size() - 1);
-  }
+  if (op.optional != 0) inputs = inputs.first(detail::count_given(op, inputs));
   Value* value = nullptr;
   if (inputs.size() == 1) {
     value = detail::run_quick(op, {inputs[0]->get()}, attributes, where);

@@ -104,12 +104,9 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
     fail_call(op, ErrorKind::kValue, std::to_string(inputs.size()) + " inputs",
               "at most 65535; combine them in groups", where);
   }
-  int count = static_cast<int>(inputs.size());
-  const auto left_out = [&](int i) {
-    return op.is_optional(i) && (inputs[i]->get() == nullptr || inputs[i]->get()->is_absent());
-  };
-  while (count > op.min_inputs && left_out(count - 1)) --count;  // as if they were not there
-  operands.values = operands.values.first(static_cast<std::size_t>(count));
+  inputs = inputs.first(count_given(op, inputs));
+  operands.values = operands.values.first(inputs.size());
+  const int count = static_cast<int>(inputs.size());
   if (count < op.min_inputs || (op.max_inputs >= 0 && count > op.max_inputs)) [[unlikely]] {
     fail_call(op, ErrorKind::kValue, std::to_string(count) + " inputs",
               count == 0 ? "give at least " + std::to_string(op.min_inputs) : std::string(), where);

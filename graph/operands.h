@@ -57,6 +57,17 @@ std::string advice_on_memory();
 [[noreturn, gnu::cold]] void rethrow_located(const OpDef& op, std::span<Value* const> values,
                                              std::source_location where);
 
+/// How many operands there are without those left out at the end.
+inline std::size_t count_given(const OpDef& op, std::span<const Var* const> inputs) {
+  std::size_t count = inputs.size();
+  const auto left_out = [&](std::size_t i) {
+    const Value* value = inputs[i]->get();
+    return (value == nullptr || value->is_absent()) && op.is_optional(static_cast<int>(i));
+  };
+  while (count > static_cast<std::size_t>(op.min_inputs) && left_out(count - 1)) --count;
+  return count;
+}
+
 /// What stands among the operands for one that is left out.
 Var absent_operand();
 

@@ -3,15 +3,6 @@
 #include "wengert/ops/loss/loss_reduction.h"
 
 namespace wengert::ops {
-namespace {
-
-template <class T>
-const T* from(const DenseInput& x, std::int64_t at) {
-  return x.view().data == nullptr ? nullptr : x.view().as<T>() + at;
-}
-
-}  // namespace
-
 void infer_loss_of_elements(InferContext& call, Reduction reduction) {
   call.require_same_dtype(0, 1);
   call.require_floating(0);
@@ -25,14 +16,14 @@ void infer_loss_of_elements(InferContext& call, Reduction reduction) {
 
 void evaluate_loss_of_elements(EvalContext& call, const ElementwiseOp& op, Reduction reduction) {
   const DenseInput a(call.input(0)), b(call.input(1));
-  const DenseInput weights(call.has(2) ? call.input(2) : TensorView{});
+  const DenseInput weights(operand_or_none(call, 2));
   const TensorView out = call.output();
   const auto losses = op.kernels->forward[static_cast<int>(out.dtype)];
   dispatch_floating(out.dtype, [&]<class T>(T) {
-    const LossReduction<T> over(reduction, a.view().count(), from<T>(weights, 0));
+    const LossReduction<T> over(reduction, a.view().count(), elements_or_none<T>(weights));
     over.reduce(
         [&](std::int64_t at, std::int64_t count, T* to) {
-          const void* in[] = {from<T>(a, at), from<T>(b, at)};
+          const void* in[] = {elements_or_none<T>(a, at), elements_or_none<T>(b, at)};
           losses(in, to, count, call.raw_attributes());
         },
         out.as<T>());
@@ -42,7 +33,7 @@ void evaluate_loss_of_elements(EvalContext& call, const ElementwiseOp& op, Reduc
 void backward_loss_of_elements(BackwardContext& call, const ElementwiseOp& op,
                                Reduction reduction) {
   const DenseInput g(call.cotangent());
-  const DenseInput weights(call.has(2) ? call.input(2) : TensorView{});
+  const DenseInput weights(operand_or_none(call, 2));
   dispatch_floating(g.view().dtype, [&]<class T>(T) {
     for (int i = 0; i < 2; ++i) {
       if (!call.needs(i)) continue;
@@ -52,9 +43,9 @@ void backward_loss_of_elements(BackwardContext& call, const ElementwiseOp& op,
       };
       const DenseInput a(read(0)), b(read(1));
       const auto partial = op.kernels->backward[i][static_cast<int>(g.view().dtype)];
-      const LossReduction<T> over(reduction, to.view.count(), from<T>(weights, 0));
+      const LossReduction<T> over(reduction, to.view.count(), elements_or_none<T>(weights));
       over.spread(g.view().as<T>(), [&](std::int64_t at, std::int64_t count, const T* cotangents) {
-        const void* in[] = {from<T>(a, at), from<T>(b, at)};
+        const void* in[] = {elements_or_none<T>(a, at), elements_or_none<T>(b, at)};
         partial(cotangents, in, nullptr, to.view.as<T>() + at, count, call.raw_attributes(),
                 to.accumulate);
       });

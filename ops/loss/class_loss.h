@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -119,11 +118,6 @@ void by_group(std::int64_t rows, const Body& body) {
   });
 }
 
-template <class Context>
-TensorView operand_or_none(const Context& call, int i) {
-  return call.has(i) ? call.input(i) : TensorView{};
-}
-
 template <class F>
 void evaluate_class_loss(EvalContext& call) {
   const DenseInput x(call.input(kScores)), row_weights(operand_or_none(call, kRowWeights));
@@ -158,7 +152,7 @@ void evaluate_class_loss(EvalContext& call) {
         loss = static_cast<T>(total);
       }
     });
-    const T* weights = row_weights.view().data == nullptr ? nullptr : row_weights.view().as<T>();
+    const T* weights = elements_or_none<T>(row_weights);
     const LossReduction<T> over(attributes.reduction, batch.rows, weights, targets.counted());
     over.reduce([&](std::int64_t at, std::int64_t count,
                     T* to) { std::copy_n(losses.data() + at, count, to); },
@@ -248,7 +242,7 @@ void backward_class_loss(BackwardContext& c) {
     const TensorView read = c.needs(kScores) ? c.input(kTargets) : TensorView{};
     const ClassTargets<T> targets(read, operand_or_none(c, kClassWeights), attributes, batch.rows,
                                   batch.classes);
-    const T* weights = row_weights.view().data == nullptr ? nullptr : row_weights.view().as<T>();
+    const T* weights = elements_or_none<T>(row_weights);
     std::vector<T> g(static_cast<std::size_t>(batch.rows));
     LossReduction<T>(attributes.reduction, batch.rows, weights, targets.counted())
         .spread(c.cotangent().as<T>(), [&](std::int64_t at, std::int64_t count, const T* from) {

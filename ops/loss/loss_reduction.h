@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/rows.h"
 #include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
@@ -13,6 +14,18 @@
 // The reduction that all losses share, on memory. Private to the library.
 
 namespace wengert::ops {
+
+/// An operand that may be left out: no data.
+template <class Context>
+TensorView operand_or_none(const Context& call, int i) {
+  return call.has(i) ? call.input(i) : TensorView{};
+}
+
+/// Its elements from `at` on, or null.
+template <class T>
+const T* elements_or_none(const DenseInput& operand, std::int64_t at = 0) {
+  return operand.view().data == nullptr ? nullptr : operand.view().as<T>() + at;
+}
 
 /// The reduction of one call: n single losses, their weights (null: all 1), and how much of its
 /// weight each counts in the mean's denominator (null: all of it).

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -56,7 +55,6 @@ bool stays_zero(const Sample& sample, const std::vector<Tensor>& inputs, bool re
 
 TEST(ZeroCotangent, StaysZeroWhateverTheOperandsHold) {
   const double inf = std::numeric_limits<double>::infinity();
-  std::set<std::string> failing;
   for (const TestedOp& tested : tested_ops()) {
     std::string why;
     for (const Sample& sample : tested.tests().samples) {
@@ -77,7 +75,6 @@ TEST(ZeroCotangent, StaysZeroWhateverTheOperandsHold) {
         }
       }
     }
-    if (!why.empty()) failing.insert(tested.name);
     EXPECT_EQ(why.empty(), !kExceptions.contains(tested.name)) << tested.name << ": " << why;
   }
 }
