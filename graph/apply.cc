@@ -100,6 +100,17 @@ struct Relaid {
   }
 };
 
+/// What an elementwise op is of numbers alone, which stay one; empty where operands are others.
+Var compute_number(const OpDef& op, const Operands& operands, const void* attributes,
+                   std::source_location where) {
+  if (op.elementwise == nullptr || op.elementwise->predicate) return {};
+  for (const Value* value : operands.values) {
+    if (!value->has(Value::kWeak)) return {};
+  }
+  if (op.check != nullptr) op.check(OpCall(op, operands.values, attributes, resolve(where)));
+  return detail::compute_numbers(op, operands.values, attributes, resolve(where));
+}
+
 /// Every call that the quick path leaves.
 void apply_general(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
                    std::source_location where, int wanted, Results& results) {
@@ -109,13 +120,8 @@ void apply_general(const OpDef& op, std::span<const Var* const> inputs, const vo
   if (op.infer == nullptr) return results.take(expand(op, inputs, operands, attributes, where));
   Tape* tape = recording_tape();
   if ((flags & Value::kWeak) != 0) {
-    bool only_numbers = op.elementwise != nullptr && !op.elementwise->predicate;
-    for (const Value* value : operands.values) only_numbers &= value->has(Value::kWeak);
-    if (only_numbers) {
-      if (op.check != nullptr) op.check(OpCall(op, operands.values, attributes, resolve(where)));
-      Var number = detail::compute_numbers(op, operands.values, attributes, resolve(where));
-      if (number.has_value()) return results.take(std::move(number));
-    }
+    Var number = compute_number(op, operands, attributes, where);
+    if (number.has_value()) return results.take(std::move(number));
     settle_numbers(operands, op, tape, where);
   }
   std::uint32_t copied = 0;
@@ -221,15 +227,21 @@ std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* co
   if (attributes == nullptr) attributes = op.default_attributes;
   Operands operands(inputs.size());
   if ((gather(operands, op, inputs, attributes, where) & Value::kWeak) != 0) {
+    const Var number = compute_number(op, operands, attributes, where);
+    if (number.has_value()) return {{.dtype = number.dtype(), .shape = {}, .strides = {}}};
     settle_numbers(operands, op, nullptr, where);
   }
   if (op.infer == nullptr) {
-    fail_call(op, ErrorKind::kInternal, "is made of other ops, which infer each for itself", "",
-              where);
+    fail_call(op, ErrorKind::kValue, "is made of other ops, which infer each for itself",
+              "call it, and look at the shape of what it gives", where);
   }
-  InferContext inferred(op, operands.values, attributes, resolve(where));
-  op.infer(inferred);
-  return {inferred.outputs().begin(), inferred.outputs().end()};
+  try {
+    InferContext inferred(op, operands.values, attributes, resolve(where));
+    op.infer(inferred);
+    return {inferred.outputs().begin(), inferred.outputs().end()};
+  } catch (...) {
+    rethrow_located(op, operands.values, where);
+  }
 }
 
 }  // namespace wengert

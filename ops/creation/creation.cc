@@ -147,6 +147,9 @@ void evaluate_linspace(EvalContext& call) {
 
 void infer_eye(InferContext& call) {
   const auto& a = call.attributes<FillAttributes>();
+  if (a.shape.size() != 2) {
+    call.fail(ErrorKind::kShape, "the shape must be that of a matrix, not " + a.shape.str());
+  }
   output_of_sizes(call, a.dtype, a.shape);
 }
 

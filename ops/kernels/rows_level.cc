@@ -330,15 +330,18 @@ struct Tile {
     for (std::int64_t j = 1; j < n; ++j) most = larger(most, column(j));
     return where(equal(abs(most), __builtin_inf()), 0.0, most);
   }
-  /// Replaces x by exp(x − shift); gives the rows' sums.
+  /// Replaces x by exp(x − shift); gives the rows' sums less 1. The maximum's own 1 is never added:
+  /// beside it what is small would be lost.
   Lanes<T> exponentiate(std::int64_t n, Lanes<T> by) {
-    Lanes<T> total = Lanes<T>::splat(T(0));
+    Lanes<T> rest = Lanes<T>::splat(T(0)), ties = Lanes<T>::splat(T(-1));
     for (std::int64_t j = 0; j < n; ++j) {
-      const Lanes<T> e = exp(column(j) - by);
+      const Lanes<T> x = column(j), e = exp(x - by);
       set(j, e);
-      total = total + e;
+      const auto most = equal(x, by);
+      rest = rest + where(most, 0.0, e);
+      ties = ties + where(most, like(e, T(1)), like(e, T(0)));
     }
-    return total;
+    return rest + ties;
   }
 };
 
@@ -358,15 +361,23 @@ inline T shift_of(const T* x, std::int64_t n) {
   return __builtin_isinf(most) ? T(0) : most;
 }
 
-/// The logarithm as the lanes compute it.
+/// As the lanes compute them.
 template <class T>
-inline T log_of(T x) {
-  return log(Lanes<T>::splat(x)).v[0];
+inline T log1p_of(T x) {
+  return log1p(Lanes<T>::splat(x)).v[0];
+}
+template <class T>
+inline T exp_of(T x) {
+  return exp(Lanes<T>::splat(x)).v[0];
 }
 
+/// Σ exp(x − by) less 1, as in Tile::exponentiate.
 template <class T>
-inline T sum_exp(const T* x, std::int64_t n, T by) {
-  return sum_of(x, n, [by](Lanes<T> v) { return exp(v - Lanes<T>::splat(by)); });
+inline T sum_exp_less_one(const T* x, std::int64_t n, T by) {
+  const Lanes<T> most = Lanes<T>::splat(by), one = Lanes<T>::splat(T(1));
+  const T rest =
+      sum_of(x, n, [&](Lanes<T> v) { return where(equal(v, most), 0.0, exp(v - most)); });
+  return rest + (sum_of(x, n, [&](Lanes<T> v) { return where(equal(v, most), one, 0.0); }) - T(1));
 }
 
 /// body(vector) stored over a row; the last, short vector included.
@@ -398,12 +409,12 @@ void logsumexp(const T* x, std::int64_t rows, std::int64_t n, T* to) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
       const Lanes<T> by = tile.shift(n);
-      (log(tile.exponentiate(n, by)) + by).store_some(to + first, count);
+      (log1p(tile.exponentiate(n, by)) + by).store_some(to + first, count);
     });
   } else {
     for (std::int64_t r = 0; r < rows; ++r) {
       const T by = shift_of(x + r * n, n);
-      to[r] = log_of(sum_exp(x + r * n, n, by)) + by;
+      to[r] = log1p_of(sum_exp_less_one(x + r * n, n, by)) + by;
     }
   }
 }
@@ -415,7 +426,7 @@ void softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
     for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
-      const Lanes<T> total = tile.exponentiate(n, tile.shift(n));
+      const Lanes<T> total = tile.exponentiate(n, tile.shift(n)) + 1.0;
       for (std::int64_t j = 0; j < n; ++j) tile.set(j, tile.column(j) / total);
       tile.write(y + first * n, count, n, false);
     });
@@ -440,7 +451,7 @@ void log_softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
       const Lanes<T> by = tile.shift(n);
-      const Lanes<T> logarithm = log(tile.exponentiate(n, by));
+      const Lanes<T> logarithm = log1p(tile.exponentiate(n, by));
       tile.read(x + first * n, count, n);
       for (std::int64_t j = 0; j < n; ++j) tile.set(j, (tile.column(j) - by) - logarithm);
       tile.write(y + first * n, count, n, false);
@@ -451,7 +462,7 @@ void log_softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
     const T* row = x + r * n;
     const T shift = shift_of(row, n);
     const Lanes<T> by = Lanes<T>::splat(shift);
-    const Lanes<T> logarithm = Lanes<T>::splat(log_of(sum_exp(row, n, shift)));
+    const Lanes<T> logarithm = Lanes<T>::splat(log1p_of(sum_exp_less_one(row, n, shift)));
     map_row(n, y + r * n, false,
             [&](std::int64_t i, std::int64_t m) { return (some(row, i, m) - by) - logarithm; });
   }
@@ -497,7 +508,13 @@ void log_softmax_backward(const T* g, const T* y, std::int64_t rows, std::int64_
     const T *gr = g + r * n, *yr = y + r * n;
     const Lanes<T> total = Lanes<T>::splat(sum(gr, n));
     map_row(n, gx + r * n, accumulate, [&](std::int64_t i, std::int64_t m) {
-      return some(gr, i, m) - where(equal(total, 0.0), 0.0, total * exp(some(yr, i, m)));
+      // g − total·p, where p is near 1 as (g − total) + total·(1 − p): what g holds is taken off
+      // before 1 − p, which is small there.
+      const Lanes<T> gi = some(gr, i, m), yi = some(yr, i, m);
+      const auto near_one = yi > -0.6931;
+      const Lanes<T> start = where(near_one, gi - total, gi);
+      const Lanes<T> factor = where(near_one, expm1(yi), exp(yi));
+      return start - where(equal(total, 0.0), 0.0, total * factor);
     });
   }
 }
@@ -509,11 +526,12 @@ void cross_entropy_backward(const T* g, const T* x, const std::int64_t* target, 
     for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
-      const Lanes<T> total = tile.exponentiate(n, tile.shift(n));
-      for (std::int64_t j = 0; j < n; ++j) tile.set(j, tile.column(j) / total);
-      for (std::int64_t r = 0; r < count; ++r) {
-        tile.data[target[first + r] * Tile<T>::kRows + r] -= T(1);
+      const Lanes<T> rest = tile.exponentiate(n, tile.shift(n)), total = rest + 1.0;
+      for (std::int64_t r = 0; r < count; ++r) {  // p − 1 as what the others have
+        T& e = tile.data[target[first + r] * Tile<T>::kRows + r];
+        e = e == T(1) ? -rest.v[r] : e - total.v[r];
       }
+      for (std::int64_t j = 0; j < n; ++j) tile.set(j, tile.column(j) / total);
       const Lanes<T> by = some(g, first, count);
       for (std::int64_t j = 0; j < n; ++j) {
         tile.set(j, where(equal(by, 0.0), 0.0, tile.column(j) * by));
@@ -531,10 +549,12 @@ void cross_entropy_backward(const T* g, const T* x, const std::int64_t* target, 
     const T* row = x + r * n;
     const T shift = shift_of(row, n);
     const Lanes<T> by = Lanes<T>::splat(shift);
-    const Lanes<T> scale = Lanes<T>::splat(g[r] / sum_exp(row, n, shift));
+    const T rest = sum_exp_less_one(row, n, shift), scale = g[r] / (rest + T(1));
+    const T before = accumulate ? to[target[r]] : T(0), e = exp_of(row[target[r]] - shift);
     map_row(n, to, accumulate,
             [&](std::int64_t i, std::int64_t m) { return exp(some(row, i, m) - by) * scale; });
-    to[target[r]] -= g[r];
+    // p − 1 as what the others have.
+    to[target[r]] = before - (e == T(1) ? rest : rest + T(1) - e) * scale;
   }
 }
 

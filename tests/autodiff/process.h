@@ -8,10 +8,12 @@
 #include <functional>
 #include <stdexcept>
 
+#include "wengert/tests/sanitizers.h"
+
 // What the operating system says about this process, and small stacks.
 namespace wengert {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if WENGERT_ADDRESS_SANITIZER || WENGERT_THREAD_SANITIZER
 /// Sanitizers keep freed memory and shadow every byte: counts of memory mean nothing there.
 inline constexpr bool kSanitized = true;
 #else

@@ -17,6 +17,7 @@
 #include "wengert/graph/tape.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/ops.h"
+#include "wengert/tests/sanitizers.h"
 
 // Threads that end early, late or not at all, and what runs when they or the process do.
 namespace wengert {
@@ -65,7 +66,7 @@ class OwnThread : public ::testing::Test {
 class Ends : public OwnThread {
  protected:
   void SetUp() override {
-#ifdef __SANITIZE_THREAD__
+#if WENGERT_THREAD_SANITIZER
     GTEST_SKIP();
 #endif
     OwnThread::SetUp();
@@ -89,7 +90,7 @@ TEST_F(Ends, AChildOfForkDifferentiates) {
 bool g_leaks_are_no_news = false;  // a child has lost what its parent's other threads held
 
 TEST_F(Ends, AChildWhoseParentsThreadsAreAtWorkDifferentiates) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if WENGERT_ADDRESS_SANITIZER || WENGERT_THREAD_SANITIZER
   GTEST_SKIP() << "the sanitizer's own allocator may be locked by a thread that the child lacks";
 #endif
   std::atomic<bool> done{false};
@@ -253,7 +254,7 @@ TEST_F(OwnThread, WhatAThreadLeavesBehindMayBeUsed) {
 
 }  // namespace
 
-#ifdef __SANITIZE_ADDRESS__
+#if WENGERT_ADDRESS_SANITIZER
 /// Asked by the leak checker when a process ends.
 extern "C" int __lsan_is_turned_off();
 extern "C" int __lsan_is_turned_off() { return g_leaks_are_no_news ? 1 : 0; }

@@ -143,7 +143,7 @@ TEST(GradientFlow, APassThatFailedLeavesNothingToTheNext) {
     if (std::exchange(fails, false)) throw std::runtime_error("once");
   });
   GradientFlow flow;
-  EXPECT_THROW(backward(y, {.retain = true, .observer = &flow}), std::runtime_error);
+  EXPECT_THROW((void)backward(y, {.retain = true, .observer = &flow}), std::runtime_error);
   EXPECT_FALSE(fails);
   ASSERT_EQ(flow.node(tape.id_of(x, "test")), nullptr);
   (void)backward(y, {.retain = true, .observer = &flow});

@@ -10,6 +10,7 @@
 
 #include "wengert/graph/storage.h"
 #include "wengert/graph/tensor.h"
+#include "wengert/tests/sanitizers.h"
 
 namespace {
 
@@ -17,7 +18,7 @@ thread_local std::size_t t_allocated = 0;
 
 }  // namespace
 
-#if defined(__SANITIZE_ADDRESS__)
+#if WENGERT_ADDRESS_SANITIZER
 
 // The sanitizer owns the allocator, and calls back.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void*,

@@ -25,6 +25,7 @@
 #include "wengert/optim/training/early_stop.h"
 #include "wengert/optim/training/fit.h"
 #include "wengert/tests/memory/faults.h"
+#include "wengert/tests/sanitizers.h"
 #include "wengert/wengert.h"
 
 // Programs in which the n-th request for memory fails, for every n. Each program does its steps one
@@ -402,7 +403,7 @@ TEST(Faults, HooksSeeAllMemory) {
   }
   EXPECT_TRUE(faults::disarm());
   EXPECT_TRUE(refused);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !WENGERT_ADDRESS_SANITIZER && !WENGERT_THREAD_SANITIZER
   std::thread([] {
     Tensor::zeros({1}, DType::kFloat32);
     detail::trim_storage();

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "wengert/tests/sanitizers.h"
+
 namespace {
 
 struct State {
@@ -48,7 +50,7 @@ void give(void* block) noexcept {
 }  // namespace
 
 // Defined in the program, these also serve the library's calls.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !WENGERT_ADDRESS_SANITIZER && !WENGERT_THREAD_SANITIZER
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t count) noexcept {
   using Function = void* (*)(std::size_t, std::size_t);
   static const auto original = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "aligned_alloc"));

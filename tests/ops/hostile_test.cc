@@ -13,6 +13,7 @@
 
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/testing.h"
+#include "wengert/tests/sanitizers.h"
 #include "wengert/wengert.h"
 
 // Every op on views of one element under huge sizes, whose products of bytes no machine has and 64
@@ -22,7 +23,7 @@
 namespace wengert {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if WENGERT_ADDRESS_SANITIZER || WENGERT_THREAD_SANITIZER
 constexpr bool kLimitsMemory = false;
 #else
 constexpr bool kLimitsMemory = true;
