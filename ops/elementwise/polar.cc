@@ -2,18 +2,18 @@
 
 WENGERT_FORMULAS {
   struct Hypot {
-    static constexpr int reads_a = kA | kY, reads_b = kB | kY;
+    static constexpr int reads_a = kA | kB | kY, reads_b = kA | kB | kY;
     template <class T>
     static T value(T a, T b) {
       return hypot(a, b);
     }
     template <class T>
-    static T partial_a(T a, T, T y) {
-      return where(equal(y, 0.0), like(y, 0.0), a / y);
+    static T partial_a(T a, T b, T y) {
+      return where(equal(y, 0.0), like(y, 0.0), share_of_length(a, b, y));
     }
     template <class T>
-    static T partial_b(T, T b, T y) {
-      return where(equal(y, 0.0), like(y, 0.0), b / y);
+    static T partial_b(T a, T b, T y) {
+      return where(equal(y, 0.0), like(y, 0.0), share_of_length(b, a, y));
     }
   };
 

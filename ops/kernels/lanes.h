@@ -279,6 +279,12 @@ inline Lanes<T> one_minus_square(Lanes<T> x) {
   return (1.0 - x) * (1.0 + x);
 }
 
+/// a/y for y = √(a² + b²).
+template <class T>
+inline Lanes<T> share_of_length(Lanes<T> a, Lanes<T>, Lanes<T> y) {
+  return a / y;
+}
+
 /// The derivative of sigmoid, e⁻ˣ/(1 + e⁻ˣ)², right in both tails; of y alone, as y·(1 − y), the
 /// upper one is lost.
 template <class T>

@@ -52,6 +52,21 @@ OPS = {
     "log_sigmoid": (-sympy.log(1 + sympy.exp(-x)), LINE + SIGNED(BEYOND)),
     "softplus": (sympy.log(1 + sympy.exp(x)), LINE + SIGNED(BEYOND)),
     "logit": (sympy.log(x) - sympy.log(1 - x), TINY[1:] + SMALL + [0.999, 1 - 2.0**-20]),
+    # Of two operands, of which one is held.
+    "div(1,x)": (1 / x, SIGNED([1e-4, 0.5, 1.0, 3.0, 1e8])),
+    "pow(x,2.5)": (x ** sympy.Rational(5, 2), POSITIVE[1:-1]),
+    "pow(x,-1.5)": (x ** sympy.Rational(-3, 2), [1e-4] + SMALL + TAILS + [1e8]),
+    "pow(x,3)": (x**3, LINE),
+    "pow(2,x)": (2**x, LINE),
+    "pow(0.5,x)": (sympy.Rational(1, 2) ** x, LINE),
+    "hypot(x,3)": (sympy.sqrt(x**2 + 9), LINE + SIGNED([1e4])),
+    "hypot(3,x)": (sympy.sqrt(x**2 + 9), LINE + SIGNED([1e4])),
+    "hypot(x,0.0001220703125)": (sympy.sqrt(x**2 + sympy.Rational(1, 2**26)), SIGNED([1e-8, 0.03, 1.0, 20.0])),
+    "atan2(x,2)": (sympy.atan(x / 2), LINE + SIGNED([1e4])),
+    "atan2(2,x)": (sympy.pi / 2 - sympy.atan(x / 2), LINE + SIGNED([1e4])),
+    "bce_with_logits(x,0)": (sympy.log(1 + sympy.exp(x)), LINE + SIGNED(BEYOND)),
+    "bce_with_logits(x,1)": (sympy.log(1 + sympy.exp(-x)), LINE + SIGNED(BEYOND)),
+    "bce_with_logits(x,0.25)": (sympy.log(1 + sympy.exp(x)) - x / 4, LINE),
 }
 
 

@@ -112,7 +112,7 @@ TEST(Dtypes, DoNotMix) {
     EXPECT_THAT(error.what(), HasSubstr("f64[3]"));
     EXPECT_THAT(error.what(), HasSubstr("cast("));
   }
-  EXPECT_THROW(matmul(f32, reshape(f64, {3, 1})), Error);
+  EXPECT_THROW((void)matmul(f32, reshape(f64, {3, 1})), Error);
 }
 
 TEST(Dtypes, OnlyFloatingOnesHaveGradients) {

@@ -97,7 +97,7 @@ TEST(Linear, RefusesWhatDoesNotFit) {
   EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}), -4), kShape, "-4 outputs");
   EXPECT_ERROR(linear(parameters, "fc", filled({2, 3}, DType::kInt64), 3), kDType,
                "the input is i64[2,3]");
-  EXPECT_THROW(linear(parameters, "", filled({2, 3}), 3), Error);
+  EXPECT_THROW((void)linear(parameters, "", filled({2, 3}), 3), Error);
   EXPECT_EQ(parameters.size(), 0u) << "a refused layer leaves no parameters";
   EXPECT_EQ(Scope::path(), "");
   (void)linear(parameters, "fc", filled({2, 3}), 3);

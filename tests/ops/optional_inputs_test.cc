@@ -87,7 +87,7 @@ TEST(OptionalInputs, ArePicturedAsNone) {
 TEST(OptionalInputs, OthersMayNotBeLeftOut) {
   const Var none, x = variable(kScores);
   const Var* inputs[] = {&x, &none};
-  EXPECT_THROW(apply(*find_op("softmax_cross_entropy"), inputs), Error);
+  EXPECT_THROW((void)apply(*find_op("softmax_cross_entropy"), inputs), Error);
   EXPECT_THROW((void)linear(x, none), Error);
 }
 

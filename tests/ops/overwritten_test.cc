@@ -230,6 +230,8 @@ TEST(Reads, OfElementwiseFormulasAreWhatTheyDeclare) {
       const bool declared =
           place < arity ? (reads & (reads_input(static_cast<int>(place)) | kReadsAllInputs)) != 0
                         : (reads & (reads_output(0) | kReadsOutputs)) != 0;
+      // hypot's recorded form looks at the other side too (stable_forms.h), its kernel need not.
+      if (op->name == "hypot" && place != argument && place < arity) continue;
       EXPECT_EQ(differs, declared)
           << op->name << ": the derivative for input " << argument
           << (declared ? " declares to read" : " reads") << " place " << place;
