@@ -7,7 +7,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/program/child.h"
-#include "wengert/io/idx.h"
+#include "tests/program/pictures.h"
 #include "wengert/io/parameter_file.h"
 
 // Training and predicting on a small data set that the tests write themselves.
@@ -16,33 +16,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kPixels = 28 * 28;
-
-/// Pictures whose class is the pair of rows that is lit, with noise around it.
-void write_pictures(const std::string& folder, const std::string& prefix, int count) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * kPixels), labels;
-  for (int i = 0; i < count; ++i) {
-    const int label = (i * 7) % 10;
-    labels.push_back(static_cast<std::uint8_t>(label));
-    for (int p = 0; p < kPixels; ++p) {
-      const bool lit = (p / 28) / 2 == label;
-      const int noise = (i * 31 + p * 17) % 60;
-      pixels[static_cast<std::size_t>(i * kPixels + p)] =
-          static_cast<std::uint8_t>(lit ? 255 - noise : noise);
-    }
-  }
-  io::write_idx(folder + "/" + prefix + "-images-idx3-ubyte",
-                Tensor::from(pixels, {count, 28, 28}));
-  io::write_idx(folder + "/" + prefix + "-labels-idx1-ubyte", Tensor::from(labels, {count}));
-}
-
 class Train : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::filesystem::create_directory(data());
-    write_pictures(data(), "train", 400);
-    write_pictures(data(), "t10k", 50);
-  }
+  void SetUp() override { write_data(data(), 400, 50); }
   std::string data() const { return folder_ / "data"; }
   std::string out(const std::string& name = "run") const { return folder_ / name; }
   /// A run of two epochs; `more` goes on the command line.
@@ -55,22 +31,6 @@ class Train : public ::testing::Test {
   }
   TemporaryFolder folder_;
 };
-
-std::vector<json> lines_of(const std::string& path) {
-  std::vector<json> lines;
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) lines.push_back(json::parse(line));
-  return lines;
-}
-
-std::set<std::string> names_in(const std::string& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    names.insert(entry.path().filename().string());
-  }
-  return names;
-}
 
 TEST_F(Train, LeavesItsResults) {
   const Outcome outcome = train("run");
