@@ -40,7 +40,7 @@ inline void write_data(const std::string& folder, int train, int test) {
 }
 
 /// The lines of a file, each a JSON value.
-inline std::vector<nlohmann::json> lines_of(const std::string& path) {
+inline std::vector<nlohmann::json> json_lines(const std::string& path) {
   std::vector<nlohmann::json> lines;
   std::ifstream file(path);
   std::string line;

@@ -57,7 +57,7 @@ int checked_epochs(const std::string& folder, const std::vector<json>& reference
   if (exists(metrics)) {
     const std::string text = bytes_at(metrics);
     EXPECT_TRUE(text.empty() || text.back() == '\n') << "a torn line";
-    const std::vector<json> lines = lines_of(metrics);
+    const std::vector<json> lines = json_lines(metrics);
     const int count = static_cast<int>(lines.size());
     EXPECT_LE(count, epochs) << "metrics of epochs that no state has";
     EXPECT_GE(count, epochs - 1);
@@ -94,7 +94,7 @@ TEST_F(RunFolder, KilledAtAnyMomentItsFilesAgreeAndItGoesOnToTheSameBytes) {
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(
                                 std::chrono::steady_clock::now() - start)
                                 .count();
-  const std::vector<json> reference = lines_of(out("straight") + "/metrics.jsonl");
+  const std::vector<json> reference = json_lines(out("straight") + "/metrics.jsonl");
   ASSERT_EQ(reference.size(), static_cast<std::size_t>(kEpochs));
   std::uint32_t random = 12345;
   int killed = 0, finished = 0;
@@ -146,12 +146,12 @@ TEST_F(RunFolder, ResumingBringsTheFilesToTheState) {
   // As if it had been killed between the state and its metrics; and once without any.
   std::ofstream(metrics) << "{\"epoch\":99}\n";
   ASSERT_EQ(run("run", true, kEpochs - 3).status, 0);
-  EXPECT_EQ(lines_of(metrics).size(), static_cast<std::size_t>(kEpochs - 3));
-  EXPECT_TRUE(lines_of(metrics).back().contains("test_accuracy"));
+  EXPECT_EQ(json_lines(metrics).size(), static_cast<std::size_t>(kEpochs - 3));
+  EXPECT_TRUE(json_lines(metrics).back().contains("test_accuracy"));
   std::filesystem::remove(metrics);
   ASSERT_EQ(run("run", true).status, 0);
   // The rate falls over all epochs, so that a run of more is another one: it has as many lines.
-  EXPECT_EQ(lines_of(metrics).size(), static_cast<std::size_t>(kEpochs));
+  EXPECT_EQ(json_lines(metrics).size(), static_cast<std::size_t>(kEpochs));
 }
 
 TEST_F(RunFolder, WhatAnotherRunLeftGoesBeforeTheFirstState) {
@@ -167,7 +167,7 @@ TEST_F(RunFolder, WhatAnotherRunLeftGoesBeforeTheFirstState) {
             (std::set<std::string>{"model.safetensors", "metrics.jsonl", "notes.txt"}));
   const std::string epochs =
       io::read_safetensors(out("run") + "/model.safetensors").metadata.at("epoch");
-  EXPECT_EQ(std::to_string(lines_of(out("run") + "/metrics.jsonl").size()), epochs);
+  EXPECT_EQ(std::to_string(json_lines(out("run") + "/metrics.jsonl").size()), epochs);
 }
 
 TEST_F(RunFolder, HasOneOwner) {

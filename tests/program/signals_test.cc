@@ -89,7 +89,7 @@ TEST_F(Signals, AtAnyMomentOfAnyLongCommand) {
     } else if (name.ends_with(".svg")) {
       EXPECT_TRUE(holds(bytes_at(path), "</svg>")) << name;
     } else {
-      (void)lines_of(path);
+      (void)json_lines(path);
     }
   };
   std::uint32_t random = 99;
@@ -175,7 +175,7 @@ TEST_F(Signals, ASecondOneEndsAtOnce) {
   });
   // Each of the two is a first one by its number; either way it ends.
   EXPECT_EQ(outcome.status, 1) << outcome.err;
-  EXPECT_EQ(lines_of(folder_ / "run/metrics.jsonl").size(),
+  EXPECT_EQ(json_lines(folder_ / "run/metrics.jsonl").size(),
             std::stoul(io::read_safetensors(model).metadata.at("epoch")));
 }
 
@@ -187,7 +187,7 @@ TEST_F(Signals, ThoseThatAreIgnoredStayIgnored) {
     ::kill(child, SIGHUP);
   });
   EXPECT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_EQ(lines_of(folder_ / "run/metrics.jsonl").size(), 6u);
+  EXPECT_EQ(json_lines(folder_ / "run/metrics.jsonl").size(), 6u);
 }
 
 TEST_F(Signals, AFailingGraphvizIsSeenWhereSigchldIsIgnored) {

@@ -38,7 +38,7 @@ TEST_F(Train, LeavesItsResults) {
   EXPECT_EQ(outcome.err, "") << "logs hold plain lines only";
   EXPECT_EQ(names_in(out()), (std::set<std::string>{"model.safetensors", "metrics.jsonl",
                                                     "curves.svg", "graph.svg"}));
-  const auto lines = lines_of(out() + "/metrics.jsonl");
+  const auto lines = json_lines(out() + "/metrics.jsonl");
   ASSERT_EQ(lines.size(), 2u);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     EXPECT_EQ(lines[i].at("epoch"), i + 1);
@@ -103,7 +103,7 @@ TEST_F(Train, PredictReadsTheModel) {
     right += list[i].at("class") == list[i].at("label");
   }
   // The same pictures that the last line of the metrics counted.
-  EXPECT_NEAR(lines_of(out() + "/metrics.jsonl").back().at("test_accuracy").get<double>(),
+  EXPECT_NEAR(json_lines(out() + "/metrics.jsonl").back().at("test_accuracy").get<double>(),
               right / 50.0, 1e-12);
   const json own = json::parse(
       run_wengert({"predict", "--model", model, "--images", data() + "/t10k-images-idx3-ubyte",
@@ -216,7 +216,7 @@ TEST_F(Train, AnInterruptLeavesAWholeCheckpoint) {
   EXPECT_TRUE(holds(outcome.err, "--resume goes on from there")) << outcome.err;
   const io::SafeTensors read = io::read_safetensors(model);
   EXPECT_EQ(read.tensors.size() - io::state_of(read).size(), 8u);
-  const auto lines = lines_of(out() + "/metrics.jsonl");
+  const auto lines = json_lines(out() + "/metrics.jsonl");
   ASSERT_FALSE(lines.empty());
   EXPECT_EQ(read.metadata.at("epoch"), std::to_string(lines.size()));
   EXPECT_FALSE(lines.back().contains("test_accuracy"));
