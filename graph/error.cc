@@ -4,6 +4,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 
 namespace wengert {
 namespace {
@@ -19,6 +20,14 @@ std::string compose(const Error::Parts& parts) {
   }
   if (!parts.fix.empty()) text += "; " + parts.fix;
   return text;
+}
+
+/// Names and paths in a message may come from a hostile file, and whoever catches it prints it.
+Error::Parts printable_parts(Error::Parts parts) {
+  for (std::string* text : {&parts.op, &parts.message, &parts.scope, &parts.file, &parts.fix}) {
+    *text = printable(*text);
+  }
+  return parts;
 }
 
 /// The account of what was thrown without one, or from within a public call.
@@ -71,7 +80,9 @@ std::string_view name_of(ErrorKind kind) {
   return "unknown";
 }
 
-Error::Error(Parts parts) : std::runtime_error(compose(parts)), parts_(std::move(parts)) {}
+Error::Error(Parts parts)
+    : std::runtime_error(compose(printable_parts(parts))),
+      parts_(printable_parts(std::move(parts))) {}
 
 Error::Error(ErrorKind kind, std::string op, std::string message, std::string fix)
     : Error(located(kind, std::move(op), std::move(message), std::move(fix), {})) {}

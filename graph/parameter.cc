@@ -1,10 +1,10 @@
 #include "wengert/graph/parameter.h"
 
 #include <bit>
-#include <cstdio>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 #include "wengert/graph/thread_state.h"
 
 // Single parameters, and what stands for them; the set is in parameter_set.cc.
@@ -21,11 +21,9 @@ bool same_bits(double a, double b) {
 }  // namespace
 
 std::string Initializer::describe(const Fans& fans) const {
-  char text[160];
-  std::snprintf(text, sizeof text, "%.*s(%.9g, %.9g; fan_in=%lld, fan_out=%lld)",
-                static_cast<int>(name.size()), name.data(), first, second,
-                static_cast<long long>(fans.fan_in), static_cast<long long>(fans.fan_out));
-  return text;
+  return std::string(name) + "(" + format_number(first, 9) + ", " + format_number(second, 9) +
+         "; fan_in=" + std::to_string(fans.fan_in) + ", fan_out=" + std::to_string(fans.fan_out) +
+         ")";
 }
 
 Parameter::Parameter(std::string name, Tensor value, const Initializer& initializer,

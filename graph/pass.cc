@@ -4,6 +4,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
 
 namespace wengert {
 
@@ -55,7 +56,8 @@ std::vector<Explanation> PassContext::explanations() const {
 std::string PassContext::str() const {
   std::string text;
   for (const Explanation& explanation : explanations()) {
-    text += explanation.pass + ": " + explanation.subject + ": " + explanation.text + "\n";
+    text +=
+        printable(explanation.pass + ": " + explanation.subject + ": " + explanation.text) + "\n";
   }
   return text;
 }

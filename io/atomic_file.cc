@@ -67,6 +67,31 @@ int sync_folder(const std::string& folder) {
   return code;
 }
 
+// Whether the open file is locked and still what the name stands for.
+bool lock_as(int file, const std::string& name) {
+  // File systems without locks report other errors than EWOULDBLOCK: go on without one.
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  struct stat opened {
+  }, named{};
+  return ::fstat(file, &opened) == 0 && ::lstat(name.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+// Takes away what a killed writer left under this name, or finds it gone. Whatever else stands
+// there (a file in use or of somebody else, a folder, a pipe, a link) stays.
+bool remove_leftover(const std::string& name) {
+  struct stat status {};
+  if (::lstat(name.c_str(), &status) != 0) return errno == ENOENT;
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) return false;
+  const int file = open_file(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (file < 0) return errno == ENOENT;
+  // Where there are no locks nobody knows whether it is in use.
+  const bool left =
+      ::flock(file, LOCK_EX | LOCK_NB) == 0 && lock_as(file, name) && ::unlink(name.c_str()) == 0;
+  system_calls().close(file);
+  return left;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
@@ -89,38 +114,33 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
 }
 
 void AtomicFile::open_temporary() {
+  const auto base = target_.rfind('/') + 1;  // 0 where there is no slash
   for (int slot = 0; slot < kSlots; ++slot) {
-    // Once more for the same name when its owner renamed it just as it was opened here.
+    std::string name = target_.substr(0, base) + "." + target_.substr(base) + ".wengert-tmp" +
+                       (slot == 0 ? "" : std::to_string(slot));
+    // Once more for the same name when what stood there has gone.
     for (int attempt = 0; attempt < 3; ++attempt) {
-      if (try_temporary(slot)) return;
+      if (create(name)) return;
+      if (!remove_leftover(name)) break;
     }
   }
-  throw IoError(path_, std::to_string(kSlots) + " others are writing this file right now",
-                "give each writer a file of its own");
+  throw IoError(path_, "none of the " + std::to_string(kSlots) + " names for a temporary is free",
+                "give each writer a file of its own, and remove what else is called ." +
+                    target_.substr(base) + ".wengert-tmp");
 }
 
-// Whether the temporary file of this slot is now open, locked and empty.
-bool AtomicFile::try_temporary(int slot) {
-  const auto base = target_.rfind('/') + 1;  // 0 where there is no slash
-  std::string name = target_.substr(0, base) + "." + target_.substr(base) + ".wengert-tmp" +
-                     (slot == 0 ? "" : std::to_string(slot));
-  // O_NONBLOCK: a pipe left under that name must not make this wait.
-  const int file = open_file(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+// Whether a new file of this name is now open and locked. Nothing that was there before is written
+// to: it may be a link to something else.
+bool AtomicFile::create(std::string& name) {
+  const int file = open_file(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (file < 0 && errno == EEXIST) return false;
   if (file < 0) throw_system_error(path_, "cannot create " + name, errno);
-  // File systems without locks report other errors than EWOULDBLOCK: go on without one.
-  const bool taken = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  struct stat opened {
-  }, named{};
-  const bool same = !taken && ::fstat(file, &opened) == 0 && S_ISREG(opened.st_mode) &&
-                    ::lstat(name.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-                    opened.st_dev == named.st_dev;
-  if (!same) {
+  if (!lock_as(file, name)) {  // somebody took it for a leftover before it was locked
     system_calls().close(file);
     return false;
   }
   file_ = file;
-  temporary_ = std::move(name);
-  if (::ftruncate(file_, 0) != 0) fail("cannot empty its temporary file", errno);
+  temporary_ = std::move(name);  // with no memory of its own, which may be out
   // Of no consequence where it fails: the file then has the permissions of a new one.
   if (permissions_ != 0 && ::fchmod(file_, permissions_) != 0) errno = 0;
   return true;

@@ -1,5 +1,6 @@
 #include "wengert/io/csv.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -14,8 +15,11 @@
 namespace wengert::io {
 namespace {
 
-std::string read_text(const std::string& path) {
+constexpr std::size_t kMostColumns = 1'000'000;
+
+std::string read_text(const std::string& path, std::int64_t unpacked_limit) {
   InputStream stream(path);
+  const auto limit = static_cast<std::size_t>(stream.allowed(unpacked_limit));
   std::string text;
   constexpr std::size_t kPiece = std::size_t{1} << 20;
   for (std::size_t got = kPiece; got == kPiece;) {
@@ -23,6 +27,9 @@ std::string read_text(const std::string& path) {
     text.resize(before + kPiece);
     got = stream.read(text.data() + before, kPiece);
     text.resize(before + got);
+    if (text.size() > limit) {
+      stream.fail_unpacking(static_cast<std::int64_t>(limit), "CsvOptions::unpacked_limit");
+    }
   }
   return text;
 }
@@ -33,6 +40,10 @@ class Fields {
   Fields(const std::string& path, std::string text, char separator)
       : path_(path), text_(std::move(text)), separator_(separator) {
     if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
+    // At least as many as there will be: growing would need half as much again.
+    fields_.reserve(
+        1 + static_cast<std::size_t>(std::count_if(
+                text_.begin(), text_.end(), [&](char c) { return c == separator_ || c == '\n'; })));
     while (at_ < text_.size()) read_row();
   }
   std::size_t width() const { return width_; }
@@ -52,6 +63,9 @@ class Fields {
     const std::size_t first = fields_.size();
     const std::size_t line = line_;
     do {
+      if (fields_.size() - first == kMostColumns) {
+        fail("has more than 1,000,000 columns", "check that this is a table, and its separator");
+      }
       read_field();
     } while (take(separator_));
     if (!take_line_end() && at_ < text_.size()) {
@@ -187,7 +201,7 @@ Column column_of(const Fields& fields, std::size_t first_row, std::size_t k,
 }  // namespace
 
 Table read_csv(const std::string& path, const CsvOptions& options) {
-  const Fields fields(path, read_text(path), options.separator);
+  const Fields fields(path, read_text(path, options.unpacked_limit), options.separator);
   const std::size_t first_row = options.header ? 1 : 0;
   if (fields.rows() < first_row || fields.width() == 0) {
     throw IoError(path, "is empty", "give a table, with the names of its columns in the first row");

@@ -48,6 +48,9 @@ struct CsvOptions {
   bool header = true;  ///< the first row has the names; else they are "column 1", …
   /// Fields that mean nothing, beside empty ones.
   std::vector<std::string> missing = {"NA", "N/A", "NaN", "nan", "null", "?"};
+  /// Bytes that a gzipped file may unpack to, which takes up to 20 times as much memory. 0: 32
+  /// times the file, 64 MiB at least.
+  std::int64_t unpacked_limit = 0;
 };
 
 /// Reads a table (RFC 4180: quoted fields may hold separators, line breaks and doubled quotes),
@@ -55,8 +58,8 @@ struct CsvOptions {
 /// numbers if every field that is not missing is one, blanks around it aside.
 ///
 /// Throws IoError, naming the line, where the file cannot be read, is empty, has a row of another
-/// length than the first, a quote that does not end or goes on after its end, a zero byte, or two
-/// columns of one name.
+/// length than the first, a quote that does not end or goes on after its end, a zero byte, more
+/// than a million columns, or two columns of one name; or where it unpacks to more than the limit.
 WENGERT_API Table read_csv(const std::string& path, const CsvOptions& options = {});
 
 }  // namespace wengert::io

@@ -46,8 +46,9 @@ WENGERT_API std::string read_file(const std::string& path,
 /// symbolic link is followed, so that the file it names is replaced.
 ///
 /// The temporary of "NAME" is ".NAME.wengert-tmp", locked while in use; a writer that was killed
-/// leaves it behind and the next one takes it over. Writers at the same time add 1, 2, … to it; the
-/// last to commit wins.
+/// leaves it behind and the next one removes it. Writers at the same time, and one that finds
+/// something else there (another user's file, a folder, a pipe, a symbolic link), add 1, 2, … to
+/// it; the last to commit wins. What was there before is never written to.
 class WENGERT_API AtomicFile {
  public:
   /// Throws IoError when the folder is missing or cannot be written.
@@ -66,7 +67,7 @@ class WENGERT_API AtomicFile {
 
  private:
   void open_temporary();
-  bool try_temporary(int slot);
+  bool create(std::string& name);
   void discard() noexcept;
   [[noreturn]] void fail(const char* what, int code);
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -51,9 +50,9 @@ ElementType element_type(const std::string& path, unsigned char code) {
   for (const ElementType& type : kElementTypes) {
     if (type.code == code) return type;
   }
-  char text[8];
-  std::snprintf(text, sizeof text, "%02X", code);
-  throw IoError(path, "has the unknown IDX type code " + std::string(text),
+  constexpr char kHex[] = "0123456789ABCDEF";
+  throw IoError(path,
+                std::string("has the unknown IDX type code ") + kHex[code >> 4] + kHex[code & 15],
                 "codes are 08, 09, 0B, 0C, 0D and 0E: the file is damaged or no IDX file");
 }
 
@@ -102,7 +101,7 @@ Header read_header(InputStream& stream) {
 
 // Proves that the data are there before memory is taken for them. A plain file's size tells. A
 // gzipped one that claims to unpack to much more than itself is unpacked once for counting only.
-void check_size(InputStream& stream, const Header& header) {
+void check_size(InputStream& stream, const Header& header, std::int64_t unpacked_limit) {
   constexpr std::int64_t kUsualShrinking = 8;
   if (!stream.compressed()) {
     const std::int64_t got = stream.file_size() - header.header_bytes;
@@ -115,6 +114,8 @@ void check_size(InputStream& stream, const Header& header) {
                       std::to_string(stream.file_size()) + " bytes can hold",
                   kDamagedFix);
   }
+  const std::int64_t limit = stream.allowed(unpacked_limit);
+  if (header.data_bytes > limit) stream.fail_unpacking(limit, "read_idx's unpacked_limit");
   if (header.data_bytes <= stream.file_size() * kUsualShrinking) return;
   const std::int64_t got = stream.skip(header.data_bytes);
   if (got < header.data_bytes) fail_short(stream, header, got);
@@ -161,10 +162,10 @@ void read_widened(InputStream& stream, const Header& header, std::int32_t* out) 
 
 }  // namespace
 
-Tensor read_idx(const std::string& path) {
+Tensor read_idx(const std::string& path, std::int64_t unpacked_limit) {
   InputStream stream(path);
   const Header header = read_header(stream);
-  check_size(stream, header);
+  check_size(stream, header, unpacked_limit);
   Tensor tensor = Tensor::empty(header.shape, header.type.dtype);
   {
     WriteGuard guard(tensor, "read_idx");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <source_location>
 #include <string>
 
@@ -14,9 +15,12 @@ namespace wengert::io {
 /// Type codes: 08 gives u8, 0C i32, 0D f32, 0E f64; 09 (signed bytes) and 0B (16-bit) are widened
 /// to i32, which holds all their values. Rank 0 (one element) to kMaxRank; sizes may be 0.
 ///
-/// Throws IoError when the file is missing, not IDX, cut short, longer than its sizes say, or
-/// promises more than it can hold. Memory is taken only for elements that the file really has.
-WENGERT_API Tensor read_idx(const std::string& path);
+/// A gzipped file may have data of `unpacked_limit` bytes; 0: 32 times the file, 64 MiB at least.
+///
+/// Throws IoError when the file is missing, not IDX, cut short, longer than its sizes say, promises
+/// more than it can hold, or has more data than allowed. Memory is taken only for elements that the
+/// file really has.
+WENGERT_API Tensor read_idx(const std::string& path, std::int64_t unpacked_limit = 0);
 
 /// Writes an IDX file, not gzipped, atomically; u8, i32, f32 and f64 tensors of any strides.
 /// Throws Error(kDType) for others, Error(kShape) for sizes above 2³²−1, IoError.

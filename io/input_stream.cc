@@ -14,7 +14,8 @@ namespace wengert::io {
 namespace {
 
 constexpr std::size_t kBufferBytes = 65536;
-constexpr int kGzipOnly = 16 + MAX_WBITS;  // zlib's code for "a gzip header must be there"
+constexpr std::int64_t kMostShrinking = 1032;  // of deflate
+constexpr int kGzipOnly = 16 + MAX_WBITS;      // zlib's code for "a gzip header must be there"
 constexpr char kDamagedFix[] = "the file is damaged: copy or download it again";
 
 }  // namespace
@@ -41,11 +42,23 @@ InputStream::InputStream(const std::string& path) : file_(path) {
 InputStream::~InputStream() = default;
 
 std::int64_t InputStream::size_limit() const {
-  constexpr std::int64_t kMostShrinking = 1032;
   if (!compressed()) return file_size();
   return file_size() > std::numeric_limits<std::int64_t>::max() / kMostShrinking
              ? std::numeric_limits<std::int64_t>::max()
              : file_size() * kMostShrinking;
+}
+
+std::int64_t InputStream::allowed(std::int64_t wanted) const {
+  constexpr std::int64_t kUsualShrinking = 32, kLeast = std::int64_t{64} << 20;
+  if (!compressed()) return std::numeric_limits<std::int64_t>::max();
+  return wanted > 0 ? wanted : std::max(kLeast, size_limit() / kMostShrinking * kUsualShrinking);
+}
+
+void InputStream::fail_unpacking(std::int64_t limit, const char* option) const {
+  throw IoError(path(),
+                "has " + std::to_string(file_size()) + " bytes and unpacks to more than the " +
+                    std::to_string(limit) + " allowed",
+                "if you trust it, unpack it with gunzip, or set " + std::string(option));
 }
 
 void InputStream::rewind() {

@@ -25,6 +25,13 @@ class WENGERT_API InputStream {
   bool compressed() const { return inflater_ != nullptr; }
   /// The most bytes that this file can unpack to: deflate shrinks by 1032 at most.
   std::int64_t size_limit() const;
+  /// What it may unpack to if the caller allows `wanted` bytes, 0 being the usual: 32 times the
+  /// file, 64 MiB at least. Memory then stays in proportion to the file. No limit where it is not
+  /// gzipped.
+  std::int64_t allowed(std::int64_t wanted) const;
+  /// Throws IoError that says so of a file that would unpack to more than that; `option` is what
+  /// raises it.
+  [[noreturn]] void fail_unpacking(std::int64_t limit, const char* option) const;
   /// Reads up to `count` bytes; fewer only at the end. Throws IoError on read errors, damaged
   /// compressed data, and bytes after it that are no gzip member.
   std::size_t read(void* bytes, std::size_t count);

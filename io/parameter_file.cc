@@ -45,7 +45,7 @@ std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 5;
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < kShown; ++i) {
-    text += (i == 0 ? "'" : ", '") + names[i] + "'";
+    text += (i == 0 ? "'" : ", '") + printable(names[i]) + "'";
   }
   return names.size() > kShown ? text + ", …" : text;
 }

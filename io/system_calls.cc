@@ -8,6 +8,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "wengert/graph/text.h"
+
 namespace wengert::io::detail {
 namespace {
 
@@ -83,7 +85,7 @@ void throw_system_error(const std::string& path, const std::string& what, int co
 }
 
 std::string reason_of(const IoError& error) {
-  return error.message().substr(error.path().size() + 2);
+  return error.message().substr(printable(error.path()).size() + 2);
 }
 
 }  // namespace wengert::io::detail

@@ -1,6 +1,7 @@
 #include "wengert/graph/captured_graph.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 #include "wengert/testing/checker.h"
 
 // The record is the whole op: what a call put on the tape can be called again by record, with
@@ -32,7 +33,7 @@ class Spelling final : public AttributeVisitor {
     if (value < 0 && names_axes(name)) from_back = name;
     add(name, std::to_string(value));
   }
-  void operator()(const char* name, double value) override { add(name, std::to_string(value)); }
+  void operator()(const char* name, double value) override { add(name, format_number(value, 17)); }
   void operator()(const char* name, bool value) override { add(name, value ? "true" : "false"); }
   void operator()(const char* name, std::string_view value) override {
     add(name, std::string(value));

@@ -1,10 +1,12 @@
 #include "wengert/graph/export/dot.h"
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "wengert/graph/export/dot_style.h"
 #include "wengert/graph/export/escape.h"
+#include "wengert/graph/text.h"
 
 namespace wengert {
 namespace {
@@ -19,6 +21,11 @@ class DotWriter {
       if (!edge.main_path) continue;
       on_path_[static_cast<std::size_t>(edge.from)] = 1;
       on_path_[static_cast<std::size_t>(edge.to)] = 1;
+    }
+    std::set<std::string> taken;
+    for (const ViewNode& node : view_.nodes) ids_.push_back(unlike(taken, node.id));
+    for (const ViewCluster& frame : view_.clusters) {
+      frames_.push_back(unlike(taken, "cluster_" + frame.path));
     }
     place_parameters();
   }
@@ -37,6 +44,16 @@ class DotWriter {
   }
 
  private:
+  /// A text quoted, with a number where it would be the same as one of those before: long names
+  /// are shortened, and bytes that are no UTF-8 all look alike.
+  static std::string unlike(std::set<std::string>& taken, const std::string& text) {
+    std::string quoted = quote_dot(text);
+    for (int number = 2; !taken.insert(quoted).second; ++number) {
+      quoted = quote_dot(detail::shorten(text, 200) + " " + std::to_string(number));
+    }
+    return quoted;
+  }
+
   /// A parameter stands beside the one op that uses it, if both are in one frame.
   void place_parameters() {
     std::vector<int> uses(view_.nodes.size(), 0), user(view_.nodes.size(), -1);
@@ -64,8 +81,8 @@ class DotWriter {
     for (std::size_t c = 0; c < view_.clusters.size(); ++c) {
       const ViewCluster& inner = view_.clusters[c];
       if (inner.parent != cluster) continue;
-      out_ += "subgraph " + quote_dot("cluster_" + inner.path) + " {\nlabel=<<b>" +
-              detail::escape_markup(detail::shorten(inner.label, 60)) +
+      out_ += "subgraph " + frames_[c] + " {\nlabel=<<b>" +
+              detail::escape_label(detail::shorten(inner.label, 60)) +
               "</b>>; labeljust=l; style=\"rounded,filled\"; fillcolor=\"#fafafa\"; "
               "color=\"#bdbdbd\"; fontsize=10; tooltip=" +
               quote_dot(inner.path) + ";\n";
@@ -76,13 +93,13 @@ class DotWriter {
 
   void write_node(std::size_t n) {
     const ViewNode& node = view_.nodes[n];
-    out_ += quote_dot(node.id) + " [id=" + quote_dot(node.id);
+    out_ += ids_[n] + " [id=" + ids_[n];
     if (on_path_[n]) out_ += ", group=\"path\"";
     out_ += ", tooltip=" + quote_dot(detail::node_tooltip(node)) +
             ", label=" + detail::node_label(view_, node) + "];\n";
   }
 
-  std::string id_of(int n) const { return quote_dot(view_.nodes[static_cast<std::size_t>(n)].id); }
+  const std::string& id_of(int n) const { return ids_[static_cast<std::size_t>(n)]; }
 
   void write_edge(const ViewEdge& edge) {
     const bool backward = view_.direction == GraphDirection::kBackward;
@@ -113,7 +130,7 @@ class DotWriter {
              : rms == 0 ? "0"
                         : detail::scientific_text(rms);
     const double width = bad ? 3 : detail::width_of(rms, reference);
-    std::string look = ", penwidth=" + detail::number_text(width, 2);
+    std::string look = ", penwidth=" + format_number(width, 2);
     if (view_.direction == GraphDirection::kBackward) {
       look += ", color=\"" + line + "\"";
     } else if (beside_[static_cast<std::size_t>(edge.from)] >= 0) {
@@ -143,14 +160,15 @@ class DotWriter {
   }
 
   static std::string tooltip_of(const TensorStatistics& s) {
-    return "gradient: RMS " + detail::number_text(s.rms(), 4) + ", L2 " +
-           detail::number_text(s.l2, 4) + ", max " + detail::number_text(s.max, 4) + ", zero " +
-           detail::percent_text(s.zero_share()) + ", not finite " + std::to_string(s.non_finite);
+    return "gradient: RMS " + format_number(s.rms(), 4) + ", L2 " + format_number(s.l2, 4) +
+           ", max " + format_number(s.max, 4) + ", zero " + detail::percent_text(s.zero_share()) +
+           ", not finite " + std::to_string(s.non_finite);
   }
 
   const GraphView& view_;
-  std::vector<char> on_path_;  ///< by node: on the longest path to the root
-  std::vector<int> beside_;    ///< by node: the op that a parameter stands beside, or −1
+  std::vector<char> on_path_;              ///< by node: on the longest path to the root
+  std::vector<std::string> ids_, frames_;  ///< of nodes and clusters, as DOT knows them
+  std::vector<int> beside_;  ///< by node: the op that a parameter stands beside, or −1
   std::string out_;
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "wengert/graph/export/escape.h"
+#include "wengert/graph/text.h"
 
 namespace wengert::detail {
 namespace {
@@ -40,7 +41,7 @@ class Table {
   }
   void heading(std::string_view words, int size = 11) {
     text_ += "<tr><td colspan=\"2\"><font point-size=\"" + std::to_string(size) + "\"><b>" +
-             escape_markup(shorten(words, kNameCharacters)) + "</b></font></td></tr>";
+             escape_label(shorten(words, kNameCharacters)) + "</b></font></td></tr>";
   }
   void wide(std::string_view words, const char* color = "#000000") {
     text_ += "<tr><td colspan=\"2\" align=\"left\">" + small(words, color) + "</td></tr>";
@@ -54,7 +55,7 @@ class Table {
  private:
   static std::string small(std::string_view words, const char* color) {
     std::string out = "<font point-size=\"9\" color=\"" + std::string(color) + "\">";
-    return out + escape_markup(words) + "</font>";
+    return out + escape_label(words) + "</font>";
   }
   std::string text_;
 };
@@ -138,7 +139,7 @@ std::string rows_text(const ViewNode& node) {
 }
 
 void add_norms(Table& table, const ViewNode& node, const GraphView& view) {
-  if (node.value) table.row("|w|", number_text(node.value->l2, 3));
+  if (node.value) table.row("|w|", format_number(node.value->l2, 3));
   if (!view.has_gradients) return;
   if (!node.gradient) {
     if (node.requires_grad) table.row("|g|", "no grad", kNonFiniteColor);
@@ -184,7 +185,7 @@ std::string legend_cells() {
                                         : "to 1e") +
                               std::to_string(exponent) + " ×";
     cells += "<td bgcolor=\"" + std::string(kScale[i].line) +
-             "\"><font color=\"#ffffff\" point-size=\"9\">" + escape_markup(words) + "</font></td>";
+             "\"><font color=\"#ffffff\" point-size=\"9\">" + escape_label(words) + "</font></td>";
   }
   cells += "<td bgcolor=\"" + std::string(kNonFiniteColor) +
            "\"><font color=\"#ffffff\" point-size=\"9\">NaN, Inf</font></td>";
@@ -226,14 +227,14 @@ std::string node_tooltip(const ViewNode& node) {
     text += "\nsaves " + saved.what + ": " + bytes_text(saved.bytes);
   const auto add = [&](const char* what, const std::optional<TensorStatistics>& s) {
     if (!s) return;
-    text += std::string("\n") + what + ": RMS " + number_text(s->rms(), 4) + ", L2 " +
-            number_text(s->l2, 4) + ", max " + number_text(s->max, 4) + ", zero " +
+    text += std::string("\n") + what + ": RMS " + format_number(s->rms(), 4) + ", L2 " +
+            format_number(s->l2, 4) + ", max " + format_number(s->max, 4) + ", zero " +
             percent_text(s->zero_share()) + ", not finite " + std::to_string(s->non_finite);
   };
   add("value", node.value);
   if (node.gradient_rows) text += "\ngradient: " + rows_text(node);
   add("gradient", node.gradient);
-  if (node.cancellation) text += "\ncancellation ratio " + number_text(*node.cancellation, 3);
+  if (node.cancellation) text += "\ncancellation ratio " + format_number(*node.cancellation, 3);
   return text;
 }
 
@@ -241,13 +242,13 @@ std::string title_label(const GraphView& view) {
   std::string out = "<<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"1\">";
   const auto line = [&](const std::string& markup) { out += "<tr><td>" + markup + "</td></tr>"; };
   const auto wrapped = [](std::string_view words) {
-    return escape_markup(wrap(words, kTitleColumns));
+    return escape_label(wrap(words, kTitleColumns));
   };
   if (!view.title.empty()) {
     line("<b><font point-size=\"14\">" + wrapped(view.title) + "</font></b>");
   }
   if (view.findings.empty() && view.direction != GraphDirection::kForward) {
-    line("<b>" + escape_markup(view.verdict()) + "</b>");
+    line("<b>" + escape_label(view.verdict()) + "</b>");
   }
   for (std::size_t i = 0; i < view.findings.size() && i < kListedFindings; ++i) {
     const Finding& finding = view.findings[i];
@@ -279,11 +280,11 @@ std::string title_label(const GraphView& view) {
       scale +=
           "; of parameters: of the last layers' " + scientific_text(view.parameter_reference_rms);
     }
-    line("<font point-size=\"9\">" + escape_markup(scale) + "</font>");
+    line("<font point-size=\"9\">" + escape_label(scale) + "</font>");
     const bool both = view.direction == GraphDirection::kBoth;
     line("<font point-size=\"9\">" +
-         escape_markup(std::string(both ? "dark lines: values, forward; " : "") +
-                       "|w|, |g|: norms of a parameter and of its gradient") +
+         escape_label(std::string(both ? "dark lines: values, forward; " : "") +
+                      "|w|, |g|: norms of a parameter and of its gradient") +
          "</font>");
     line("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"3\"><tr>" +
          legend_cells() + "</tr></table>");

@@ -4,36 +4,22 @@
 #include <charconv>
 #include <cmath>
 
+#include "wengert/graph/text.h"
+#include "wengert/graph/utf8.h"
+
 namespace wengert::detail {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-/// Bytes of the well-formed UTF-8 sequence at `i` (RFC 3629), 0 when there is none.
-std::size_t sequence_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned lead = byte(i);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || i + length > text.size()) return 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned second = byte(i + 1);
-  if (lead == 0xE0 && second < 0xA0) return 0;  // overlong
-  if (lead == 0xED && second > 0x9F) return 0;  // surrogates
-  if (lead == 0xF0 && second < 0x90) return 0;  // overlong
-  if (lead == 0xF4 && second > 0x8F) return 0;  // beyond U+10FFFF
-  // U+FFFE and U+FFFF are no XML characters.
-  if (lead == 0xEF && second == 0xBF && byte(i + 2) >= 0xBE) return 0;
-  return length;
-}
+// Graphviz 2.43 takes 16,384 bytes, and a character may need 6 ("&quot;").
+constexpr std::size_t kDotCharacters = 2500;
 
 /// Calls `visit(piece)` for each character; what is not UTF-8 arrives as U+FFFD.
 template <class Visit>
 void for_each_character(std::string_view text, Visit&& visit) {
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = sequence_length(text, i);
+    const std::size_t length = utf8_length(text, i);
     visit(length == 0 ? kReplacement : text.substr(i, length));
     i += length == 0 ? 1 : length;
   }
@@ -84,9 +70,14 @@ std::string escape_markup(std::string_view text, std::string_view newline) {
   return out;
 }
 
+std::string escape_label(std::string_view text) {
+  const std::string escaped = escape_markup(shorten(text, kDotCharacters));
+  return escaped.find_first_not_of(' ') == std::string::npos ? " " : escaped;
+}
+
 std::string quote_dot(std::string_view text) {
   std::string out = "\"";
-  for_each_character(text, [&](std::string_view piece) {
+  for_each_character(shorten(text, kDotCharacters), [&](std::string_view piece) {
     switch (piece[0]) {
       case '"':
         out += "\\\"";
@@ -174,10 +165,6 @@ std::string wrap(std::string_view text, std::size_t width) {
   return out;
 }
 
-std::string number_text(double value, int digits) {
-  return to_text(value, std::chars_format::general, digits);
-}
-
 std::string scientific_text(double value) {
   return to_text(value, std::chars_format::scientific, 1);
 }
@@ -193,13 +180,13 @@ std::string bytes_text(std::int64_t bytes) {
     ++unit;
   }
   // Three digits, but no exponent at 1000 to 1023.
-  return number_text(amount, amount >= 1000 ? 4 : 3) + kUnits[unit];
+  return format_number(amount, amount >= 1000 ? 4 : 3) + kUnits[unit];
 }
 
 std::string percent_text(double share) {
   if (share > 0 && share < 0.01) return "<1 %";
   if (share < 1 && share > 0.99) return ">99 %";
-  return number_text(std::round(share * 100), 3) + " %";
+  return format_number(std::round(share * 100), 3) + " %";
 }
 
 }  // namespace wengert::detail

@@ -7,6 +7,7 @@
 #include "wengert/graph/export/escape.h"
 #include "wengert/graph/export/view_builder.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/text.h"
 
 // The health check: where NaNs begin, which parameters get no gradient, and whether gradients
 // vanish or explode on their way to the first layer.
@@ -34,7 +35,7 @@ double median(std::vector<double> values) {
 
 std::string decades_text(double from, double to) {
   if (to == 0) return "to 0";
-  return number_text(std::fabs(std::log10(to) - std::log10(from)), 2) + " decades";
+  return format_number(std::fabs(std::log10(to) - std::log10(from)), 2) + " decades";
 }
 
 class Search {

@@ -12,13 +12,16 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/escape.h"
+#include "wengert/graph/text.h"
 
 extern char** environ;
 
@@ -50,6 +53,14 @@ class Descriptor {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   int get() const { return fd_; }
+  /// Out of the way of the three standard streams, which the program that is started gets anew and
+  /// which are free numbers where this one was started without them.
+  void move_up() {
+    if (fd_ > STDERR_FILENO) return;
+    const int moved = ::fcntl(fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (moved < 0) fail_system("fcntl");
+    *this = Descriptor(moved);
+  }
 
  private:
   int fd_;
@@ -59,6 +70,7 @@ class Descriptor {
 Descriptor file_of(const std::string& text) {
   Descriptor file(::memfd_create("wengert-dot", MFD_CLOEXEC));
   if (file.get() < 0) fail_system("memfd_create");
+  file.move_up();
   for (std::size_t written = 0; written < text.size();) {
     const ssize_t n = ::write(file.get(), text.data() + written, text.size() - written);
     if (n < 0 && errno != EINTR) fail_system("write");
@@ -75,6 +87,8 @@ struct Pipe {
     if (::pipe2(ends, O_CLOEXEC) != 0) fail_system("pipe2");
     read = Descriptor(ends[0]);
     write = Descriptor(ends[1]);
+    read.move_up();
+    write.move_up();
   }
 };
 
@@ -108,12 +122,15 @@ class Child {
     ::kill(pid_, SIGKILL);
     wait();
   }
-  int wait() {
+  /// Its status, or nothing where somebody else took it.
+  std::optional<int> wait() {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    pid_t waited;
+    do {
+      waited = ::waitpid(pid_, &status, 0);
+    } while (waited < 0 && errno == EINTR);
     pid_ = -1;
-    return status;
+    return waited < 0 ? std::nullopt : std::optional(status);
   }
 
  private:
@@ -141,13 +158,18 @@ struct Output {
   std::string remarks;
 };
 
-void drain_both(Descriptor& out, Descriptor& err, Output& into, int timeout_seconds) {
+void drain_both(Descriptor& out, Descriptor& err, Output& into, const RenderOptions& options) {
+  const int timeout_seconds = std::clamp(options.timeout_seconds, 1, 86400);
   const auto deadline = Clock::now() + std::chrono::seconds(timeout_seconds);
+  constexpr std::int64_t kBetweenQuestions = 100;  // milliseconds
   while (out.get() >= 0 || err.get() >= 0) {
-    const auto left =
+    if (options.cancelled != nullptr && options.cancelled()) fail("the drawing was cancelled");
+    const std::int64_t left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd waiting[2] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}};
-    const int ready = left <= 0 ? 0 : ::poll(waiting, 2, static_cast<int>(left));
+    const auto pause = options.cancelled != nullptr ? std::min(left, kBetweenQuestions) : left;
+    const int ready = left <= 0 ? 0 : ::poll(waiting, 2, static_cast<int>(pause));
+    if (ready == 0 && pause < left) continue;
     if (ready == 0) {
       fail("dot took longer than " + std::to_string(timeout_seconds) + " s and was stopped",
            "collapse more scopes (GraphOptions::collapse_depth)");
@@ -166,21 +188,27 @@ std::string render(const std::string& dot, ImageFormat format, const RenderOptio
   const detail::CallSite site(where);
   if (!(options.dots_per_inch >= 1 && options.dots_per_inch <= 2400)) {
     throw Error(ErrorKind::kValue, "render",
-                "dots_per_inch is " + detail::number_text(options.dots_per_inch, 6),
-                "choose 1 to 2400");
+                "dots_per_inch is " + format_number(options.dots_per_inch, 6), "choose 1 to 2400");
   }
   const Descriptor in = file_of(dot);
   Pipe out, err;
   std::vector<std::string> words = {"dot", format == ImageFormat::kPng ? "-Tpng" : "-Tsvg"};
   if (format == ImageFormat::kPng) {
-    words.push_back("-Gdpi=" + detail::number_text(options.dots_per_inch, 6));
+    words.push_back("-Gdpi=" + format_number(options.dots_per_inch, 6));
   }
   Child child(std::move(words), in.get(), out.write.get(), err.write.get());
   out.write.close();
   err.write.close();
   Output output;
-  drain_both(out.read, err.read, output, std::clamp(options.timeout_seconds, 1, 86400));
-  const int status = child.wait();
+  drain_both(out.read, err.read, output, options);
+  const std::optional<int> ended = child.wait();
+  if (!ended) {
+    fail(
+        "how dot ended cannot be known: this program ignores SIGCHLD, or waits for all its "
+        "children",
+        "give SIGCHLD its usual action, SIG_DFL, while a picture is drawn");
+  }
+  const int status = *ended;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !output.bytes.empty()) {
     if (options.warnings != nullptr) *options.warnings = std::move(output.remarks);
     return std::move(output.bytes);

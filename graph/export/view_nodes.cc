@@ -4,6 +4,7 @@
 #include "wengert/graph/export/escape.h"
 #include "wengert/graph/export/view_builder.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/text.h"
 
 // The part of the builder that reads single nodes and edges.
 namespace wengert::detail {
@@ -214,7 +215,7 @@ void ViewBuilder::describe_constants(ViewNode& out, std::uint32_t id) const {
     if (tape_.node(inputs[i]).op == &absent_op) {
       text += "none";
     } else if (const auto value = scalar_of(tape_, inputs[i])) {
-      text += dtype == DType::kBool ? (*value != 0 ? "true" : "false") : number_text(*value, 6);
+      text += dtype == DType::kBool ? (*value != 0 ? "true" : "false") : format_number(*value, 6);
     } else {
       text += wengert::to_string(dtype, shape);
     }

@@ -112,6 +112,7 @@ Var dropout(const Var& x, double p, RandomStream& stream, std::source_location w
 #include <optional>
 
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 #include "wengert/ops/random/random_tests.h"
 
 namespace {
@@ -161,7 +162,7 @@ WENGERT_OP_TESTS(dropout) {
   for (const double p : {0.0, 0.3, 0.5, 0.9, 1.0}) {
     for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 5}, Shape{2, 3, 4}, Shape{0, 3}}) {
       Sample sample;
-      sample.name = "p = " + std::to_string(p) + " of " + to_string(DType::kFloat64, shape);
+      sample.name = "p = " + format_number(p) + " of " + to_string(DType::kFloat64, shape);
       sample.inputs = {spread(shape, -2, 2)};
       sample.call = [p](std::span<const Var> x) { return held(x[0], p); };
       sample.reference = [p](std::span<const Tensor> x) { return masked(x[0], p); };

@@ -196,6 +196,7 @@ Var random_permutation(RandomStream& stream, std::int64_t count, std::source_loc
 #include <algorithm>
 #include <numeric>
 
+#include "wengert/graph/text.h"
 #include "wengert/ops/random/random_tests.h"
 
 WENGERT_OP_TESTS(random_uniform) {
@@ -281,7 +282,7 @@ WENGERT_OP_TESTS(random_bernoulli) {
   for (double p : {0.0, 1.0}) {
     for (DType dtype : {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64,
                         DType::kUint8, DType::kBool}) {
-      tests.samples.push_back(holds_sample("p = " + std::to_string(p), [p, dtype] {
+      tests.samples.push_back(holds_sample("p = " + format_number(p), [p, dtype] {
         RandomStream stream(3, "b");
         return all_equal(random_bernoulli(stream, {1000}, p, dtype).value(), p);
       }));

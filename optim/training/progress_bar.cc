@@ -12,16 +12,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kBetweenDrawings(100);
 
-std::string fixed(const char* form, double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, form, value);
-  return text;
-}
-
 std::string duration(double seconds) {
-  if (seconds < 60) return fixed("%.0f s", seconds);
-  if (seconds < 3600) return fixed("%.0f min", seconds / 60);
-  return fixed("%.1f h", seconds / 3600);
+  if (seconds < 60) return fixed_number(seconds, 0) + " s";
+  if (seconds < 3600) return fixed_number(seconds / 60, 0) + " min";
+  return fixed_number(seconds / 3600, 1) + " h";
 }
 
 }  // namespace
@@ -55,7 +49,7 @@ void ProgressBar::after_step(Training& training, const StepRecord& record) {
                      std::to_string(training.options().epochs) + "  loss " +
                      format_number(record.so_far.loss());
   for (const Metric& metric : record.so_far.metrics()) {
-    text += "  " + metric.name + " " + fixed("%.4f", metric.value());
+    text += "  " + printable(metric.name) + " " + fixed_number(metric.value(), 4);
   }
   const double seconds = std::chrono::duration<double>(now - start_).count();
   if (share > share_at_start_) {
@@ -74,19 +68,19 @@ void ProgressBar::after_epoch(Training&, const EpochRecord& record) {
 }
 
 std::string ProgressBar::line(const EpochRecord& record) {
-  char epoch[32];
-  std::snprintf(epoch, sizeof epoch, "epoch %2lld", static_cast<long long>(record.epoch));
-  std::string text = epoch + fixed("  loss %.4f", record.train.loss());
+  std::string text = std::string(record.epoch < 10 ? "epoch  " : "epoch ") +
+                     std::to_string(record.epoch) + "  loss " +
+                     fixed_number(record.train.loss(), 4);
   for (const Metric& metric : record.train.metrics()) {
-    text += "  " + metric.name + " " + fixed("%.4f", metric.value());
+    text += "  " + printable(metric.name) + " " + fixed_number(metric.value(), 4);
   }
   if (record.validation) {
-    text += fixed("  validation %.4f", record.validation->loss());
+    text += "  validation " + fixed_number(record.validation->loss(), 4);
     for (const Metric& metric : record.validation->metrics()) {
-      text += fixed(" / %.4f", metric.value());
+      text += " / " + fixed_number(metric.value(), 4);
     }
   }
-  return text + fixed("  %.2f s", record.seconds);
+  return text + "  " + fixed_number(record.seconds, 2) + " s";
 }
 
 }  // namespace wengert::optim

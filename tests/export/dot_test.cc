@@ -4,11 +4,13 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/escape.h"
 #include "wengert/graph/export/json.h"
 #include "wengert/graph/export/render.h"
+#include "wengert/graph/text.h"
 #include "wengert/tests/export/model.h"
 
 namespace wengert::export_tests {
@@ -76,6 +78,7 @@ TEST(Escape, BrokenUtf8IsReplaced) {
 
 TEST(Escape, DotAndJsonStrings) {
   EXPECT_EQ(detail::quote_dot("a\"b\\"), "\"a\\\"b\\\\\"");
+  EXPECT_EQ(detail::escape_label(" \t"), " ") << "Graphviz takes no empty text";
   EXPECT_EQ(detail::quote_json("a\"\\\n\x02"), "\"a\\\"\\\\\\n\\u0002\"");
 }
 
@@ -88,7 +91,7 @@ TEST(Escape, ShorteningAndWrappingKeepCharactersWhole) {
 
 TEST(Escape, Numbers) {
   EXPECT_EQ(detail::scientific_text(0.00000013), "1.3e-07");
-  EXPECT_EQ(detail::number_text(0.5, 4), "0.5");
+  EXPECT_EQ(format_number(0.5, 4), "0.5");
   EXPECT_EQ(detail::exact_text(0.1), "0.1");
   EXPECT_EQ(detail::bytes_text(1023), "1023 B");
   EXPECT_EQ(detail::bytes_text(32768), "32 KiB");
@@ -111,6 +114,89 @@ TEST(Dot, GraphvizReadsEverythingBack) {
       EXPECT_EQ(count_of(svg, "class=\"cluster\""), view.clusters.size());
     }
   }
+}
+
+/// A view in which every text that comes from users is `text`.
+GraphView view_of(const std::string& text, GraphDirection direction) {
+  GraphView view = evil_view(direction);
+  view.title = text;
+  view.notes.assign(3, {text, text});
+  for (Finding::Kind kind : {Finding::Kind::kVanishing, Finding::Kind::kNonFinite}) {
+    view.findings.push_back({kind, text, text, text, text});
+  }
+  for (std::size_t i = 0; i < view.nodes.size(); ++i) {
+    ViewNode& node = view.nodes[i];
+    node.id = text + std::to_string(i);
+    node.name = node.op = node.source = text;
+    node.constants = node.notes = {text, text};
+    node.attributes = {{text, text}};
+    node.saved = {{text, 8}};
+    node.contents = {{text, 1}};
+  }
+  view.nodes.front().kind = ViewNode::Kind::kCollapsed;
+  for (std::size_t i = 0; i < view.clusters.size(); ++i) {
+    view.clusters[i].label = text;
+    view.clusters[i].path = text + std::to_string(i);
+  }
+  return view;
+}
+
+std::string repeated(const std::string& piece, std::size_t times) {
+  std::string text;
+  for (std::size_t i = 0; i < times; ++i) text += piece;
+  return text;
+}
+
+TEST(Dot, GraphvizTakesTextOfAnyLengthAndNone) {
+  if (!has_graphviz()) GTEST_SKIP() << "dot is not installed";
+  const std::vector<std::string> texts = {"",
+                                          " ",
+                                          "\t",
+                                          "\n",
+                                          " \n \r\n",
+                                          std::string(1, '\0'),
+                                          "\x1b[31m",
+                                          "\xFF\xFE",
+                                          std::string(16'300, 'a'),
+                                          std::string(20'000, '&'),
+                                          std::string(20'000, '"'),
+                                          std::string(20'000, ' '),
+                                          std::string(20'000, '\xFF'),
+                                          std::string(100'000, '\\'),
+                                          std::string(100'000, '\n'),
+                                          repeated("\xF0\x9F\x99\x82", 20'000),
+                                          repeated("word ", 20'000)};
+  for (const auto direction : {GraphDirection::kForward, GraphDirection::kBoth}) {
+    for (const std::string& text : texts) {
+      SCOPED_TRACE(text.substr(0, 8) + " " + std::to_string(text.size()));
+      const GraphView view = view_of(text, direction);
+      std::string warnings;
+      const std::string svg = render(to_dot(view), ImageFormat::kSvg, {.warnings = &warnings});
+      EXPECT_EQ(warnings, "");
+      EXPECT_EQ(count_of(svg, "class=\"node\""), view.nodes.size());
+      EXPECT_EQ(count_of(svg, "class=\"edge\""), view.edges.size());
+      EXPECT_EQ(count_of(svg, "class=\"cluster\""), view.clusters.size());
+    }
+  }
+}
+
+TEST(Dot, NodesWhoseIdsLookAlikeStayApart) {
+  // All of them differ, but not in what is left of them.
+  GraphView view = evil_view(GraphDirection::kForward);
+  ASSERT_GT(view.nodes.size(), 2u);
+  for (std::size_t i = 0; i < view.nodes.size(); ++i) {
+    std::string id(6000, 'a');
+    id[3000] = static_cast<char>('b' + i);
+    view.nodes[i].id = id;
+  }
+  view.nodes[0].id = "\xFE";
+  view.nodes[1].id = "\xFF";
+  const std::string dot = to_dot(view);
+  std::set<std::string> ids;
+  for (std::size_t at = dot.find("[id="); at != std::string::npos; at = dot.find("[id=", at + 1)) {
+    EXPECT_TRUE(ids.insert(dot.substr(at, dot.find(',', at) - at)).second);
+  }
+  EXPECT_EQ(ids.size(), view.nodes.size());
 }
 
 TEST(Dot, NamesArriveInThePictureAsTheyAre) {

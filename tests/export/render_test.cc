@@ -1,7 +1,9 @@
 #include "wengert/graph/export/render.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -84,6 +86,53 @@ TEST(Render, AProgramThatFailsOrDiesIsReported) {
     const FakeDot dies("kill -SEGV $$");
     EXPECT_NE(message_of("digraph {}").find("signal 11"), std::string::npos);
   }
+}
+
+TEST(Render, AProgramWhoseEndCannotBeSeenHasFailed) {
+  // As in a process that was started with SIGCHLD ignored: the system forgets how children end.
+  struct sigaction before = {}, ignoring = {};
+  ignoring.sa_handler = SIG_IGN;
+  ::sigaction(SIGCHLD, &ignoring, &before);
+  for (const char* script : {"echo '<svg></svg>'; exit 3", "echo '<svg></svg>'"}) {
+    const FakeDot dot(script);
+    const std::string message = message_of("digraph {}");
+    EXPECT_NE(message.find("how dot ended cannot be known"), std::string::npos) << message;
+    EXPECT_NE(message.find("SIG_DFL"), std::string::npos) << message;
+  }
+  ::sigaction(SIGCHLD, &before, nullptr);
+  const FakeDot dot("echo '<svg></svg>'");
+  EXPECT_EQ(render("digraph {}"), "<svg></svg>\n");
+}
+
+TEST(Render, CanBeCancelled) {
+  const FakeDot hangs("while :; do :; done");
+  static int asked;
+  asked = 0;
+  const RenderOptions options{.cancelled = [] { return ++asked == 3; }};
+  EXPECT_NE(message_of("digraph {}", options).find("cancelled"), std::string::npos);
+  EXPECT_EQ(asked, 3);
+  const FakeDot quick("echo '<svg></svg>'");
+  EXPECT_EQ(render("digraph {}", ImageFormat::kSvg, {.cancelled = [] { return false; }}),
+            "<svg></svg>\n");
+}
+
+TEST(Render, WithoutStandardStreams) {
+  const FakeDot copies("read line; echo \"$line\"; echo remark >&2");
+  // In a child: the test's own streams stay.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (const int stream : {0, 1, 2}) ::close(stream);
+    try {
+      std::string warnings;
+      const std::string out = render("digraph\n", ImageFormat::kSvg, {.warnings = &warnings});
+      ::_exit(out == "digraph\n" && warnings == "remark\n" ? 0 : 1);
+    } catch (const Error&) {
+      ::_exit(2);
+    }
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Render, InputThatIsNotReadAndMuchOutputDoNotBlock) {

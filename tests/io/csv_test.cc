@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "wengert/tests/io/allocations.h"
 #include "wengert/tests/io/files.h"
 
 namespace wengert::io {
@@ -11,6 +12,13 @@ Table table_of(const std::string& text, const CsvOptions& options = {}) {
   const TemporaryFolder folder;
   put_bytes(folder / "t.csv", text);
   return read_csv(folder / "t.csv", options);
+}
+
+void expect_io_error_of(const std::string& text, const CsvOptions& options,
+                        const std::string& words) {
+  const TemporaryFolder folder;
+  put_bytes(folder / "t.csv", text);
+  expect_io_error(folder / "t.csv", words, [&] { (void)read_csv(folder / "t.csv", options); });
 }
 
 TEST(Csv, ReadsNumbersCategoriesAndWhatIsMissing) {
@@ -121,6 +129,32 @@ TEST(Csv, AnyBytesAreATableOrAnError) {
     }
   }
   EXPECT_GT(tables, 5);
+}
+
+TEST(Csv, GzipBombsTakeNoMemory) {
+  const TemporaryFolder folder;
+  std::string text = "a,b\n";
+  while (text.size() < 100'000'000) text += "1,2\n1,2\n1,2\n1,2\n1,2\n1,2\n1,2\n1,2\n";
+  put_bytes(folder / "t.csv.gz", gzip(text));
+  text = {};
+  start_counting_allocations();
+  expect_io_error(folder / "t.csv.gz", "unpacks to more than the 67108864 allowed; if you trust it",
+                  [&] { (void)read_csv(folder / "t.csv.gz"); });
+  EXPECT_LT(allocated_bytes(), 300'000'000u);  // a text that grew to the limit
+}
+
+TEST(Csv, TheLimitOfUnpackingIsTheCallers) {
+  const std::string text = "a\n" + std::string(2000, '1') + "\n";
+  expect_io_error_of(gzip(text), {.unpacked_limit = 1000}, "set CsvOptions::unpacked_limit");
+  EXPECT_EQ(table_of(gzip(text), {.unpacked_limit = 3000}).rows, 1);
+  EXPECT_EQ(table_of(text, {.unpacked_limit = 1000}).rows, 1) << "it is not packed";
+}
+
+TEST(Csv, ColumnsAreCountedBeforeTheyAreMade) {
+  start_counting_allocations();
+  expect_io_error_of(std::string(3'000'000, ','), {.header = false},
+                     "line 1 has more than 1,000,000 columns");
+  EXPECT_LT(allocated_bytes(), 100'000'000u);
 }
 
 }  // namespace

@@ -120,6 +120,79 @@ TEST(AtomicFile, TakesOverWhatAKilledWriterLeft) {
   EXPECT_EQ(folder.names(), std::set<std::string>{"f"});
 }
 
+TEST(AtomicFile, WritesToNothingThatStandsInTheWay) {
+  // The name of the temporary is known beforehand: others can put there what they like.
+  const auto other = [](const TemporaryFolder& folder) { return folder / "precious"; };
+  const std::vector<std::pair<const char*, void (*)(const std::string& at, const std::string& to)>>
+      obstacles = {
+          {"hard link",
+           [](const std::string& at, const std::string& to) { fs::create_hard_link(to, at); }},
+          {"symbolic link",
+           [](const std::string& at, const std::string& to) { fs::create_symlink(to, at); }},
+          {"dangling link",
+           [](const std::string& at, const std::string& to) { fs::create_symlink(to + "2", at); }},
+          {"folder",
+           [](const std::string& at, const std::string&) {
+             fs::create_directory(at);
+             put_bytes(at + "/inside", "x");
+           }},
+          {"pipe",
+           [](const std::string& at, const std::string&) { (void)::mkfifo(at.c_str(), 0600); }},
+          {"socket", [](const std::string& at,
+                        const std::string&) { (void)::mknod(at.c_str(), S_IFSOCK | 0600, 0); }},
+          {"file that nobody may read",
+           [](const std::string& at, const std::string&) {
+             put_bytes(at, "x");
+             ::chmod(at.c_str(), 0);
+           }},
+          {"file of somebody else",
+           [](const std::string& at, const std::string&) {
+             put_bytes(at, "theirs");
+             if (::geteuid() == 0) {
+               ASSERT_EQ(::chown(at.c_str(), 12345, 12345), 0);
+             }
+           }},
+      };
+  for (const auto& [what, put] : obstacles) {
+    SCOPED_TRACE(what);
+    TemporaryFolder folder;
+    put_bytes(other(folder), "precious");
+    put(folder / ".f.wengert-tmp", other(folder));
+    for (const char* text : {"first", "second"}) {
+      write_file_atomically(folder / "f", text);
+      EXPECT_EQ(get_bytes(folder / "f"), text);
+    }
+    EXPECT_EQ(get_bytes(other(folder)), "precious");
+    EXPECT_FALSE(fs::exists(other(folder) + "2"));
+    EXPECT_FALSE(fs::exists(folder / ".f.wengert-tmp1"));
+    if (::geteuid() == 0 && std::string(what) == "file of somebody else") {
+      EXPECT_EQ(get_bytes(folder / ".f.wengert-tmp"), "theirs");
+    }
+  }
+}
+
+TEST(AtomicFile, SaysWhenNoNameIsFree) {
+  TemporaryFolder folder;
+  for (int slot = 0; slot < 64; ++slot) {
+    fs::create_directory(folder / (".f.wengert-tmp" + (slot == 0 ? "" : std::to_string(slot))));
+  }
+  expect_io_error(folder / "f", "none of the 64 names for a temporary is free",
+                  [&] { write_file_atomically(folder / "f", "x"); });
+}
+
+TEST(AtomicFile, ALeftoversPermissionsDoNotPass) {
+  TemporaryFolder folder;
+  put_bytes(folder / "fresh", "");
+  put_bytes(folder / ".f.wengert-tmp", "left");
+  ASSERT_EQ(::chmod((folder / ".f.wengert-tmp").c_str(), 0606), 0);
+  write_file_atomically(folder / "f", "new");
+  struct stat usual {
+  }, status{};
+  ASSERT_EQ(::stat((folder / "fresh").c_str(), &usual), 0);
+  ASSERT_EQ(::stat((folder / "f").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode, usual.st_mode);
+}
+
 TEST(AtomicFile, LeavesFilesOfLikeNamesAlone) {
   TemporaryFolder folder;
   put_bytes(folder / "f.tmp", "mine");

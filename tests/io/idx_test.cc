@@ -143,13 +143,29 @@ TEST(Idx, GzipBombsTakeNoMemory) {
   TemporaryFolder folder;
   put_bytes(folder / "f", gzip("\0\0\x08\x01\x05\xf5\xe1\x01"s + zeros));  // one element missing
   start_counting_allocations();
-  expect_io_error(folder / "f", "is cut short", [&] { read_idx(folder / "f"); });
+  constexpr std::int64_t kAllowed = 200'000'000;
+  expect_io_error(folder / "f", "is cut short", [&] { read_idx(folder / "f", kAllowed); });
+  EXPECT_LT(allocated_bytes(), 1'000'000u);
+  // What is really there is no reason either to take a thousand times the file's size.
+  start_counting_allocations();
+  expect_io_error(folder / "f",
+                  "unpacks to more than the 67108864 allowed; if you trust it, unpack",
+                  [&] { read_idx(folder / "f"); });
   EXPECT_LT(allocated_bytes(), 1'000'000u);
   put_bytes(folder / "g", gzip("\0\0\x08\x01\0\0\0\x01"s + zeros));
   start_counting_allocations();
   expect_io_error(folder / "g", "has bytes after the end", [&] { read_idx(folder / "g"); });
   EXPECT_LT(allocated_bytes(), 1'000'000u);
   EXPECT_GT(allocated_bytes(), 65536u) << "allocations are not counted";
+}
+
+TEST(Idx, TheLimitOfUnpackingIsTheCallers) {
+  TemporaryFolder folder;
+  put_bytes(folder / "f", gzip("\0\0\x08\x01\0\0\x03\xe8"s + std::string(1000, '\7')));
+  expect_io_error(folder / "f", "more than the 999 allowed", [&] { read_idx(folder / "f", 999); });
+  EXPECT_EQ(read_idx(folder / "f", 1000).element_count(), 1000);
+  put_bytes(folder / "plain", "\0\0\x08\x01\0\0\0\x02"s + "xy");
+  EXPECT_EQ(read_idx(folder / "plain", 1).element_count(), 2) << "it is not packed";
 }
 
 TEST(Idx, RoundTrip) {

@@ -54,18 +54,24 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Runs `build/…/wengert arguments…` with standard input closed and its output kept, or sent to
-/// `output` if that is given. `meanwhile`, if given, runs while the program does. A program that
-/// hangs is ended by the test's own time limit.
-inline Outcome run_wengert(const std::vector<std::string>& arguments,
+inline const std::string& wengert_path() {
+  static const std::string path = WENGERT_BINARY_DIR "/wengert";
+  return path;
+}
+
+/// Runs a program by its path, in a process group of its own, with nothing to read and its output
+/// kept, or sent to `output` if that is given. `meanwhile`, if given, runs while the program does.
+/// A program that hangs is ended by the test's own time limit.
+inline Outcome run_command(std::vector<std::string> words,
                            const std::function<void(pid_t)>& meanwhile = {},
                            const std::string& output = {}) {
   const TemporaryFolder folder;
-  std::string program = WENGERT_BINARY_DIR "/wengert";
-  std::vector<char*> argv = {program.data()};
-  std::vector<std::string> words = arguments;
+  std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   const int flags = O_WRONLY | O_CREAT | O_TRUNC;
@@ -74,11 +80,13 @@ inline Outcome run_wengert(const std::vector<std::string>& arguments,
   posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), flags, 0600);
   posix_spawn_file_actions_addopen(&actions, 2, (folder / "err").c_str(), flags, 0600);
   pid_t child = 0;
-  const int failure = posix_spawn(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
+  const int failure =
+      posix_spawn(&child, words[0].c_str(), &actions, &attributes, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   Outcome outcome;
   if (failure != 0) {
-    ADD_FAILURE() << "cannot start " << program;
+    ADD_FAILURE() << "cannot start " << words[0];
     return outcome;
   }
   if (meanwhile) meanwhile(child);
@@ -89,6 +97,24 @@ inline Outcome run_wengert(const std::vector<std::string>& arguments,
   outcome.out = bytes_at(folder / "out");
   outcome.err = bytes_at(folder / "err");
   return outcome;
+}
+
+/// `build/…/wengert arguments…`, the same way.
+inline Outcome run_wengert(const std::vector<std::string>& arguments,
+                           const std::function<void(pid_t)>& meanwhile = {},
+                           const std::string& output = {}) {
+  std::vector<std::string> words = {wengert_path()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_command(std::move(words), meanwhile, output);
+}
+
+/// The same from a shell that first does what `before` says: "ulimit -f 8", "exec 2>&-".
+inline Outcome run_after(const std::string& before, const std::vector<std::string>& arguments,
+                         const std::function<void(pid_t)>& meanwhile = {}) {
+  std::vector<std::string> words = {"/bin/sh", "-c", before + "; exec \"$0\" \"$@\"",
+                                    wengert_path()};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run_command(std::move(words), meanwhile);
 }
 
 /// Waits until `path` exists, up to a minute, or until the child has ended.

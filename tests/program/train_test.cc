@@ -7,7 +7,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/program/child.h"
-#include "wengert/io/idx.h"
+#include "tests/program/pictures.h"
 #include "wengert/io/parameter_file.h"
 
 // Training and predicting on a small data set that the tests write themselves.
@@ -16,33 +16,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kPixels = 28 * 28;
-
-/// Pictures whose class is the pair of rows that is lit, with noise around it.
-void write_pictures(const std::string& folder, const std::string& prefix, int count) {
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count) * kPixels), labels;
-  for (int i = 0; i < count; ++i) {
-    const int label = (i * 7) % 10;
-    labels.push_back(static_cast<std::uint8_t>(label));
-    for (int p = 0; p < kPixels; ++p) {
-      const bool lit = (p / 28) / 2 == label;
-      const int noise = (i * 31 + p * 17) % 60;
-      pixels[static_cast<std::size_t>(i * kPixels + p)] =
-          static_cast<std::uint8_t>(lit ? 255 - noise : noise);
-    }
-  }
-  io::write_idx(folder + "/" + prefix + "-images-idx3-ubyte",
-                Tensor::from(pixels, {count, 28, 28}));
-  io::write_idx(folder + "/" + prefix + "-labels-idx1-ubyte", Tensor::from(labels, {count}));
-}
-
 class Train : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::filesystem::create_directory(data());
-    write_pictures(data(), "train", 400);
-    write_pictures(data(), "t10k", 50);
-  }
+  void SetUp() override { write_data(data(), 400, 50); }
   std::string data() const { return folder_ / "data"; }
   std::string out(const std::string& name = "run") const { return folder_ / name; }
   /// A run of two epochs; `more` goes on the command line.
@@ -56,29 +32,13 @@ class Train : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
-std::vector<json> lines_of(const std::string& path) {
-  std::vector<json> lines;
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) lines.push_back(json::parse(line));
-  return lines;
-}
-
-std::set<std::string> names_in(const std::string& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    names.insert(entry.path().filename().string());
-  }
-  return names;
-}
-
 TEST_F(Train, LeavesItsResults) {
   const Outcome outcome = train("run");
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(outcome.err, "") << "logs hold plain lines only";
   EXPECT_EQ(names_in(out()), (std::set<std::string>{"model.safetensors", "metrics.jsonl",
                                                     "curves.svg", "graph.svg"}));
-  const auto lines = lines_of(out() + "/metrics.jsonl");
+  const auto lines = json_lines(out() + "/metrics.jsonl");
   ASSERT_EQ(lines.size(), 2u);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     EXPECT_EQ(lines[i].at("epoch"), i + 1);
@@ -143,7 +103,7 @@ TEST_F(Train, PredictReadsTheModel) {
     right += list[i].at("class") == list[i].at("label");
   }
   // The same pictures that the last line of the metrics counted.
-  EXPECT_NEAR(lines_of(out() + "/metrics.jsonl").back().at("test_accuracy").get<double>(),
+  EXPECT_NEAR(json_lines(out() + "/metrics.jsonl").back().at("test_accuracy").get<double>(),
               right / 50.0, 1e-12);
   const json own = json::parse(
       run_wengert({"predict", "--model", model, "--images", data() + "/t10k-images-idx3-ubyte",
@@ -256,7 +216,7 @@ TEST_F(Train, AnInterruptLeavesAWholeCheckpoint) {
   EXPECT_TRUE(holds(outcome.err, "--resume goes on from there")) << outcome.err;
   const io::SafeTensors read = io::read_safetensors(model);
   EXPECT_EQ(read.tensors.size() - io::state_of(read).size(), 8u);
-  const auto lines = lines_of(out() + "/metrics.jsonl");
+  const auto lines = json_lines(out() + "/metrics.jsonl");
   ASSERT_FALSE(lines.empty());
   EXPECT_EQ(read.metadata.at("epoch"), std::to_string(lines.size()));
   EXPECT_FALSE(lines.back().contains("test_accuracy"));

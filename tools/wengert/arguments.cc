@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <limits>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 
 #include "CLI/CLI.hpp"
+#include "tools/wengert/console.h"
 #include "wengert/graph/text.h"
 
 namespace wengert::tools {
@@ -37,6 +38,12 @@ CLI::Validator whole_text() {
                std::to_string(std::numeric_limits<T>::max());
       },
       "");
+}
+
+/// Any text but an empty one, which is a variable that was not set rather than a wish.
+CLI::Validator some_text() {
+  return CLI::Validator(
+      [](std::string& text) { return text.empty() ? std::string("is empty") : std::string(); }, "");
 }
 
 }  // namespace
@@ -77,12 +84,12 @@ Argument& Argument::hidden() {
 }
 
 Argument Command::option(const std::string& name, std::string& to, const std::string& help) {
-  return Argument(*app_->add_option(name, to, help));
+  return Argument(*app_->add_option(name, to, help)->check(some_text()));
 }
 
 Argument Command::option(const std::string& name, std::vector<std::string>& to,
                          const std::string& help) {
-  return Argument(*app_->add_option(name, to, help));
+  return Argument(*app_->add_option(name, to, help)->check(some_text()));
 }
 
 Argument Command::option(const std::string& name, int& to, const std::string& help) {
@@ -143,8 +150,14 @@ int Program::run(int argc, const char* const* argv) {
   }
   if (names_command && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
     const std::string close = closest(argv[1], names);
-    std::fprintf(stderr, "wengert: there is no command '%s'; %s\n", argv[1],
-                 close.empty() ? "see wengert --help" : ("did you mean '" + close + "'?").c_str());
+    complain("there is no command '" + std::string(argv[1]) + "'; " +
+             (close.empty() ? "see wengert --help" : "did you mean '" + close + "'?"));
+    return 2;
+  }
+  for (int i = 1; i < argc; ++i) {  // the parser would take the next argument for its value
+    const std::string_view word = argv[i];
+    if (!word.starts_with("--") || !word.ends_with('=')) continue;
+    complain("'" + std::string(word) + "' gives no value; write --name=value");
     return 2;
   }
   try {
@@ -153,7 +166,7 @@ int Program::run(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app_->exit(e);  // help and version
     const std::string command = names_command ? std::string(argv[1]) + " " : "";
-    std::fprintf(stderr, "wengert: %s; see wengert %s--help\n", e.what(), command.c_str());
+    complain(std::string(e.what()) + "; see wengert " + command + "--help");
     return 2;
   }
 }

@@ -25,7 +25,7 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (sorted[above] - sorted[below]) * (at - static_cast<double>(below));
 }
 
-void print_json(const std::vector<BenchRow>& rows) {
+void print_rows(const std::vector<BenchRow>& rows) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const BenchRow& row : rows) {
     nlohmann::ordered_json entry = {{"name", row.name},     {"unit", row.unit},
@@ -35,7 +35,7 @@ void print_json(const std::vector<BenchRow>& rows) {
     if (!row.note.empty()) entry["note"] = row.note;
     list.push_back(entry);
   }
-  std::printf("%s\n", list.dump(2).c_str());
+  print_json(list);
 }
 
 void print_table(const std::vector<BenchRow>& rows, int threads) {
@@ -77,7 +77,7 @@ void run(const BenchSelection& selection, int threads, bool json) {
                 in_groups.empty() ? "`wengert bench --help` lists the groups" : in_groups);
   }
   if (json) {
-    print_json(rows);
+    print_rows(rows);
     return;
   }
   print_table(rows, threads);

@@ -1,4 +1,5 @@
 #include "tools/wengert/bench.h"
+#include "wengert/graph/text.h"
 #include "wengert/ops/kernels/gemm.h"
 #include "wengert/wengert.h"
 
@@ -123,9 +124,7 @@ void run_chain(const Chain& chain, std::int64_t side, const BenchSelection& sele
     if (side > 1) {
       row.floor = summarize("", "", std::move(floors)).median;
       row.floor_ratio = row.median / row.floor;
-      char note[64];
-      std::snprintf(note, sizeof note, "%.1f ns above the bare kernel", row.median - row.floor);
-      row.note = note;
+      row.note = fixed_number(row.median - row.floor, 1) + " ns above the bare kernel";
     }
     rows.push_back(std::move(row));
   };

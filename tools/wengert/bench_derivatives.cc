@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "tools/wengert/bench.h"
+#include "wengert/graph/text.h"
 #include "wengert/wengert.h"
 
 // All n partial derivatives of one function: by one backward pass, and by 2n evaluations.
@@ -60,13 +61,11 @@ void bench_derivatives(const BenchSelection& selection, std::vector<BenchRow>& r
       }
     });
     const double all = numeric / 1000 * static_cast<double>(n) / static_cast<double>(probed);
-    char note[160];
-    std::snprintf(note, sizeof note,
-                  "one evaluation and all derivatives: %.2f × one evaluation; %lld evaluations: "
-                  "%.4g µs%s, differ by %.1e",
-                  row.floor_ratio, static_cast<long long>(2 * n), all,
-                  probed < n ? " (from 1000 coordinates)" : "", worst);
-    row.note = note;
+    row.note = "one evaluation and all derivatives: " + fixed_number(row.floor_ratio, 2) +
+               " × one evaluation; " + std::to_string(2 * n) +
+               " evaluations: " + format_number(all) + " µs" +
+               (probed < n ? " (from 1000 coordinates)" : "") + ", differ by " +
+               format_number(worst, 2);
     rows.push_back(std::move(row));
   }
 }

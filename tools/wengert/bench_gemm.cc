@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tools/wengert/bench.h"
+#include "wengert/graph/text.h"
 #include "wengert/ops/kernels/gemm.h"
 #include "wengert/ops/kernels/gemm_libraries.h"
 
@@ -30,10 +31,9 @@ const Shape3 kShapes[] = {
 template <class T>
 void run_shape(const Shape3& shape, const char* dtype, const BenchSelection& selection,
                std::vector<BenchRow>& rows) {
-  char name[96];
-  std::snprintf(name, sizeof name, "gemm/%s/%lldx%lldx%lld%s%s", dtype,
-                static_cast<long long>(shape.m), static_cast<long long>(shape.k),
-                static_cast<long long>(shape.n), shape.ta ? "/At" : "", shape.tb ? "/Bt" : "");
+  const std::string name = std::string("gemm/") + dtype + "/" + std::to_string(shape.m) + "x" +
+                           std::to_string(shape.k) + "x" + std::to_string(shape.n) +
+                           (shape.ta ? "/At" : "") + (shape.tb ? "/Bt" : "");
   if (!selection.wants(name)) return;
   std::vector<T> a(static_cast<std::size_t>(shape.m * shape.k), T(0.5));
   std::vector<T> b(static_cast<std::size_t>(shape.k * shape.n), T(0.25));
@@ -72,10 +72,8 @@ void run_shape(const Shape3& shape, const char* dtype, const BenchSelection& sel
     if (measured.empty()) continue;
     const double median = summarize("", "", measured).median;
     if (fastest == 0 || median < fastest) fastest = median;
-    char text[64];
-    std::snprintf(text, sizeof text, " %s %.3g", kernels::internal::gemm_engine_name(engines[e]),
-                  median / 1000);
-    row.note += text;
+    row.note += std::string(" ") + kernels::internal::gemm_engine_name(engines[e]) + " " +
+                format_number(median / 1000, 3);
   }
   for (double* value : {&row.median, &row.p25, &row.p75}) *value /= 1000;
   row.floor = fastest / 1000;

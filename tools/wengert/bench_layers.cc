@@ -1,4 +1,5 @@
 #include "tools/wengert/bench.h"
+#include "wengert/graph/text.h"
 #include "wengert/nn/linear.h"
 #include "wengert/wengert.h"
 
@@ -43,9 +44,7 @@ void bench_linear(std::vector<BenchRow>& rows) {
   BenchRow row = summarize("layer/linear", "ns", std::move(times));
   row.floor = summarize("", "", std::move(floors)).median;
   row.floor_ratio = row.median / row.floor;
-  char note[64];
-  std::snprintf(note, sizeof note, "%.0f ns beside the op", row.median - row.floor);
-  row.note = note;
+  row.note = fixed_number(row.median - row.floor, 0) + " ns beside the op";
   rows.push_back(std::move(row));
 }
 

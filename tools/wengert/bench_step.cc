@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -161,7 +163,9 @@ void bench_memory(const BenchSelection& selection, std::vector<BenchRow>& rows) 
   close(ends[0]);
   int status = 1;
   if (failed == 0) waitpid(pid, &status, 0);
-  const double kilobytes = std::atof(text.c_str());
+  double kilobytes = 0;
+  const std::size_t digits = std::min(text.find_first_of("0123456789"), text.size());
+  (void)std::from_chars(text.data() + digits, text.data() + text.size(), kilobytes);
   if (failed != 0 || status != 0 || kilobytes <= 0) {
     throw Error(ErrorKind::kInternal, "bench", "the memory measurement's process failed");
   }

@@ -74,7 +74,7 @@ void run(const Settings& settings) {
                 close.empty() ? "`wengert ops` lists all" : "did you mean '" + close + "'?");
   }
   if (settings.json) {
-    std::printf("%s\n", list.dump(2).c_str());
+    print_json(list);
   } else {
     std::printf("%d ops, %ld checks, %d ops failed; worst error of a difference %s (%s)\n", checked,
                 checks, failed, format_number(worst, 3).c_str(), worst_op.c_str());

@@ -60,7 +60,13 @@ void run(Settings settings) {
   if (!settings.weights.empty()) {
     const NoGrad off;
     (void)model.logits(parameters, Tensor::zeros({1, model.features}));
-    (void)io::load(parameters, settings.weights);
+    const io::SafeTensors file = io::read_safetensors(settings.weights);
+    const auto named = file.metadata.find("model");
+    if (named != file.metadata.end() && named->second != model.name) {
+      throw IoError(settings.weights, "it is of the model " + named->second,
+                    "draw that one, or name another file");
+    }
+    (void)io::load(parameters, file, settings.weights);
   }
   const GraphDirection direction = settings.forward    ? GraphDirection::kForward
                                    : settings.backward ? GraphDirection::kBackward

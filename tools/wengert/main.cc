@@ -3,6 +3,7 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "tools/wengert/commands.h"
 #include "tools/wengert/console.h"
@@ -22,8 +23,8 @@ std::string told(const wengert::Error& error) {
 int ended(int status) {
   const bool flushed = std::fflush(stdout) == 0;
   if (flushed && std::ferror(stdout) == 0) return status;
-  std::fprintf(stderr, "wengert: not all of it could be written to standard output%s%s\n",
-               flushed ? "" : ": ", flushed ? "" : std::strerror(errno));
+  const std::string why = flushed ? "" : std::string(": ") + std::strerror(errno);
+  wengert::tools::complain("not all of it could be written to standard output" + why);
   return status != 0 ? status : 1;
 }
 
@@ -32,6 +33,7 @@ int ended(int status) {
 // The `wengert` program. Exit status: 0 done, 1 failed, 2 wrong usage.
 int main(int argc, char** argv) {
   using namespace wengert::tools;
+  prepare_process();
   Program program(
       "wengert: train small networks, look at their graphs, check gradients, measure.\n"
       "Each command has --help with an example.",
@@ -54,15 +56,12 @@ int main(int argc, char** argv) {
   } catch (const CommandFailed&) {
     return 1;
   } catch (const wengert::Error& e) {
-    clear_progress();
-    std::fprintf(stderr, "wengert: %s\n", told(e).c_str());
+    complain(told(e));
     if (e.kind() == wengert::ErrorKind::kValue) return 2;  // an argument outside its domain
   } catch (const std::bad_alloc&) {
-    clear_progress();
-    std::fprintf(stderr, "wengert: out of memory; try a smaller batch\n");
+    complain("out of memory; try a smaller batch");
   } catch (const std::exception& e) {
-    clear_progress();
-    std::fprintf(stderr, "wengert: %s\n", e.what());
+    complain(e.what());
   }
   return 1;
 }

@@ -2,6 +2,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
+#include "tools/wengert/console.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
 #include "wengert/optim/method.h"
@@ -130,7 +131,7 @@ void run(const std::vector<const Def*>& all, const char* kind, const std::string
       names.emplace_back(def->name);
       if (def->name != name) continue;
       if (json) {
-        std::printf("%s\n", as_json(*def).dump(2).c_str());
+        print_json(as_json(*def));
       } else {
         print_page(*def);
       }
@@ -152,7 +153,7 @@ void run(const std::vector<const Def*>& all, const char* kind, const std::string
     }
   }
   if (json) {
-    std::printf("%s\n", list.dump(2).c_str());
+    print_json(list);
   } else {
     std::printf("%zu %s. `wengert %s NAME` prints the page of one.\n", all.size(), kind, kind);
   }

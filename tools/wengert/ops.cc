@@ -119,7 +119,7 @@ void run(const std::string& name, bool json) {
   if (!name.empty()) {
     const OpDef& op = require_op(name);
     if (json) {
-      std::printf("%s\n", as_json(op, orders_checked(op)).dump(2).c_str());
+      print_json(as_json(op, orders_checked(op)));
     } else {
       print_page(op, orders_checked(op));
     }
@@ -130,7 +130,7 @@ void run(const std::string& name, bool json) {
     for (const OpDef* op : registered_ops()) {
       list.push_back(as_json(*op, orders_checked(*op)));
     }
-    std::printf("%s\n", list.dump(2).c_str());
+    print_json(list);
     return;
   }
   for (const OpDef* op : registered_ops()) {

@@ -1,5 +1,6 @@
 #include "tools/wengert/pictures.h"
 
+#include "tools/wengert/console.h"
 #include "wengert/autodiff/gradient_flow.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/dot.h"
@@ -36,7 +37,8 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
   if (format == "json") return to_json(view);
   const std::string dot = to_dot(view);
   if (format == "dot") return dot;
-  return render(dot, format == "png" ? ImageFormat::kPng : ImageFormat::kSvg);
+  return render(dot, format == "png" ? ImageFormat::kPng : ImageFormat::kSvg,
+                {.cancelled = interrupted});
 }
 
 optim::Model model_of(const nn::ModelDef& model) {

@@ -31,6 +31,14 @@ struct Settings {
   bool json = false;
 };
 
+const nn::ModelDef& model_named(const std::string& name, const std::string& path) {
+  try {
+    return nn::find_model(name);
+  } catch (const Error& error) {
+    throw IoError(path, error.message(), error.fix());
+  }
+}
+
 /// The network that the file names, with the file's parameters, each checked against it.
 const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
   const io::SafeTensors file = io::read_safetensors(path);
@@ -39,7 +47,7 @@ const nn::ModelDef& load(const std::string& path, ParameterSet& parameters) {
     throw IoError(path, "the metadata name no model",
                   "use a checkpoint that `wengert train` wrote");
   }
-  const nn::ModelDef& def = nn::find_model(named->second);
+  const nn::ModelDef& def = model_named(named->second, path);
   const NoGrad off;
   (void)def.logits(parameters, Tensor::zeros({1, def.features}, DType::kFloat32));
   (void)io::load(parameters, file, path);
@@ -93,7 +101,11 @@ void run(const Settings& settings) {
     table.add({std::to_string(indices[i]), std::to_string(best), kClasses[best], format_number(p),
                labelled ? std::to_string(label) : ""});
   }
-  std::printf("%s", settings.json ? (list.dump(2) + "\n").c_str() : table.str().c_str());
+  if (settings.json) {
+    print_json(list);
+  } else {
+    std::printf("%s", table.str().c_str());
+  }
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -7,10 +8,10 @@
 #include "tools/wengert/console.h"
 #include "tools/wengert/images.h"
 #include "tools/wengert/pictures.h"
+#include "tools/wengert/run_folder.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
 #include "wengert/io/dataset.h"
-#include "wengert/io/file.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/curves.h"
 #include "wengert/optim/passes.h"
@@ -41,18 +42,6 @@ struct Settings {
   bool json = false;
 };
 
-nlohmann::ordered_json as_json(const optim::EpochRecord& record) {
-  nlohmann::ordered_json line = {{"epoch", record.epoch}, {"rate", record.rate}};
-  const auto add = [&line](const std::string& start, const optim::Totals& totals) {
-    line[start + "_loss"] = totals.loss();
-    for (const optim::Metric& metric : totals.metrics())
-      line[start + "_" + metric.name] = metric.value();
-  };
-  add("train", record.train);
-  if (record.validation) add("validation", *record.validation);
-  return line;
-}
-
 /// "beta1=0.8" as a setting, of option `flag`.
 std::vector<optim::OptionSetting> settings_of(const std::vector<std::string>& texts,
                                               const char* flag) {
@@ -76,14 +65,27 @@ std::string names_of(const std::vector<const Def*>& all) {
   return names;
 }
 
-/// The whole state of a run, at the end of each epoch and where it is interrupted.
-constexpr const char* kModelFile = "model.safetensors";
+/// Where nothing is wrong but the numbers: the first mean of these that is NaN or infinite.
+std::string not_finite(const optim::Totals& test, const std::optional<optim::Totals>& validation) {
+  const auto said = [](const char* what, double loss) {
+    return "the loss on the " + std::string(what) + " images is " + format_number(loss) +
+           " although all weights are finite; lower the rate, or clip gradients";
+  };
+  if (!std::isfinite(test.loss())) return said("test", test.loss());
+  if (validation && !std::isfinite(validation->loss())) {
+    return said("validation", validation->loss());
+  }
+  return {};
+}
 
 /// One training run and the files that it leaves.
 class Run : public optim::TrainingHook {
  public:
   explicit Run(const Settings& settings)
-      : settings_(settings), def_(nn::find_model(settings.model)), parameters_(settings.seed) {}
+      : settings_(settings),
+        def_(nn::find_model(settings.model)),
+        folder_(settings.out),
+        parameters_(settings.seed) {}
 
   void execute() {
     auto options = settings_of(settings_.options, "--option");
@@ -120,19 +122,16 @@ class Run : public optim::TrainingHook {
                               .hooks = {&bar_, this}});
     if (settings_.resume) resume(training);
     // Last of what can fail before training: a run that cannot start leaves nothing behind.
-    io::check_writable_folder(settings_.out);
+    folder_.make();
     watch_interrupts();
+    if (settings_.resume) (void)folder_.write_metrics(training, {});
     say((settings_.resume ? "going on with " : "training ") + std::string(def_.name) + " on " +
         std::to_string(split.train.size()) + " images, validating on " +
         std::to_string(split.validation.size()) + ", " + std::to_string(kernels::thread_count()) +
         " threads");
     const optim::FitResult result = training.run();
     bar_.clear();
-    if (result.stopped) {
-      std::fprintf(stderr, "wengert: interrupted in epoch %lld; --resume goes on from there\n",
-                   static_cast<long long>(training.epoch()));
-      throw CommandFailed{};
-    }
+    if (result.stopped) end_interrupted("in epoch " + std::to_string(training.epoch()));
     finish(data, loader, validation, training, result.seconds);
   }
 
@@ -150,28 +149,27 @@ class Run : public optim::TrainingHook {
 
   void after_epoch(optim::Training& training, const optim::EpochRecord& record) override {
     say(optim::ProgressBar::line(record));
-    write_metrics(training);
     save(training);
   }
 
   void non_finite(optim::Training&, const optim::Batch& batch) override {
     bar_.clear();
-    draw(batch, std::string(def_.name) + ", the step that failed");
-    std::fprintf(stderr, "wengert: that step is drawn in %s\n", path("graph.svg").c_str());
+    if (!draw(batch, std::string(def_.name) + ", the step that failed")) return;
+    complain("that step is drawn in " + folder_.file("graph.svg"));
   }
 
  private:
   static constexpr std::int64_t kMeasured = 1000;  ///< examples a batch where nothing is trained
 
   void resume(optim::Training& training) {
-    const auto metadata = training.load(path(kModelFile));
+    const auto metadata = folder_.resume(training);
     const auto found = [&metadata](const char* key) {
       const auto entry = metadata.find(key);
       return entry == metadata.end() ? std::string("unknown") : entry->second;
     };
     const std::string seed = std::to_string(settings_.seed);
     if (found("model") == def_.name && found("seed") == seed) return;
-    throw IoError(path(kModelFile),
+    throw IoError(folder_.file(kModelFile),
                   "it is of the model " + found("model") + " with seed " + found("seed") +
                       ", here it is " + std::string(def_.name) + " with seed " + seed,
                   "go on with the settings that it was begun with");
@@ -185,74 +183,76 @@ class Run : public optim::TrainingHook {
                        image_loader(data.test_images, data.test_labels,
                                     {.batch_size = kMeasured, .shuffle = false}),
                        model_of(def_));
-    nlohmann::ordered_json more = {{"test_loss", test.loss()},
-                                   {"test_accuracy", test.value("accuracy")}};
-    const nlohmann::ordered_json last = write_metrics(training, more);
-    io::write_file_atomically(path("curves.svg"),
-                              optim::learning_curves(std::string(def_.name), training.history()));
+    stop_if_interrupted();
+    nlohmann::ordered_json last = folder_.write_metrics(
+        training, {{"test_loss", test.loss()}, {"test_accuracy", test.value("accuracy")}});
+    folder_.write("curves.svg", optim::learning_curves(std::string(def_.name), training.history()));
+    stop_if_interrupted();
     const optim::Batch shown = (validation ? *validation : loader).all();
     const std::int64_t count = std::min(settings_.batch_size, shown.count());
-    draw({shown.inputs.rows(0, count), shown.targets.rows(0, count)},
-         std::string(def_.name) + " after " + std::to_string(settings_.epochs) +
-             (settings_.epochs == 1 ? " epoch" : " epochs"));
-    char line[120];
-    std::snprintf(line, sizeof line, "test accuracy %.4f, loss %.4f; %.1f s of training",
-                  test.value("accuracy"), test.loss(), seconds);
-    say(line);
-    say("wrote " + path(kModelFile) + ", metrics.jsonl, curves.svg, graph.svg");
+    (void)draw({shown.inputs.rows(0, count), shown.targets.rows(0, count)},
+               std::string(def_.name) + " after " + std::to_string(settings_.epochs) +
+                   (settings_.epochs == 1 ? " epoch" : " epochs"));
+    unwatch_interrupts();  // from here on nothing is done that a signal could spoil
+    stop_if_interrupted();
+    say("test accuracy " + fixed_number(test.value("accuracy"), 4) + ", loss " +
+        fixed_number(test.loss(), 4) + "; " + fixed_number(seconds, 1) + " s of training");
+    say("wrote " + folder_.file(kModelFile) + ", metrics.jsonl, curves.svg, graph.svg");
     if (settings_.json) {
-      nlohmann::ordered_json out = last;
-      out["seconds"] = seconds;
-      out["out"] = settings_.out;
-      std::printf("%s\n", out.dump(2).c_str());
+      last["seconds"] = seconds;
+      last["out"] = settings_.out;
+      print_json(last);
     }
+    const std::string fault = not_finite(test, training.history().back().validation);
+    if (fault.empty()) return;
+    complain(fault);
+    throw CommandFailed{};
   }
 
-  void draw(const optim::Batch& batch, const std::string& title) {
+  void stop_if_interrupted() {
+    if (interrupted()) end_interrupted("after the last epoch");
+  }
+  [[noreturn]] void end_interrupted(const std::string& where) {
+    bar_.clear();
+    complain("interrupted " + where + "; --resume goes on from there");
+    throw CommandFailed{};
+  }
+
+  /// False where an interrupt ended it.
+  bool draw(const optim::Batch& batch, const std::string& title) {
     const auto drawn = [&](const char* format) {
       return draw_step(def_, parameters_, batch, GraphDirection::kBoth, format, title, passes_);
     };
     try {
-      io::write_file_atomically(path("graph.svg"), drawn("svg"));
+      folder_.write("graph.svg", drawn("svg"));
     } catch (const IoError&) {
       throw;
     } catch (const Error& e) {
+      if (interrupted()) return false;
       // A machine without Graphviz still gets the graph, as text.
-      io::write_file_atomically(path("graph.dot"), drawn("dot"));
-      std::fprintf(stderr, "wengert: no graph.svg: %s; wrote graph.dot instead\n", e.what());
+      folder_.write("graph.dot", drawn("dot"));
+      complain("no graph.svg: " + std::string(e.what()) + "; wrote graph.dot instead");
     }
-  }
-
-  /// A line for each epoch, `more` in the last one, which it gives.
-  nlohmann::ordered_json write_metrics(const optim::Training& training,
-                                       const nlohmann::ordered_json& more = {}) {
-    std::string text;
-    nlohmann::ordered_json line;
-    for (const optim::EpochRecord& record : training.history()) {
-      line = as_json(record);
-      if (&record == &training.history().back() && !more.is_null()) line.update(more);
-      text += line.dump() + "\n";
-    }
-    io::write_file_atomically(path("metrics.jsonl"), text);
-    return line;
+    return true;
   }
 
   void save(const optim::Training& training) {
-    training.save(path(kModelFile), {{"model", std::string(def_.name)},
-                                     {"epoch", std::to_string(training.history().size())},
-                                     {"seed", std::to_string(settings_.seed)}});
+    folder_.save(training,
+                 {{"model", std::string(def_.name)}, {"seed", std::to_string(settings_.seed)}});
   }
 
-  std::string path(const char* file) const { return settings_.out + "/" + file; }
   void say(const std::string& text) {
     bar_.clear();
     std::FILE* to = settings_.json ? stderr : stdout;
-    std::fprintf(to, "%s\n", text.c_str());
+    for (const std::string& line : lines_of(text)) {
+      std::fprintf(to, "%s\n", printable(line).c_str());
+    }
     std::fflush(to);
   }
 
   const Settings& settings_;
   const nn::ModelDef& def_;
+  RunFolder folder_;
   ParameterSet parameters_;
   PassPipeline passes_;
   optim::ProgressBar bar_{nullptr};

@@ -3,6 +3,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tools/wengert/commands.h"
+#include "tools/wengert/console.h"
 #include "wengert/graph/op.h"
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/thread_pool.h"
@@ -23,7 +24,7 @@ void add_version(Program& program) {
                                           {"cpu_level", level},
                                           {"threads", kernels::thread_count()},
                                           {"ops", ops}};
-      std::printf("%s\n", out.dump(2).c_str());
+      print_json(out);
       return;
     }
     std::printf("wengert %s\nCPU: %s, kernels of level %s, %d threads\n%d ops\n", WENGERT_VERSION,
