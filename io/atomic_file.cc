@@ -34,7 +34,9 @@ std::string folder_of(const std::string& path) {
 // The path of what a symbolic link names: renaming onto the link itself would cut it.
 std::string follow_links(const std::string& path) {
   struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return path;
+  const bool there = ::lstat(path.c_str(), &status) == 0;
+  if (!there && errno != ENOENT) throw_system_error(path, "cannot be examined", errno);
+  if (!there || !S_ISLNK(status.st_mode)) return path;
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) == nullptr) {
     throw_system_error(path, "is a symbolic link that leads nowhere", errno);
@@ -84,6 +86,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
                     "give the path of a file to write");
     }
     permissions_ = status.st_mode & 07777;
+  } else if (errno != ENOENT) {
+    throw_system_error(path_, "cannot be examined", errno);
   }
   open_temporary();
 }
@@ -111,15 +115,18 @@ bool AtomicFile::try_temporary(int slot) {
   const bool taken = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   struct stat opened {
   }, named{};
-  const bool same = !taken && ::fstat(file, &opened) == 0 && S_ISREG(opened.st_mode) &&
-                    ::lstat(name.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-                    opened.st_dev == named.st_dev;
-  if (!same) {
+  const bool known =
+      ::fstat(file, &opened) == 0 && (::lstat(name.c_str(), &named) == 0 || errno == ENOENT);
+  const int code = known ? 0 : errno;
+  const bool same =
+      S_ISREG(opened.st_mode) && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  if (taken || (known && !same)) {
     system_calls().close(file);
     return false;
   }
   file_ = file;
   temporary_ = std::move(name);
+  if (!known) fail("cannot examine its temporary file", code);
   if (::ftruncate(file_, 0) != 0) fail("cannot empty its temporary file", errno);
   // Of no consequence where it fails: the file then has the permissions of a new one.
   if (permissions_ != 0 && ::fchmod(file_, permissions_) != 0) errno = 0;
