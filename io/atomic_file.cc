@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/io/file.h"
 #include "wengert/io/system_calls.h"
 
@@ -72,6 +73,7 @@ int sync_folder(const std::string& folder) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  const wengert::detail::NotCancelled whole;
   if (path_.find('\0') != std::string::npos) {
     throw_system_error(path_, "has a NUL byte in its name", EINVAL);
   }
@@ -137,6 +139,7 @@ AtomicFile::~AtomicFile() { discard(); }
 
 // Unlinks before the lock goes with the close: later the name may be another writer's.
 void AtomicFile::discard() noexcept {
+  const wengert::detail::NotCancelled whole;
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
   temporary_.clear();
   if (file_ >= 0) system_calls().close(file_);
@@ -155,6 +158,7 @@ void AtomicFile::write(const void* bytes, std::size_t count) {
 }
 
 void AtomicFile::commit() {
+  const wengert::detail::NotCancelled whole;
   if (file_ < 0) throw IoError(path_, "is closed: it failed before, or was committed");
   const std::string folder = folder_of(target_);  // its memory is there before anything is done
   if (sync_file(file_) != 0) fail("cannot be brought to the disk", errno);

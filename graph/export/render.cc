@@ -19,6 +19,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/escape.h"
+#include "wengert/graph/not_cancelled.h"
 
 extern char** environ;
 
@@ -51,6 +52,7 @@ class Descriptor {
   }
   ~Descriptor() { close(); }
   void close() {
+    const detail::NotCancelled whole;
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   int get() const { return fd_; }
@@ -112,6 +114,7 @@ class Child {
   Child(const Child&) = delete;
   ~Child() {
     if (pid_ < 0) return;
+    const detail::NotCancelled whole;
     ::kill(pid_, SIGKILL);
     wait();
   }

@@ -1,7 +1,4 @@
-#include <dirent.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -13,22 +10,13 @@
 #include <thread>
 
 #include "wengert/graph/storage.h"
+#include "wengert/tests/autodiff/process.h"
 #include "wengert/tests/memory/programs.h"
 
 // Every program of the tables runs with its n-th request of each kind refused, for every n. What
 // comes out must have the bits of a run in which nothing was, and nothing may be lost: no block of
 // memory, no open file, no child.
 namespace wengert {
-
-std::string scratch_folder() {
-  // In memory, where there is such a folder: thousands of files are made.
-  const std::filesystem::path memory = "/dev/shm";
-  const auto path =
-      (::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path()) /
-      ("wengert_memory_" + std::to_string(::getpid()));
-  std::filesystem::create_directory(path);
-  return path.string();
-}
 
 namespace {
 
@@ -120,16 +108,6 @@ std::int64_t lost_blocks(const Program& program, const Fault& fault, std::int64_
   }
   return lost;
 }
-
-int open_files() {
-  int count = 0;
-  DIR* folder = ::opendir("/proc/self/fd");
-  while (folder != nullptr && ::readdir(folder) != nullptr) ++count;
-  ::closedir(folder);
-  return count;
-}
-
-bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD; }
 
 std::int64_t g_injected = 0;
 

@@ -9,6 +9,7 @@
 
 #include "wengert/graph/error.h"
 #include "wengert/tests/memory/faults.h"
+#include "wengert/tests/memory/scratch.h"
 #include "wengert/tests/memory/trainee.h"
 
 // Programs in which something is refused. Each does its steps one after the other, and does a step
@@ -81,8 +82,5 @@ inline std::vector<Program> programs() {
   }
   return all;
 }
-
-/// This process's own folder for files, made when it is first asked for.
-std::string scratch_folder();
 
 }  // namespace wengert
