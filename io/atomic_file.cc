@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/io/file.h"
 #include "wengert/io/system_calls.h"
 
@@ -34,7 +35,9 @@ std::string folder_of(const std::string& path) {
 // The path of what a symbolic link names: renaming onto the link itself would cut it.
 std::string follow_links(const std::string& path) {
   struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return path;
+  const bool there = ::lstat(path.c_str(), &status) == 0;
+  if (!there && errno != ENOENT) throw_system_error(path, "cannot be examined", errno);
+  if (!there || !S_ISLNK(status.st_mode)) return path;
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) == nullptr) {
     throw_system_error(path, "is a symbolic link that leads nowhere", errno);
@@ -67,14 +70,18 @@ int sync_folder(const std::string& folder) {
   return code;
 }
 
-// Whether the open file is locked and still what the name stands for.
-bool lock_as(int file, const std::string& name) {
+// Whether the open file is locked and still what the name stands for, in `mine`. 0, or errno where
+// that cannot be told.
+int lock_as(int file, const std::string& name, bool& mine) {
+  mine = false;
   // File systems without locks report other errors than EWOULDBLOCK: go on without one.
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return 0;
   struct stat opened {
   }, named{};
-  return ::fstat(file, &opened) == 0 && ::lstat(name.c_str(), &named) == 0 &&
-         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  if (::fstat(file, &opened) != 0) return errno;
+  if (::lstat(name.c_str(), &named) != 0) return errno == ENOENT ? 0 : errno;
+  mine = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+  return 0;
 }
 
 // Takes away what a killed writer left under this name, or finds it gone. Whatever else stands
@@ -86,8 +93,9 @@ bool remove_leftover(const std::string& name) {
   const int file = open_file(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (file < 0) return errno == ENOENT;
   // Where there are no locks nobody knows whether it is in use.
-  const bool left =
-      ::flock(file, LOCK_EX | LOCK_NB) == 0 && lock_as(file, name) && ::unlink(name.c_str()) == 0;
+  bool mine = false;
+  const bool left = ::flock(file, LOCK_EX | LOCK_NB) == 0 && lock_as(file, name, mine) == 0 &&
+                    mine && ::unlink(name.c_str()) == 0;
   system_calls().close(file);
   return left;
 }
@@ -95,6 +103,7 @@ bool remove_leftover(const std::string& name) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  const wengert::detail::NotCancelled whole;
   if (path_.find('\0') != std::string::npos) {
     throw_system_error(path_, "has a NUL byte in its name", EINVAL);
   }
@@ -109,6 +118,8 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
                     "give the path of a file to write");
     }
     permissions_ = status.st_mode & 07777;
+  } else if (errno != ENOENT) {
+    throw_system_error(path_, "cannot be examined", errno);
   }
   open_temporary();
 }
@@ -135,12 +146,15 @@ bool AtomicFile::create(std::string& name) {
   const int file = open_file(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file < 0 && errno == EEXIST) return false;
   if (file < 0) throw_system_error(path_, "cannot create " + name, errno);
-  if (!lock_as(file, name)) {  // somebody took it for a leftover before it was locked
+  bool mine = false;
+  const int code = lock_as(file, name, mine);
+  if (!mine && code == 0) {  // somebody took it for a leftover before it was locked
     system_calls().close(file);
     return false;
   }
   file_ = file;
   temporary_ = std::move(name);  // with no memory of its own, which may be out
+  if (code != 0) fail("cannot examine its temporary file", code);
   // Of no consequence where it fails: the file then has the permissions of a new one.
   if (permissions_ != 0 && ::fchmod(file_, permissions_) != 0) errno = 0;
   return true;
@@ -150,6 +164,7 @@ AtomicFile::~AtomicFile() { discard(); }
 
 // Unlinks before the lock goes with the close: later the name may be another writer's.
 void AtomicFile::discard() noexcept {
+  const wengert::detail::NotCancelled whole;
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
   temporary_.clear();
   if (file_ >= 0) system_calls().close(file_);
@@ -168,6 +183,7 @@ void AtomicFile::write(const void* bytes, std::size_t count) {
 }
 
 void AtomicFile::commit() {
+  const wengert::detail::NotCancelled whole;
   if (file_ < 0) throw IoError(path_, "is closed: it failed before, or was committed");
   const std::string folder = folder_of(target_);  // its memory is there before anything is done
   if (sync_file(file_) != 0) fail("cannot be brought to the disk", errno);

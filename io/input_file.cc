@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/io/file.h"
 #include "wengert/io/system_calls.h"
 
@@ -15,6 +16,7 @@ using detail::system_calls;
 using detail::throw_system_error;
 
 InputFile::InputFile(std::string path) : path_(std::move(path)) {
+  const wengert::detail::NotCancelled whole;
   // Without O_NONBLOCK opening a pipe would wait for a writer; regular files ignore it.
   file_ = detail::open_file(path_, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file_ < 0) throw_system_error(path_, "cannot be opened", errno);
@@ -31,7 +33,10 @@ InputFile::InputFile(std::string path) : path_(std::move(path)) {
                 "give the path of a file; copy a pipe's or a device's bytes into one first");
 }
 
-InputFile::~InputFile() { system_calls().close(file_); }
+InputFile::~InputFile() {
+  const wengert::detail::NotCancelled whole;
+  system_calls().close(file_);
+}
 
 std::size_t InputFile::read(void* bytes, std::size_t count) {
   constexpr std::size_t kPiece = std::size_t{1} << 30;  // the system takes at most 2³¹ at once

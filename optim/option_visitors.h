@@ -3,6 +3,7 @@
 // Private to the library.
 
 #include <initializer_list>
+#include <memory>
 #include <utility>
 
 #include "wengert/optim/options.h"
@@ -92,13 +93,14 @@ const std::vector<OptionDef>& list_options() {
   static_assert(
       options_of::stated_count<Class>() == options_of::member_count<typename Class::Options>(),
       "WENGERT_OPTIONS states every member of Options once");
-  static const std::vector<OptionDef> list = [] {
-    std::vector<OptionDef> result;
+  // Lives on: who runs at exit may train.
+  static const auto* const list = [] {
+    auto result = std::make_unique<std::vector<OptionDef>>();
     const typename Class::Options defaults{};
-    OptionsOf<Class>::visit(defaults, options_of::Lister{result});
-    return result;
+    OptionsOf<Class>::visit(defaults, options_of::Lister{*result});
+    return result.release();
   }();
-  return list;
+  return *list;
 }
 
 template <class Class>

@@ -21,6 +21,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/escape.h"
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/graph/text.h"
 
 extern char** environ;
@@ -40,6 +41,10 @@ constexpr std::size_t kMostBytes = std::size_t{1} << 30;  // of an image
   fail(std::string(call) + ": " + std::strerror(errno));
 }
 
+[[noreturn]] void fail_to_start(int error) {
+  fail(std::string("cannot start dot: ") + std::strerror(error));
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int fd = -1) : fd_(fd) {}
@@ -50,6 +55,7 @@ class Descriptor {
   }
   ~Descriptor() { close(); }
   void close() {
+    const detail::NotCancelled whole;
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   int get() const { return fd_; }
@@ -100,12 +106,15 @@ class Child {
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t actions;
-    if (::posix_spawn_file_actions_init(&actions) != 0) fail("out of memory");
-    ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-    const int error =
-        ::posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+    int error = ::posix_spawn_file_actions_init(&actions);
+    if (error != 0) fail_to_start(error);
+    // Without one of these dot would write over the user's own output.
+    error = ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    if (error == 0) error = ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    if (error == 0) error = ::posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+    if (error == 0) {
+      error = ::posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+    }
     ::posix_spawn_file_actions_destroy(&actions);
     if (error == 0) return;
     pid_ = -1;
@@ -114,11 +123,12 @@ class Child {
            "install the Debian package graphviz, or write to_dot(view) to a file and draw it "
            "elsewhere");
     }
-    fail(std::string("cannot start dot: ") + std::strerror(error));
+    fail_to_start(error);
   }
   Child(const Child&) = delete;
   ~Child() {
     if (pid_ < 0) return;
+    const detail::NotCancelled whole;
     ::kill(pid_, SIGKILL);
     wait();
   }

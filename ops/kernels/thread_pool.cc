@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/ops/kernels/pool_timing.h"
 
 #if defined(__x86_64__)
@@ -58,7 +59,8 @@ int default_thread_count() {
 std::atomic<int> wanted_threads{0};
 
 // True on a thread that runs tasks: a nested parallel_for must not wait for the pool.
-thread_local bool inside_task = false;
+// initial-exec: no memory is asked for at a thread's first use.
+thread_local bool inside_task __attribute__((tls_model("initial-exec"))) = false;
 
 // One job at a time, dealt out through one atomic word.
 //
@@ -239,6 +241,7 @@ void Pool::wake(std::int64_t count) {
 }
 
 void Pool::stop_workers() {
+  const detail::NotCancelled whole;
   stopping_.store(true);
   wake(static_cast<std::int64_t>(workers_.size()));
   for (const auto& worker : workers_) worker->thread.join();

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <dirent.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -33,6 +36,19 @@ inline std::int64_t resident_bytes() {
   if (kibibytes < 0) throw std::runtime_error("cannot read /proc/self/smaps_rollup");
   return kibibytes * 1024;
 }
+
+/// How many files it has open.
+inline int open_files() {
+  int count = 0;
+  DIR* folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) throw std::runtime_error("no /proc/self/fd");
+  while (::readdir(folder) != nullptr) ++count;
+  ::closedir(folder);
+  return count;
+}
+
+/// Whether a child of it runs or waits to be asked for its status, which is then asked.
+inline bool has_children() { return ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD; }
 
 /// Runs `body` on a thread with a stack of `bytes` and rethrows what it throws.
 inline void with_stack(std::size_t bytes, const std::function<void()>& body) {

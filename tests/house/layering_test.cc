@@ -87,6 +87,7 @@ TEST(Layering, KernelsKnowNoVarsAndNoTapes) {
                                          "wengert/graph/elementwise_kernels.h",
                                          "wengert/graph/error.h",
                                          "wengert/graph/kept_by_thread.h",
+                                         "wengert/graph/not_cancelled.h",
                                          "wengert/graph/shape.h",
                                          "wengert/graph/tensor_view.h"};
   for (const Source& source : sources({"ops"})) {

@@ -131,6 +131,25 @@ TEST(Library, KeepsItsThreadLocalVariablesSmall) {
   EXPECT_LE(bytes, 96u);
 }
 
+// What runs at exit may compute: nothing that the library keeps is destroyed then. The pool's
+// threads alone are joined.
+TEST(Library, DestroysNothingAtExit) {
+  // Every undefined symbol of the library's objects: "PATH: U NAME".
+  std::istringstream lines(output_of("find '" WENGERT_BINARY_DIR
+                                     "/CMakeFiles' -path '*/wengert*.dir/*.o' "
+                                     "-not -path '*/wengert_testing.dir/*' -print0 | "
+                                     "xargs -0 nm --undefined-only --print-file-name"));
+  int seen = 0;
+  for (std::string line; std::getline(lines, line); ++seen) {
+    if (line.find("ops/kernels/thread_pool.cc.o") != std::string::npos) continue;
+    for (const char* function : {" __cxa_atexit", " __cxa_thread_atexit"}) {
+      EXPECT_FALSE(line.ends_with(function))
+          << line << ": an object with a destructor is static; let it live on";
+    }
+  }
+  EXPECT_GT(seen, 1000);
+}
+
 TEST(CompileCommands, NameNoMachineOfTheBuilder) {
   std::ifstream file(WENGERT_BINARY_DIR "/compile_commands.json");
   ASSERT_TRUE(file.is_open());

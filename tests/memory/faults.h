@@ -4,21 +4,62 @@
 
 namespace wengert::faults {
 
-/// How the system answers a thread that asks for memory.
-enum class Mode {
-  kOne,   ///< the n-th request fails
-  kFrom,  ///< that one and all later ones fail, until disarm()
+/// What the system may refuse to do.
+enum class Call {
+  kMemory,   ///< operator new and, but for sanitizers, the library's own pools
+  kCMemory,  ///< malloc, calloc, realloc, but for sanitizers
+  kThread,
+  kThreadKey,
+  kHugePages,
+  kOpen,
+  kRead,
+  kWrite,
+  kSync,
+  kRename,
+  kClose,
+  kExamine,  ///< stat and its like
+  kSeek,
+  kLock,
+  kTruncate,
+  kPermissions,
+  kUnlink,
+  kMakeFolder,
+  kResolve,  ///< symbolic links
+  kMemoryFile,
+  kPipe,
+  kProcess,
+  kProcessFiles,  ///< what a new process is told about its files
+  kPoll,
+  kWait,
 };
 
-/// From here on the calling thread's `n`-th request fails, n from 1: those of operator new and,
-/// but for sanitizers, of the library's own pools.
-void arm(std::int64_t n, Mode mode);
+/// Which requests fail.
+enum class Mode {
+  kOne,   ///< the n-th
+  kFrom,  ///< that one and all later ones, until disarm()
+};
+
+/// Whose requests count.
+enum class Whose { kThisThread, kEveryThread };
+
+struct Fault {
+  Call call = Call::kMemory;
+  Mode mode = Mode::kOne;
+  int code = 0;  ///< errno
+  Whose whose = Whose::kThisThread;
+};
+
+/// From here on the `n`-th request of that kind fails, n from 1.
+void arm(const Fault& fault, std::int64_t n);
 
 /// Ends it; whether a request failed.
 bool disarm();
 
-/// Requests of the calling thread since arm().
+/// Requests that counted since arm().
 std::int64_t requests();
+
+/// Counts a request; whether it is to fail, errno then says why. For what stands in for the system.
+bool fails(Call call);
 
 /// Blocks of operator new that are out, of all threads.
 std::int64_t live_blocks();

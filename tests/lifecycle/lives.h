@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "wengert/tests/lifecycle/trials.h"
+
+// How processes and threads may end, fork and be interrupted. Each life is a process of its own,
+// which returns from `run` or ends in it, with status 0 and without a word if all was right.
+namespace wengert::lifecycle {
+
+struct Life {
+  std::string name;
+  void (*run)();
+  /// It forks or exits while other threads allocate, which a sanitizer's own allocator does not
+  /// take.
+  bool without_sanitizers = false;
+};
+
+std::vector<Life> lives_that_exit();
+std::vector<Life> lives_that_fork();
+std::vector<Life> lives_of_threads();
+std::vector<Life> lives_among_signals();
+
+/// All of them.
+inline std::vector<Life> lives() {
+  std::vector<Life> all;
+  for (const auto& table :
+       {lives_that_exit(), lives_that_fork(), lives_of_threads(), lives_among_signals()}) {
+    all.insert(all.end(), table.begin(), table.end());
+  }
+  return all;
+}
+
+}  // namespace wengert::lifecycle
