@@ -57,6 +57,7 @@ struct CsvOptions {
 /// Throws IoError, naming the line, where the file cannot be read, is empty, has a row of another
 /// length than the first, a quote that does not end or goes on after its end, a zero byte, or two
 /// columns of one name.
-WENGERT_API Table read_csv(const std::string& path, const CsvOptions& options = {});
+WENGERT_API Table read_csv(const std::string& path, const CsvOptions& options = {},
+                           std::source_location where = std::source_location::current());
 
 }  // namespace wengert::io

@@ -16,7 +16,8 @@ namespace wengert::io {
 ///
 /// Throws IoError when the file is missing, not IDX, cut short, longer than its sizes say, or
 /// promises more than it can hold. Memory is taken only for elements that the file really has.
-WENGERT_API Tensor read_idx(const std::string& path);
+WENGERT_API Tensor read_idx(const std::string& path,
+                            std::source_location where = std::source_location::current());
 
 /// Writes an IDX file, not gzipped, atomically; u8, i32, f32 and f64 tensors of any strides.
 /// Throws Error(kDType) for others, Error(kShape) for sizes above 2³²−1, IoError.

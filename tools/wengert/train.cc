@@ -219,7 +219,8 @@ class Run : public optim::TrainingHook {
     } catch (const Error& e) {
       // A machine without Graphviz still gets the graph, as text.
       io::write_file_atomically(path("graph.dot"), drawn("dot"));
-      std::fprintf(stderr, "wengert: no graph.svg: %s; wrote graph.dot instead\n", e.what());
+      std::fprintf(stderr, "wengert: no graph.svg: %s; wrote graph.dot instead\n",
+                   e.message().c_str());
     }
   }
 
