@@ -169,12 +169,14 @@ void check_options(const GradcheckOptions& options, std::source_location where) 
 
 GradcheckResult gradcheck(GradcheckFunction function, std::span<const Tensor> inputs,
                           const GradcheckOptions& options, std::source_location where) {
+  const CallSite site(where);
   check_options(options, where);
   return check(Subject(function, inputs, options.arguments), options, where);
 }
 
 GradcheckResult gradcheck(GradcheckFunction function, ParameterSet& parameters,
                           const GradcheckOptions& options, std::source_location where) {
+  const CallSite site(where);
   check_options(options, where);
   return check(Subject(function, parameters, options.arguments), options, where);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/tape.h"
@@ -11,6 +12,19 @@
 
 namespace wengert::detail {
 namespace {
+
+void call_function(const GradcheckFunction& function, std::span<const Var> inputs,
+                   std::vector<Var>& outputs) {
+  {
+    const UserCode user;
+    function.call(function.context, inputs, outputs);
+  }
+  for (const Var& y : outputs) {
+    if (y.has_value()) continue;
+    throw Error(ErrorKind::kGraph, "gradcheck", "the function gave an empty Var",
+                "return the results of ops");
+  }
+}
 
 Tensor weights_like(const Var& y, bool alone, int level, std::size_t tensor) {
   std::vector<double> values(static_cast<std::size_t>(y.element_count()));
@@ -69,7 +83,7 @@ Subject::Subject(GradcheckFunction function, ParameterSet& parameters, std::uint
   {
     Tape tape;  // makes the parameters
     std::vector<Var> ys;
-    function_.call(function_.context, {}, ys);
+    call_function(function_, {}, ys);
   }
   parameters_ = parameters.all();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -100,7 +114,7 @@ std::vector<Var> Subject::call() {
     vars.assign(inputs_.begin(), inputs_.end());
     for (const std::size_t i : chosen_) leaves_.push_back(vars[i] = variable(inputs_[i]));
   }
-  function_.call(function_.context, vars, ys);
+  call_function(function_, vars, ys);
   if (!parameters_.empty()) {
     for (const std::size_t i : chosen_) leaves_.push_back(use(*parameters_[i]));
   }

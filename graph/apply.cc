@@ -41,6 +41,11 @@ void mark_requiring_grad(const OpDef& op, std::span<Value* const> outputs) {
 /// Appends the call; leaves among its inputs become nodes only here, after it has succeeded.
 void record(Tape& tape, const OpDef& op, Operands& operands, const void* attributes,
             std::span<Value* const> outputs, std::source_location where) {
+  if (operands.extra != nullptr) {
+    for (const auto& [i, number] : operands.extra->numbers) {
+      operands.values[i] = tape.number(number, operands.values[i]->dtype, op, resolve(where));
+    }
+  }
   for (Value*& value : operands.values) {
     if (value->serial != tape.serial()) [[unlikely]] {
       value = tape.adopt(value, op, resolve(where));
@@ -65,14 +70,34 @@ void record(Tape& tape, const OpDef& op, Operands& operands, const void* attribu
 
 Tape* recording_tape() { return t_state.recording_off > 0 ? nullptr : t_state.tape; }
 
+/// What a call of several nodes has put on the tape; taken back unless the call succeeds.
+class Attempt {
+ public:
+  Attempt() : tape_(recording_tape()), first_(tape_ == nullptr ? 0 : tape_->size()) {}
+  ~Attempt() {
+    if (tape_ != nullptr) tape_->take_back(first_);
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+  void succeed() { tape_ = nullptr; }
+
+ private:
+  Tape* tape_;
+  std::uint32_t first_;
+};
+
 /// A composite's call, in a scope of its name. What its parts reject is told in its own name.
 Var expand(const OpDef& op, std::span<const Var* const> inputs, Operands& operands,
            const void* attributes, std::source_location where) {
   where = resolve(where);
   const ExpandContext context(op, operands.values, attributes, where, inputs);
+  if (const Tape* tape = recording_tape()) meet_tape(operands, op, *tape, where);
+  Attempt attempt;
   try {
     const Scope scope(op.name);
-    return op.expand(context);
+    Var result = op.expand(context);
+    attempt.succeed();
+    return result;
   } catch (const Error& error) {
     if (error.op() == op.name || error.op().empty()) throw;
     std::string given;
@@ -122,7 +147,7 @@ void apply_general(const OpDef& op, std::span<const Var* const> inputs, const vo
   if ((flags & Value::kWeak) != 0) {
     Var number = compute_number(op, operands, attributes, where);
     if (number.has_value()) return results.take(std::move(number));
-    settle_numbers(operands, op, tape, where);
+    settle_numbers(operands, op, where);
   }
   std::uint32_t copied = 0;
   if ((flags & Value::kStrided) != 0 && !takes_any_layout(op)) {
@@ -154,8 +179,10 @@ void apply_general(const OpDef& op, std::span<const Var* const> inputs, const vo
       return results.take(expand(op, inputs, operands, attributes, where));
     }
   }
+  Attempt attempt;
   const Relaid relaid(inputs, copied, where);
   apply_general(op, relaid.inputs, attributes, where, wanted, results);
+  attempt.succeed();
 }
 
 Var apply_to_one(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
@@ -229,7 +256,7 @@ std::vector<InferContext::Output> infer(const OpDef& op, std::span<const Var* co
   if ((gather(operands, op, inputs, attributes, where) & Value::kWeak) != 0) {
     const Var number = compute_number(op, operands, attributes, where);
     if (number.has_value()) return {{.dtype = number.dtype(), .shape = {}, .strides = {}}};
-    settle_numbers(operands, op, nullptr, where);
+    settle_numbers(operands, op, where);
   }
   if (op.infer == nullptr) {
     fail_call(op, ErrorKind::kValue, "is made of other ops, which infer each for itself",

@@ -48,6 +48,11 @@ class Writer final : public AttributeWriter {
     const auto* whole = std::get_if<std::int64_t>(&given_);
     value = whole != nullptr ? static_cast<double>(*whole) : get<double>("a number");
   }
+  void operator()(const char* name, ExactNumber& value) override {
+    if (!is(name)) return;
+    const auto* whole = std::get_if<std::int64_t>(&given_);
+    value = whole != nullptr ? ExactNumber(*whole) : ExactNumber(get<double>("a number"));
+  }
   void operator()(const char* name, bool& value) override {
     if (is(name)) value = get<bool>("true or false");
   }

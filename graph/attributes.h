@@ -12,6 +12,7 @@
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/dtype.h"
+#include "wengert/graph/exact_number.h"
 #include "wengert/graph/shape.h"
 
 // What an op is told beside its inputs: a struct of its own, which everybody else reads and writes
@@ -32,6 +33,10 @@ class WENGERT_API AttributeVisitor {
   void operator()(const char* name, const Dims& value) { (*this)(name, value.span()); }
   void operator()(const char* name, DType value) { (*this)(name, name_of(value)); }
   void operator()(const char* name, int value) { (*this)(name, std::int64_t{value}); }
+  /// A double, or an integer that none is.
+  void operator()(const char* name, const ExactNumber& value) {
+    value.is_beyond_reals() ? (*this)(name, value.integer()) : (*this)(name, value.real());
+  }
   /// An enum by the word that name_of gives for it.
   template <class E>
   requires std::is_enum_v<E>
@@ -44,6 +49,7 @@ class WENGERT_API AttributeWriter {
   virtual ~AttributeWriter() = default;
   virtual void operator()(const char* name, std::int64_t& value) = 0;
   virtual void operator()(const char* name, double& value) = 0;
+  virtual void operator()(const char* name, ExactNumber& value) = 0;
   virtual void operator()(const char* name, bool& value) = 0;
   virtual void operator()(const char* name, std::string_view& value) = 0;
   virtual void operator()(const char* name, std::span<const std::int64_t>& value) = 0;
@@ -80,8 +86,8 @@ class WENGERT_API Arena {
 
 /// How the engine handles an op's attribute struct without knowing it. The struct is trivially
 /// copyable and has `template <class Self, class V> static void visit(Self& self, V&& v)` that
-/// calls v("name", self.member) for each member: int, int64_t, double, bool, DType, Dims,
-/// std::string_view, std::span<const int64_t>, or an enum with a name_of.
+/// calls v("name", self.member) for each member: int, int64_t, double, ExactNumber, bool, DType,
+/// Dims, std::string_view, std::span<const int64_t>, or an enum with a name_of.
 struct AttributeType {
   std::size_t size;
   void (*visit)(const void* attributes, AttributeVisitor& visitor);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
+#include "wengert/graph/exact_number.h"
 #include "wengert/graph/tensor.h"
 #include "wengert/graph/var.h"
 
@@ -22,13 +23,13 @@ class Tape;
 class WENGERT_API Buffer {
  public:
   /// `initial`: the number that fills it at first, or none for a loaded value.
-  Buffer(std::string name, Tensor value, std::optional<double> initial)
+  Buffer(std::string name, Tensor value, std::optional<ExactNumber> initial)
       : name_(std::move(name)), value_(std::move(value)), initial_(initial) {}
   const std::string& name() const { return name_; }
   /// The value in effect. Its memory is never written: an update puts another tensor in its place.
   const Tensor& value() const { return value_; }
   /// The number that filled it, none if it was loaded.
-  std::optional<double> initial() const { return initial_; }
+  std::optional<ExactNumber> initial() const { return initial_; }
   /// Takes effect at once, for loaders and for what happens between steps; what waits on a tape
   /// waits on. Copies. Throws Error(kParameter) unless `value` has this dtype and shape.
   void set(const Tensor& value, std::source_location where = std::source_location::current());
@@ -37,7 +38,7 @@ class WENGERT_API Buffer {
   friend class BufferUpdates;
   std::string name_;
   Tensor value_;
-  std::optional<double> initial_;
+  std::optional<ExactNumber> initial_;
 };
 
 /// New values of buffers, in the order in which they were made. Copies name the same updates: each

@@ -33,7 +33,7 @@ constexpr bool is_integer(DType dtype) {
 /// Short name as printed in shapes: f32, f64, i32, i64, u8, bool.
 WENGERT_API std::string_view short_name(DType dtype);
 
-/// Full name: float32, float64, int32, int64, uint8, bool.
+/// Full name: float32, float64, int32, int64, uint8, bool; "unknown" beyond.
 WENGERT_API std::string_view name_of(DType dtype);
 /// The full name.
 WENGERT_API std::ostream& operator<<(std::ostream& out, DType dtype);

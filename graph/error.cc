@@ -91,15 +91,8 @@ Error::Error(ErrorKind kind, std::string op, std::string message, std::string fi
              std::source_location where, Cause cause)
     : Error(located(kind, std::move(op), std::move(message), std::move(fix), where, cause)) {}
 
-// The path tells more than a line, and command lines read it.
 IoError::IoError(std::string path, std::string message, std::string fix)
-    : Error(Parts{.kind = ErrorKind::kFile,
-                  .op = {},
-                  .message = path + ": " + message,
-                  .scope = {},
-                  .file = {},
-                  .line = 0,
-                  .fix = std::move(fix)}),
+    : Error(located(ErrorKind::kFile, {}, path + ": " + message, std::move(fix), {})),
       path_(std::move(path)) {}
 
 std::string_view base_name(std::string_view path) {

@@ -118,6 +118,8 @@ class WENGERT_API InferContext : public OpCall {
 
   /// The next output: dense memory of its own.
   void output(DType dtype, std::span<const std::int64_t> shape) {
+    if (static_cast<int>(dtype) >= kDTypeCount) [[unlikely]]
+      fail(ErrorKind::kDType, "no such dtype");
     Output& made = next();
     made.dtype = dtype;
     made.viewed_input = -1;

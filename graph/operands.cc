@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "wengert/graph/numbers.h"
+#include "wengert/graph/storage.h"
 #include "wengert/graph/value_pool.h"
 
 namespace wengert::detail {
@@ -50,6 +51,7 @@ void rethrow_located(const OpDef& op, std::span<Value* const> values, std::sourc
     if (error.is_located()) throw;
     fail_call(op, error.kind(), error.message(), error.fix(), where);
   } catch (const std::exception& error) {
+    const auto* out = dynamic_cast<const OutOfMemory*>(&error);
     // A list of the library's own that cannot be so long is no other case.
     if (dynamic_cast<const std::bad_alloc*>(&error) == nullptr &&
         dynamic_cast<const std::length_error*>(&error) == nullptr) {
@@ -60,7 +62,9 @@ void rethrow_located(const OpDef& op, std::span<Value* const> values, std::sourc
       inputs += (inputs.empty() ? " for inputs " : ", ") +
                 to_string(value->dtype, {value->sizes(), value->rank});
     }
-    fail_call(op, ErrorKind::kMemory, "the system has no memory left for the result" + inputs,
+    const std::string what = out == nullptr ? std::string("the result")
+                                            : std::to_string(out->bytes) + " bytes of the result";
+    fail_call(op, ErrorKind::kMemory, "the system has no memory left for " + what + inputs,
               advice_on_memory(), where);
   }
 }
@@ -75,16 +79,13 @@ Var absent_operand() {
   return Var::take(value);
 }
 
-void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where) {
+void settle_numbers(Operands& operands, const OpDef& op, std::source_location where) {
   const DType dtype = dtype_of_numbers(operands.values, op);
   for (std::size_t i = 0; i < operands.values.size(); ++i) {
     Value* value = operands.values[i];
     if (!value->has(Value::kWeak)) continue;
-    if (tape != nullptr) {
-      operands.values[i] = tape->number(value, dtype, op, resolve(where));
-    } else {
-      operands.own(i, number_as(*value, dtype, op, resolve(where)));
-    }
+    operands.own(i, number_as(*value, dtype, op, resolve(where)));
+    operands.extra->numbers.emplace_back(i, value);
   }
 }
 
@@ -131,7 +132,10 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
                    .users_line = true});
     }
     if (!value->has(Value::kWeak) && is_of_another_thread(value)) [[unlikely]] {
-      fail_call(op, ErrorKind::kGraph, "an input was made by another thread",
+      fail_call(op, ErrorKind::kGraph,
+                "input " + std::to_string(i) + ", " +
+                    to_string(value->dtype, {value->sizes(), value->rank}) +
+                    ", was made by another thread",
                 "hand Tensors from thread to thread: x.value() there, variable(tensor) or the "
                 "tensor itself here",
                 where);
@@ -146,7 +150,7 @@ void meet_tape(Operands& operands, const OpDef& op, const Tape& tape, std::sourc
   for (std::size_t i = 0; i < operands.values.size(); ++i) {
     const Value* value = operands.values[i];
     if (value->serial != tape.serial()) [[unlikely]] {
-      tape.check_adoptable(value, op, resolve(where));
+      tape.check_adoptable(value, op, resolve(where), static_cast<int>(i));
     }
     operands.requires_grad |=
         value->has(Value::kRequiresGrad) && op.is_differentiable(static_cast<int>(i));

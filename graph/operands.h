@@ -4,6 +4,7 @@
 #include <source_location>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/error.h"
@@ -21,6 +22,8 @@ struct Operands {
   struct Extra {
     std::vector<Value*> many;
     std::vector<Var> owned;  ///< numbers in the dtype of their partners
+    /// Which operands are numbers: what they were, for the tape's constants.
+    std::vector<std::pair<std::size_t, Value*>> numbers;
   };
   Value* few[kFew];
   std::span<Value*> values;
@@ -71,8 +74,8 @@ inline std::size_t count_given(const OpDef& op, std::span<const Var* const> inpu
 /// What stands among the operands for one that is left out.
 Var absent_operand();
 
-/// Gives numbers the dtype of the first tensor beside them; on a tape as its constants.
-void settle_numbers(Operands& operands, const OpDef& op, Tape* tape, std::source_location where);
+/// Gives numbers the dtype of the first tensor beside them.
+void settle_numbers(Operands& operands, const OpDef& op, std::source_location where);
 
 /// Checks what every call must have and lists its operands; gives their flags together.
 std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* const> inputs,

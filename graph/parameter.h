@@ -10,6 +10,7 @@
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/buffer.h"
+#include "wengert/graph/exact_number.h"
 #include "wengert/graph/op.h"
 #include "wengert/graph/random_stream.h"
 #include "wengert/graph/tensor.h"
@@ -98,8 +99,10 @@ class WENGERT_API ParameterSet {
   std::int64_t element_count() const;
 
   /// The buffer `scope path/name`, filled with `initial` at its first use. Throws Error(kParameter)
-  /// when it exists with another dtype, shape or initial value, or is a parameter.
-  Buffer& declare_buffer(std::string_view name, const Shape& shape, DType dtype, double initial = 0,
+  /// when it exists with another dtype, shape or initial value, or is a parameter; Error(kValue)
+  /// when the dtype does not hold `initial`.
+  Buffer& declare_buffer(std::string_view name, const Shape& shape, DType dtype,
+                         ExactNumber initial = 0,
                          std::source_location where = std::source_location::current());
   /// Adds a buffer under its full name; copies. Throws Error(kParameter) if the name is taken.
   Buffer& add_buffer(std::string name, const Tensor& value,

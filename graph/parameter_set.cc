@@ -142,13 +142,13 @@ struct ParameterSet::Members {
     check_free(name);
     return buffers.insert(std::move(name), value.clone(), std::nullopt);
   }
-  Buffer& declare_buffer(const ScopedName& name, const Shape& shape, DType dtype, double initial,
-                         bool of_stream = false) {
+  Buffer& declare_buffer(const ScopedName& name, const Shape& shape, DType dtype,
+                         ExactNumber initial, bool of_stream = false) {
     if (Buffer* known = buffers.find(name)) {
       check_type("buffer", known->name(), known->value(), dtype, shape);
       if (known->initial() && *known->initial() != initial) {
-        fail("buffer '" + known->name() + "' began as " + format_number(*known->initial()) +
-                 ", used here with " + format_number(initial),
+        fail("buffer '" + known->name() + "' began as " + known->initial()->str() +
+                 ", used here with " + initial.str(),
              "share it under one initial value, or give it another name");
       }
       return *known;
@@ -259,7 +259,7 @@ std::int64_t ParameterSet::element_count() const {
 }
 
 Buffer& ParameterSet::declare_buffer(std::string_view name, const Shape& shape, DType dtype,
-                                     double initial, std::source_location where) {
+                                     ExactNumber initial, std::source_location where) {
   const detail::CallSite site(where);
   std::lock_guard lock(members_->mutex);
   return members_->declare_buffer(ScopedName(name), shape, dtype, initial);

@@ -114,7 +114,11 @@ struct QuickPath {
       if (value->serial != tape.serial_ || !is_floating(value->dtype)) return false;
       if (partner == nullptr) partner = value;
     }
-    if (partner == nullptr) return false;
+    // What may fail comes before the constant is on the tape.
+    if (partner == nullptr || op.elementwise == nullptr || kInputs > 2 ||
+        op.elementwise->kernels->forward[static_cast<int>(partner->dtype)] == nullptr) {
+      return false;
+    }
     for (Value*& value : in) {
       if (value->has(Value::kWeak)) value = tape.number(value, partner->dtype, op, resolve(where));
     }

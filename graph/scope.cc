@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <cctype>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
@@ -69,36 +73,58 @@ void retire_scopes() noexcept {
   t_state.memory->scopes = nullptr;
 }
 
+namespace {
+
+/// The names from the outermost scope to `scope`, each with a slash behind it.
+std::string joined(const ScopeTable& scopes, std::uint32_t scope, bool with_regions) {
+  std::vector<std::uint32_t> chain;  // nesting may be deeper than a stack
+  for (; scope != 0; scope = scopes.entries[scope].parent) {
+    if (with_regions || !scopes.entries[scope].is_region) chain.push_back(scope);
+  }
+  std::string path;
+  while (!chain.empty()) {
+    path += scopes.entries[chain.back()].name + "/";
+    chain.pop_back();
+  }
+  return path;
+}
+
+}  // namespace
+
 std::string scope_path(std::uint32_t scope) {
   const ScopeTable* scopes = t_state.memory->scopes;
   if (scope == 0 || scopes == nullptr || scope >= scopes->entries.size()) return {};
-  const auto& entry = scopes->entries[scope];
-  std::string outer = scope_path(entry.parent);  // as deep as the user's nesting of scopes
-  return outer.empty() ? entry.name : outer + "/" + entry.name;
+  std::string path = joined(*scopes, scope, true);
+  path.pop_back();
+  return path;
 }
 
 std::string ScopedName::str() const {
-  std::string path;
-  for (std::uint32_t scope = t_state.scope; scope != 0; scope = entry(scope).parent) {
-    if (!entry(scope).is_region) path.insert(0, entry(scope).name + "/");
-  }
-  return path += name_;
+  if (t_state.scope == 0) return std::string(name_);
+  return joined(*t_state.memory->scopes, t_state.scope, false) += name_;
 }
 
 void ScopedName::refuse_recursion() const {
-  for (std::uint32_t inner = t_state.scope; inner != 0; inner = entry(inner).parent) {
-    if (entry(inner).is_region) continue;
-    for (std::uint32_t outer = entry(inner).parent; outer != 0; outer = entry(outer).parent) {
-      const ScopeTable::Entry &a = entry(inner), &b = entry(outer);
-      if (b.is_region || a.name != b.name || !is_one_line(a.where, b.where)) continue;
-      throw Error(ErrorKind::kParameter, "ParameterSet",
-                  "'" + str() + "' would be new: " + std::string(base_name(b.where.file_name())) +
-                      ":" + std::to_string(b.where.line()) + " opens the scope '" + b.name +
-                      "' inside itself",
-                  "depths that share parameters: open Region(\"" + b.name +
-                      "\", depth) there; depths of their own: number the scope");
-    }
+  std::vector<const ScopeTable::Entry*> chain;
+  for (std::uint32_t scope = t_state.scope; scope != 0; scope = entry(scope).parent) {
+    if (!entry(scope).is_region) chain.push_back(&entry(scope));
   }
+  std::sort(chain.begin(), chain.end(), [](const auto* a, const auto* b) {
+    return std::tuple(std::string_view(a->name), a->where.line()) <
+           std::tuple(std::string_view(b->name), b->where.line());
+  });
+  const auto again =
+      std::adjacent_find(chain.begin(), chain.end(), [](const auto* a, const auto* b) {
+        return a->name == b->name && is_one_line(a->where, b->where);
+      });
+  if (again == chain.end()) return;
+  const ScopeTable::Entry& open = **again;
+  throw Error(ErrorKind::kParameter, "ParameterSet",
+              "'" + str() + "' would be new: " + std::string(base_name(open.where.file_name())) +
+                  ":" + std::to_string(open.where.line()) + " opens the scope '" + open.name +
+                  "' inside itself",
+              "depths that share parameters: open Region(\"" + open.name +
+                  "\", depth) there; depths of their own: number the scope");
 }
 
 }  // namespace detail

@@ -50,6 +50,9 @@ std::int64_t element_count(std::span<const std::int64_t> sizes) {
 }
 
 std::size_t byte_count(DType dtype, std::span<const std::int64_t> sizes) {
+  if (static_cast<int>(dtype) >= kDTypeCount) {
+    throw Error(ErrorKind::kDType, "shape", "no such dtype");
+  }
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(element_count(sizes), static_cast<std::int64_t>(size_of(dtype)),
                              &bytes)) {

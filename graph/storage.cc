@@ -106,7 +106,8 @@ class Depot {
 };
 constinit Depot g_depot;
 
-void* system_allocate(std::size_t bytes) {
+/// A block of `bytes`, of which a tensor wants `wanted`.
+void* system_allocate(std::size_t bytes, std::size_t wanted) {
   g_system_calls.fetch_add(1, std::memory_order_relaxed);
   const std::size_t alignment = bytes < kHuge ? 64 : kHuge;
   const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
@@ -114,7 +115,7 @@ void* system_allocate(std::size_t bytes) {
   if (block == nullptr) {  // what lies in the caches may be enough
     trim_storage();
     block = std::aligned_alloc(alignment, rounded);
-    if (block == nullptr) throw std::bad_alloc();
+    if (block == nullptr) throw OutOfMemory(wanted);
   }
   if (bytes >= kHuge) madvise(block, bytes / kHuge * kHuge, MADV_HUGEPAGE);
   return block;
@@ -123,7 +124,7 @@ void* system_allocate(std::size_t bytes) {
 }  // namespace
 
 Storage* allocate_storage(std::size_t bytes) {
-  if (bytes > (std::size_t{1} << 62)) throw std::bad_alloc();
+  if (bytes > (std::size_t{1} << 62)) throw OutOfMemory(bytes);
   const SizeClass size = size_class(bytes + kHeader);
   BlockPool* pool = &t_state.memory->blocks;
   void* block = pool->heads[size.index];
@@ -135,7 +136,7 @@ Storage* allocate_storage(std::size_t bytes) {
   } else {
     pool = &thread_memory().blocks;
     block = g_depot.take(size);
-    if (block == nullptr) block = system_allocate(size.bytes);
+    if (block == nullptr) block = system_allocate(size.bytes, bytes);
   }
   pool->live_bytes += static_cast<std::int64_t>(size.bytes);
   ++pool->live_blocks;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <source_location>
 
 #include "wengert/graph/api.h"
@@ -26,7 +27,13 @@ struct Storage {
 };
 static_assert(sizeof(Storage) <= 64);
 
-/// New storage of at least `bytes`, uninitialized. Throws std::bad_alloc.
+/// That the system has no such number of bytes left, for messages.
+struct OutOfMemory : std::bad_alloc {
+  explicit OutOfMemory(std::size_t wanted) : bytes(wanted) {}
+  std::size_t bytes;
+};
+
+/// New storage of at least `bytes`, uninitialized. Throws OutOfMemory.
 WENGERT_API Storage* allocate_storage(std::size_t bytes);
 
 /// Storage over memory that someone else owns; `release(context)` runs at the end.

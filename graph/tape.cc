@@ -246,13 +246,38 @@ Value* Tape::number(const Value* number, DType dtype, const OpDef& consumer,
   return constant.get();
 }
 
-void Tape::check_adoptable(const Value* value, const OpDef& consumer,
-                           std::source_location where) const {
+void Tape::take_back(std::uint32_t first) noexcept {
+  if (observer_ != nullptr || first >= size_) return;
+  memory_->forget_from(first);
+  for (std::uint32_t id = size_; id-- > first;) {
+    release_saved(id);
+    Value* value = node(id).value;
+    if (node(id).input_count == 0 && node(id).output == 0 && value->has(Value::kRequiresGrad)) {
+      --trained_leaves_;
+    }
+    value->serial = 0;
+    value->id = 0;
+    detail::drop(value, Value::kHeader);
+  }
+  size_ = first;
+  // A full chunk's end is where the next one is entered.
+  const std::uint32_t before = first == 0 ? 0 : first - 1;
+  cursor_ = chunks_[before >> kChunkBits] + (before & (kChunkNodes - 1)) + (first == 0 ? 0 : 1);
+  cursor_end_ = chunks_[before >> kChunkBits] + kChunkNodes;
+  if (first_non_finite_ != kNoNode && first_non_finite_ >= first) first_non_finite_ = kNoNode;
+}
+
+void Tape::check_adoptable(const Value* value, const OpDef& consumer, std::source_location where,
+                           int input) const {
+  const auto said = [&] {
+    return (input < 0 ? "an input, " : "input " + std::to_string(input) + ", ") +
+           to_string(value->dtype, {value->sizes(), value->rank});
+  };
   // Its number on the tape stands in the value itself: two tapes at once would mix their gradients.
   if (detail::is_of_another_thread(value)) {
     throw Error({.kind = ErrorKind::kGraph,
                  .op = std::string(consumer.name),
-                 .message = "an input was made by another thread",
+                 .message = said() + ", was made by another thread",
                  .scope = Scope::path(),
                  .file = where.file_name(),
                  .line = where.line(),
@@ -260,10 +285,10 @@ void Tape::check_adoptable(const Value* value, const OpDef& consumer,
   }
   if (value->has(Value::kRequiresGrad) && !value->has(Value::kLeaf)) {
     const Tape* recorded = live_tape_of(value);
-    std::string message = "the tape of an input, " +
-                          to_string(value->dtype, {value->sizes(), value->rank}) + ", has ended";
+    std::string message = "the tape of " + said() + ", has ended";
     if (recorded != nullptr) {
-      message = "an input was recorded on an enclosing tape, not on this one: " +
+      message = (input < 0 ? "an input" : "input " + std::to_string(input)) +
+                " was recorded on an enclosing tape, not on this one: " +
                 recorded_as(*recorded, value->id);
     }
     throw Error({.kind = ErrorKind::kGraph,

@@ -200,10 +200,10 @@ class WENGERT_API Tape {
   std::uint32_t append(const OpDef& op, std::span<detail::Value* const> inputs,
                        const void* attributes, std::span<detail::Value* const> outputs,
                        detail::Saves saves, std::source_location where);
-  /// For the library: throws Error(kGraph) when `value` has history on another tape or is of
-  /// another thread.
+  /// For the library: throws Error(kGraph) when `value`, that input of the consumer if any, has
+  /// history on another tape or is of another thread.
   void check_adoptable(const detail::Value* value, const OpDef& consumer,
-                       std::source_location where) const;
+                       std::source_location where, int input = -1) const;
   /// For the library: makes `value`, a leaf or a mere value, a node of this tape. Returns what
   /// stands for it here: `value` itself, an alias of an enclosing tape's leaf, or the node of all
   /// operands that are left out.
@@ -212,6 +212,9 @@ class WENGERT_API Tape {
   /// program uses again and again is one node. The tape holds it.
   detail::Value* number(const detail::Value* number, DType dtype, const OpDef& consumer,
                         std::source_location where);
+  /// For the library: as if the nodes from `first` on had not been appended, of a call that failed.
+  /// An observer has seen them: they stay.
+  void take_back(std::uint32_t first) noexcept;
   /// For the library: gives back what node `id` holds for backward.
   void release_saved(std::uint32_t id);
   /// For the library: what a watched tape does with each new output.

@@ -73,6 +73,26 @@ void clear_table(Map& map) {
 
 }  // namespace
 
+void TapeMemory::forget_from(std::uint32_t first) noexcept {
+  for (Number& number : numbers) {
+    if (number.id >= first) number = {};
+  }
+  if (absent != kNoNode && absent >= first) absent = kNoNode;
+  for (auto& [parameter, known] : parameters) {
+    if (known.leaf != kNoNode && known.leaf >= first) known.leaf = kNoNode;
+  }
+  std::erase_if(leaf_of_buffer, [&](const auto& entry) { return entry.second >= first; });
+  std::erase_if(alias_of, [&](const auto& entry) {
+    if (entry.second < first) return false;
+    drop(const_cast<Value*>(entry.first), Value::kHeader);
+    return true;
+  });
+  std::erase_if(named, [&](const auto& entry) { return entry.second >= first; });
+  std::erase_if(names, [&](const auto& entry) { return entry.first >= first; });
+  std::erase_if(derivatives,
+                [&](const Derivative& derivative) { return derivative.first >= first; });
+}
+
 void TapeMemory::clear() {
   for (std::byte* memory : large_blocks) std::free(memory);
   large_blocks.clear();

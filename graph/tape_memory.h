@@ -68,6 +68,8 @@ struct TapeMemory final : Arena {
   /// Throws std::bad_alloc, and then has changed nothing.
   void* allocate(std::size_t bytes) override;
   void add_chunk();
+  /// Takes every entry of nodes from `first` on out of the tables.
+  void forget_from(std::uint32_t first) noexcept;
   /// Ready for the next tape; keeps a first chunk and block, gives the rest to the system when
   /// the tape was large.
   void clear();

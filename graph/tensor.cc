@@ -1,5 +1,6 @@
 #include "wengert/graph/tensor.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -82,12 +83,16 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype, std::source_location where
   return result;
 }
 
-Tensor Tensor::full(const Shape& shape, double value, DType dtype, std::source_location where) {
+Tensor Tensor::full(const Shape& shape, ExactNumber value, DType dtype,
+                    std::source_location where) {
   Tensor result = empty(shape, dtype, where);
-  Strides none;
-  none.resize(shape.size());
-  copy_elements(DType::kFloat64, reinterpret_cast<const std::byte*>(&value), none, dtype,
-                result.data_, result.strides_, shape);
+  if (!value.is_held_by(dtype)) {
+    throw Error(ErrorKind::kValue, "tensor", value.str() + " is no " + std::string(name_of(dtype)),
+                "choose a dtype that holds it", where);
+  }
+  dispatch(dtype, [&]<class T>(T) {
+    std::fill_n(reinterpret_cast<T*>(result.data_), result.count_, value.as<T>());
+  });
   return result;
 }
 

@@ -13,6 +13,7 @@
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/dtype.h"
+#include "wengert/graph/exact_number.h"
 #include "wengert/graph/shape.h"
 #include "wengert/graph/storage.h"
 
@@ -54,8 +55,9 @@ class WENGERT_API Tensor {
                       std::source_location where = std::source_location::current());
   static Tensor zeros(const Shape& shape, DType dtype = DType::kFloat32,
                       std::source_location where = std::source_location::current());
-  /// Every element `value`, converted to the dtype.
-  static Tensor full(const Shape& shape, double value, DType dtype = DType::kFloat32,
+  /// Every element `value`, rounded where floating. Throws Error(kValue) where an integer dtype or
+  /// bool does not hold it.
+  static Tensor full(const Shape& shape, ExactNumber value, DType dtype = DType::kFloat32,
                      std::source_location where = std::source_location::current());
 
   /// Rank 0, dtype from the C++ type: scalar(1.5f) is f32[].

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/not_cancelled.h"
 #include "wengert/io/file.h"
@@ -201,13 +202,16 @@ void AtomicFile::commit() {
   if (closed != 0) throw_system_error(path_, "is in place, but closing it failed", closed);
 }
 
-void write_file_atomically(const std::string& path, std::string_view bytes) {
+void write_file_atomically(const std::string& path, std::string_view bytes,
+                           std::source_location where) {
+  const wengert::detail::CallSite site(where);
   AtomicFile file(path);
   file.write(bytes);
   file.commit();
 }
 
-void check_writable_folder(const std::string& folder) {
+void check_writable_folder(const std::string& folder, std::source_location where) {
+  const wengert::detail::CallSite site(where);
   if (folder.empty()) throw IoError(folder, "names no folder", "give the path of a folder");
   std::error_code error;
   std::filesystem::create_directories(folder, error);

@@ -200,7 +200,8 @@ Column column_of(const Fields& fields, std::size_t first_row, std::size_t k,
 
 }  // namespace
 
-Table read_csv(const std::string& path, const CsvOptions& options) {
+Table read_csv(const std::string& path, const CsvOptions& options, std::source_location where) {
+  const wengert::detail::CallSite site(where);
   const Fields fields(path, read_text(path, options.unpacked_limit), options.separator);
   const std::size_t first_row = options.header ? 1 : 0;
   if (fields.rows() < first_row || fields.width() == 0) {

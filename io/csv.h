@@ -60,6 +60,7 @@ struct CsvOptions {
 /// Throws IoError, naming the line, where the file cannot be read, is empty, has a row of another
 /// length than the first, a quote that does not end or goes on after its end, a zero byte, more
 /// than a million columns, or two columns of one name; or where it unpacks to more than the limit.
-WENGERT_API Table read_csv(const std::string& path, const CsvOptions& options = {});
+WENGERT_API Table read_csv(const std::string& path, const CsvOptions& options = {},
+                           std::source_location where = std::source_location::current());
 
 }  // namespace wengert::io

@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/io/idx.h"
 #include "wengert/io/system_calls.h"
@@ -95,7 +96,8 @@ void load_pair(const std::string& folder, const std::string& prefix, Tensor& ima
 
 }  // namespace
 
-ImageSet load_fashion_mnist(const std::string& folder) {
+ImageSet load_fashion_mnist(const std::string& folder, std::source_location where) {
+  const wengert::detail::CallSite site(where);
   const std::string chosen = choose_folder(folder);
   ImageSet set;
   load_pair(chosen, "train", set.train_images, set.train_labels);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <source_location>
 #include <string>
 
 #include "wengert/graph/api.h"
@@ -25,6 +26,7 @@ struct ImageSet {
 ///
 /// Throws IoError naming the file, what is wrong with it and how to get the data: missing or
 /// damaged files, pictures that are not u8 [n,28,28], counts that differ, labels above 9.
-WENGERT_API ImageSet load_fashion_mnist(const std::string& folder = {});
+WENGERT_API ImageSet load_fashion_mnist(
+    const std::string& folder = {}, std::source_location where = std::source_location::current());
 
 }  // namespace wengert::io

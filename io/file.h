@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -38,7 +39,8 @@ class WENGERT_API InputFile {
 /// The bytes of a whole file. Memory used is the file's size. Throws IoError when the file is
 /// missing, unreadable, larger than `limit` bytes, or not a regular file.
 WENGERT_API std::string read_file(const std::string& path,
-                                  std::int64_t limit = std::int64_t{1} << 32);
+                                  std::int64_t limit = std::int64_t{1} << 32,
+                                  std::source_location where = std::source_location::current());
 
 /// A file that appears whole or not at all: bytes go to a temporary file in the same folder, and
 /// commit() puts it in the place of `path`. Whatever happens before (an exception, a full disk,
@@ -79,11 +81,14 @@ class WENGERT_API AtomicFile {
 };
 
 /// Replaces the file at `path` by one that holds `bytes`, as AtomicFile does. Throws IoError.
-WENGERT_API void write_file_atomically(const std::string& path, std::string_view bytes);
+WENGERT_API void write_file_atomically(
+    const std::string& path, std::string_view bytes,
+    std::source_location where = std::source_location::current());
 
 /// Makes `folder` with its parents where missing, and proves that a file can be written in it by
 /// writing one and removing it: for finding out before a long training run, not after it.
 /// Throws IoError.
-WENGERT_API void check_writable_folder(const std::string& folder);
+WENGERT_API void check_writable_folder(
+    const std::string& folder, std::source_location where = std::source_location::current());
 
 }  // namespace wengert::io

@@ -162,7 +162,8 @@ void read_widened(InputStream& stream, const Header& header, std::int32_t* out) 
 
 }  // namespace
 
-Tensor read_idx(const std::string& path, std::int64_t unpacked_limit) {
+Tensor read_idx(const std::string& path, std::int64_t unpacked_limit, std::source_location where) {
+  const wengert::detail::CallSite site(where);
   InputStream stream(path);
   const Header header = read_header(stream);
   check_size(stream, header, unpacked_limit);

@@ -20,7 +20,8 @@ namespace wengert::io {
 /// Throws IoError when the file is missing, not IDX, cut short, longer than its sizes say, promises
 /// more than it can hold, or has more data than allowed. Memory is taken only for elements that the
 /// file really has.
-WENGERT_API Tensor read_idx(const std::string& path, std::int64_t unpacked_limit = 0);
+WENGERT_API Tensor read_idx(const std::string& path, std::int64_t unpacked_limit = 0,
+                            std::source_location where = std::source_location::current());
 
 /// Writes an IDX file, not gzipped, atomically; u8, i32, f32 and f64 tensors of any strides.
 /// Throws Error(kDType) for others, Error(kShape) for sizes above 2³²−1, IoError.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/not_cancelled.h"
 #include "wengert/io/file.h"
@@ -65,7 +66,8 @@ void InputFile::rewind() {
   if (::lseek(file_, 0, SEEK_SET) != 0) throw_system_error(path_, "cannot be rewound", errno);
 }
 
-std::string read_file(const std::string& path, std::int64_t limit) {
+std::string read_file(const std::string& path, std::int64_t limit, std::source_location where) {
+  const wengert::detail::CallSite site(where);
   InputFile file(path);
   if (file.size() > limit) {
     throw IoError(path,

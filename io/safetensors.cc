@@ -172,7 +172,8 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   file.commit();
 }
 
-SafeTensors read_safetensors(const std::string& path) {
+SafeTensors read_safetensors(const std::string& path, std::source_location where) {
+  const wengert::detail::CallSite site(where);
   InputFile file(path);
   SafeTensorsHeader header;
   std::int64_t data_bytes = file.size() - kLengthBytes;

@@ -42,6 +42,7 @@ WENGERT_API void write_safetensors(const std::string& path, std::span<const Name
 /// counterpart here (F16, …); a shape overflows or has more than kMaxRank sizes; data overlap,
 /// leave holes, end early or late, or differ from shape × dtype; a BOOL byte is neither 0 nor 1.
 /// Memory taken is a small multiple of the file's size.
-WENGERT_API SafeTensors read_safetensors(const std::string& path);
+WENGERT_API SafeTensors read_safetensors(
+    const std::string& path, std::source_location where = std::source_location::current());
 
 }  // namespace wengert::io

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
+#include "wengert/graph/exact_number.h"
 #include "wengert/graph/var.h"
 #include "wengert/ops/loss/class_options.h"
 #include "wengert/ops/loss/reduction.h"

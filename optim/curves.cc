@@ -11,6 +11,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/export/escape.h"
 
 namespace wengert::optim {
 namespace {
@@ -18,8 +19,8 @@ namespace {
 // All in pixels.
 constexpr double kPlotWidth = 380, kPlotHeight = 260;
 constexpr double kLeft = 70, kRight = 20, kTop = 92, kBottom = 56;
+constexpr double kLegendTop = 72, kLegendRow = 18, kLegendGap = 18;
 constexpr double kPanelWidth = kLeft + kPlotWidth + kRight;
-constexpr double kHeight = kTop + kPlotHeight + kBottom;
 constexpr double kLegendLine = 24, kLetter = 6.8;  // at 12 px; wider than most fonts' average
 
 constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -126,9 +127,39 @@ std::string tick_label(const Scale& scale, int i) {
   return number(value, std::max(0, decimals));
 }
 
+/// Where a curve's name stands above the plot.
+struct LegendEntry {
+  std::size_t curve;
+  std::string name;
+  double x;
+  int row;
+};
+
+/// Every curve's name, in as many rows as they need; the middle of a name that is wider than the
+/// plot is left out.
+std::vector<LegendEntry> legend_of(const Panel& panel) {
+  constexpr auto kMost = static_cast<std::size_t>((kPlotWidth - kLegendLine - 6) / kLetter);
+  std::vector<LegendEntry> entries;
+  double x = 0;
+  int row = 0;
+  for (std::size_t i = 0; i < panel.curves.size(); ++i) {
+    std::string name = detail::shorten(panel.curves[i].name, kMost);
+    const double width = kLegendLine + 6 + width_of(name);
+    if (x > 0 && x + width > kPlotWidth) {
+      x = 0;
+      ++row;
+    }
+    entries.push_back({i, std::move(name), x, row});
+    x += width + kLegendGap;
+  }
+  return entries;
+}
+
 class PanelDrawing {
  public:
-  PanelDrawing(const Panel& panel, double left) : panel_(panel), left_(left + kLeft) {
+  /// `top`: where the plot begins, below the legend.
+  PanelDrawing(const Panel& panel, double left, double top)
+      : panel_(panel), left_(left + kLeft), top_(top) {
     const double inf = std::numeric_limits<double>::infinity();
     double x_low = inf, x_high = -inf, y_low = inf, y_high = -inf;
     bool whole = true;
@@ -152,7 +183,7 @@ class PanelDrawing {
     axes();
     legend();
     for (std::size_t i = 0; i < panel_.curves.size(); ++i) curve(panel_.curves[i], i);
-    if (empty_) text(left_ + kPlotWidth / 2, kTop + kPlotHeight / 2, "middle", "no data");
+    if (empty_) text(left_ + kPlotWidth / 2, top_ + kPlotHeight / 2, "middle", "no data");
     return out_;
   }
 
@@ -167,14 +198,14 @@ class PanelDrawing {
             "\" y2=\"" + number(y2) + "\" " + style + "/>\n";
   }
   double place_x(double x) const { return left_ + kPlotWidth * x_.fraction(x); }
-  double place_y(double y) const { return kTop + kPlotHeight * (1 - y_.fraction(y)); }
+  double place_y(double y) const { return top_ + kPlotHeight * (1 - y_.fraction(y)); }
 
   void axes() {
     const std::string grid = "stroke=\"#dddddd\"", axis = "stroke=\"#444444\"";
-    const double bottom = kTop + kPlotHeight;
+    const double bottom = top_ + kPlotHeight;
     for (int i = 0; i < x_.count; ++i) {
       const double x = place_x(x_.at(i));
-      line(x, kTop, x, bottom, grid);
+      line(x, top_, x, bottom, grid);
       line(x, bottom, x, bottom + 5, axis);
       text(x, bottom + 19, "middle", tick_label(x_, i));
     }
@@ -184,24 +215,20 @@ class PanelDrawing {
       line(left_ - 5, y, left_, y, axis);
       text(left_ - 9, y + 4, "end", tick_label(y_, i));
     }
-    line(left_, kTop, left_, bottom, axis);
+    line(left_, top_, left_, bottom, axis);
     line(left_, bottom, left_ + kPlotWidth, bottom, axis);
     text(left_ + kPlotWidth / 2, bottom + 42, "middle", panel_.x_label);
-    const double x = left_ - 54, y = kTop + kPlotHeight / 2;
+    const double x = left_ - 54, y = top_ + kPlotHeight / 2;
     text(x, y, "middle", panel_.y_label,
          " transform=\"rotate(-90 " + number(x) + " " + number(y) + ")\"");
   }
 
-  // One row above the plot; names that do not fit any more are left out.
+  // Rows above the plot.
   void legend() {
-    double x = left_;
-    for (std::size_t i = 0; i < panel_.curves.size(); ++i) {
-      const std::string& name = panel_.curves[i].name;
-      const double end = x + kLegendLine + 6 + width_of(name);
-      if (i > 0 && end > left_ + kPlotWidth) return;
-      line(x, 72, x + kLegendLine, 72, stroke(i));
-      text(x + kLegendLine + 6, 76, "start", name);
-      x = end + 18;
+    for (const LegendEntry& entry : legend_of(panel_)) {
+      const double x = left_ + entry.x, y = kLegendTop + kLegendRow * entry.row;
+      line(x, y, x + kLegendLine, y, stroke(entry.curve));
+      text(x + kLegendLine + 6, y + 4, "start", entry.name);
     }
   }
 
@@ -233,7 +260,7 @@ class PanelDrawing {
   }
 
   const Panel& panel_;
-  double left_;
+  double left_, top_;
   bool empty_ = false;
   Scale x_, y_;
   std::string out_;
@@ -253,18 +280,24 @@ std::string line_chart(const std::string& title, const std::vector<Panel>& panel
                   "give each point both");
     }
   }
+  double top = kTop;
+  for (const Panel& panel : panels) {
+    const auto legend = legend_of(panel);
+    if (!legend.empty()) top = std::max(top, kTop + kLegendRow * legend.back().row);
+  }
+  const double height = top + kPlotHeight + kBottom;
   const double width = kPanelWidth * static_cast<double>(std::max<std::size_t>(panels.size(), 1));
-  const std::string size = "width=\"" + number(width, 0) + "\" height=\"" + number(kHeight, 0);
+  const std::string size = "width=\"" + number(width, 0) + "\" height=\"" + number(height, 0);
   std::string svg = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"" +
                     std::string("http://www.w3.org/2000/svg\" ") + size + "\" viewBox=\"0 0 " +
-                    number(width, 0) + " " + number(kHeight, 0) +
+                    number(width, 0) + " " + number(height, 0) +
                     "\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\">\n<title>" +
                     escaped(title) + "</title>\n<rect " + size + "\" fill=\"#ffffff\"/>\n";
   svg += "<text x=\"" + number(width / 2) +
          "\" y=\"26\" text-anchor=\"middle\" font-size=\"17\" font-weight=\"bold\">" +
          escaped(title) + "</text>\n";
   for (std::size_t i = 0; i < panels.size(); ++i) {
-    svg += PanelDrawing(panels[i], kPanelWidth * static_cast<double>(i)).draw();
+    svg += PanelDrawing(panels[i], kPanelWidth * static_cast<double>(i), top).draw();
   }
   return svg + "</svg>\n";
 }

@@ -108,15 +108,16 @@ void ViewBuilder::select_nodes() {
 void ViewBuilder::read_scopes() {
   std::unordered_map<std::uint32_t, int> by_index;
   std::unordered_map<std::string, int> by_path{{"", 0}};
+  // What lies deeper is drawn in the box at this depth: every box has its whole path.
+  constexpr int kDeepest = 200;
   const auto enter = [&](const std::string& path) {
-    int parent = 0;
-    for (std::size_t end = 0; end < path.size();) {
+    int parent = 0, depth = 0;
+    for (std::size_t end = 0; end < path.size() && depth < kDeepest; ++depth) {
       end = std::min(path.find('/', end + 1), path.size());
       const std::string prefix = path.substr(0, end);
       const auto [it, added] = by_path.try_emplace(prefix, static_cast<int>(by_path.size()));
       if (added) {
-        const int depth = scopes_.entries[static_cast<std::size_t>(parent)].depth + 1;
-        scopes_.entries.push_back({prefix, parent, depth, 0});
+        scopes_.entries.push_back({prefix, parent, depth + 1, 0});
       }
       parent = it->second;
     }
@@ -129,9 +130,11 @@ void ViewBuilder::read_scopes() {
     if (known == by_index.end()) {
       known = by_index.emplace(index, enter(tape_.scope(id))).first;
     }
-    // A named input is recorded where it is used first, but belongs to no part of the model.
+    // A variable or a named input is recorded where it is used first, but belongs to no part of the
+    // model.
     const bool input = tape_.node(id).input_count == 0 && tape_.node(id).output == 0 &&
-                       tape_.node(id).op != &parameter_op && !tape_.name(id).empty();
+                       tape_.node(id).op != &parameter_op &&
+                       (tape_.node(id).op == &variable_op || !tape_.name(id).empty());
     scope_of_[id] = input ? 0 : known->second;
     if (!selected_[id] || tape_.node(id).output > 0 || folded(id)) continue;
     ++scopes_.entries[static_cast<std::size_t>(scope_of_[id])].nodes;

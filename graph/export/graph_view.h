@@ -83,7 +83,7 @@ struct ViewNode {
   std::optional<double> cancellation;         ///< see GradientRecord::Node
   bool elementwise = false;
   bool root = false;
-  bool requires_grad = false;
+  bool requires_grad = false;      ///< of a collapsed box: one of its parameters
   bool non_finite_origin = false;  ///< the NaN or infinity started here
   int cluster = -1;                ///< into GraphView::clusters
   std::int64_t nodes = 1;          ///< how many a collapsed box stands for

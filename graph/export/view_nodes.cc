@@ -136,9 +136,9 @@ void ViewBuilder::add_to_box(ViewNode& box, std::uint32_t id) const {
   box.cost.flops += cost.flops;
   box.cost.bytes += cost.bytes;
   box.root |= head(root_) == id;
-  box.requires_grad |= node.value->has(Value::kRequiresGrad);
   // What a box says about gradients and norms is about its parameters.
   if (node.op != &parameter_op) return;
+  box.requires_grad |= node.value->has(Value::kRequiresGrad);
   const auto merge = [](std::optional<TensorStatistics>& into, const TensorStatistics& from) {
     if (!into) into = TensorStatistics{};
     into->merge(from);

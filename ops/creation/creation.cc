@@ -1,12 +1,11 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <type_traits>
 
-#include "wengert/graph/text.h"
 #include "wengert/ops/creation/checks.h"
 
 namespace wengert {
@@ -15,7 +14,7 @@ namespace {
 
 struct FillAttributes {
   Shape shape;
-  double value;
+  ExactNumber value;
   DType dtype;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
@@ -26,7 +25,7 @@ struct FillAttributes {
 };
 
 struct RangeAttributes {
-  double start, stop, step;
+  ExactNumber start, stop, step;
   std::int64_t count;
   DType dtype;
   template <class Self, class V>
@@ -45,11 +44,9 @@ void infer_full(InferContext& call) {
   output_of_sizes(call, a.dtype, a.shape);
 }
 
-void fill_output(const TensorView& out, double value) {
+void fill_output(const TensorView& out, const ExactNumber& value) {
   const std::int64_t n = out.count();
-  dispatch(out.dtype, [&]<class T>(T) {
-    for (std::int64_t i = 0; i < n; ++i) out.as<T>()[i] = static_cast<T>(value);
-  });
+  dispatch(out.dtype, [&]<class T>(T) { std::fill_n(out.as<T>(), n, value.as<T>()); });
 }
 
 void evaluate_full(EvalContext& call) {
@@ -64,55 +61,88 @@ void evaluate_like(EvalContext& call) {
 
 void require_range_dtype(const OpCall& call, const RangeAttributes& a) {
   if (a.dtype == DType::kBool) call.fail(ErrorKind::kDType, "bool has no ranges");
-  if (!std::isfinite(a.start) || !std::isfinite(a.stop)) {
-    call.fail(ErrorKind::kValue, "ends must be finite, got " + format_number(a.start) + " and " +
-                                     format_number(a.stop));
+  if (!std::isfinite(a.start.real()) || !std::isfinite(a.stop.real())) {
+    call.fail(ErrorKind::kValue,
+              "ends must be finite, got " + a.start.str() + " and " + a.stop.str());
   }
+}
+
+bool is_whole(const RangeAttributes& a) {
+  return a.start.is_integer() && a.stop.is_integer() && a.step.is_integer();
+}
+
+/// ⌈(stop − start)/step⌉ of integers; their difference may need 64 bits beside its sign.
+std::uint64_t whole_count(const RangeAttributes& a) {
+  const std::int64_t start = a.start.integer(), stop = a.stop.integer(), step = a.step.integer();
+  if (step > 0 ? start >= stop : start <= stop) return 0;
+  const auto bits = [](std::int64_t number) { return static_cast<std::uint64_t>(number); };
+  const std::uint64_t length = step > 0 ? bits(stop) - bits(start) : bits(start) - bits(stop);
+  return (length - 1) / (step > 0 ? bits(step) : -bits(step)) + 1;
+}
+
+/// The same of any numbers, rounded.
+double real_count(const RangeAttributes& a) {
+  const double start = a.start.real(), stop = a.stop.real(), step = a.step.real();
+  // The difference of two large numbers may be beyond all.
+  const double length =
+      std::isfinite(stop - start) ? (stop - start) / step : stop / step - start / step;
+  return std::fmax(0, std::ceil(length));
+}
+
+/// Element i of a range of integers.
+std::int64_t whole_element(const RangeAttributes& a, std::int64_t i) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a.start.integer()) +
+                                   static_cast<std::uint64_t>(a.step.integer()) *
+                                       static_cast<std::uint64_t>(i));
 }
 
 /// ⌈(stop − start)/step⌉ elements, none when step leads away from stop.
 void infer_arange(InferContext& call) {
   const auto& a = call.attributes<RangeAttributes>();
   require_range_dtype(call, a);
-  if (a.step == 0 || !std::isfinite(a.step)) {
-    call.fail(ErrorKind::kValue, "step must be finite and not 0, got " + format_number(a.step));
+  if (a.step.real() == 0 || !std::isfinite(a.step.real())) {
+    call.fail(ErrorKind::kValue, "step must be finite and not 0, got " + a.step.str());
   }
-  // The difference of two large numbers may be beyond all.
-  const double length = std::isfinite(a.stop - a.start) ? (a.stop - a.start) / a.step
-                                                        : a.stop / a.step - a.start / a.step;
-  const double count = std::fmax(0, std::ceil(length));
+  const bool whole = is_whole(a);
+  const double count = whole ? static_cast<double>(whole_count(a)) : real_count(a);
   if (!(count < 0x1p53)) {
-    call.fail(ErrorKind::kValue,
-              "too many elements: from " + format_number(a.start) + " to " + format_number(a.stop) +
-                  " by " + format_number(a.step),
-              "take a larger step");
+    call.fail(
+        ErrorKind::kValue,
+        "too many elements: from " + a.start.str() + " to " + a.stop.str() + " by " + a.step.str(),
+        "take a larger step");
   }
-  if (count > 0) {
+  const auto n = static_cast<std::int64_t>(count);
+  if (n > 0) {
     require_held(call, a.dtype, "start", a.start);
-    if (count > 1) {
-      if (!is_floating(a.dtype) && std::trunc(a.step) != a.step) {
-        call.fail(ErrorKind::kValue, "step " + format_number(a.step) + " is not whole",
+    if (n > 1) {
+      if (!is_floating(a.dtype) && !a.step.is_integer()) {
+        call.fail(ErrorKind::kValue, "step " + a.step.str() + " is not whole",
                   "choose a floating dtype");
       }
-      require_held(call, a.dtype, "the last element", a.start + (count - 1) * a.step);
+      require_held(call, a.dtype, "the last element",
+                   whole ? ExactNumber(whole_element(a, n - 1))
+                         : ExactNumber(a.start.real() + (count - 1) * a.step.real()));
     }
   }
-  output_of_sizes(call, a.dtype, {static_cast<std::int64_t>(count)});
+  output_of_sizes(call, a.dtype, {n});
 }
 
 void evaluate_arange(EvalContext& call) {
   const auto& a = call.attributes<RangeAttributes>();
   const TensorView out = call.output();
   const std::int64_t n = out.count();
-  const bool wide = !std::isfinite(static_cast<double>(n) * a.step);  // the sum is in range
+  const double start = a.start.real(), step = a.step.real();
+  const bool whole = is_whole(a);
+  const bool wide = !std::isfinite(static_cast<double>(n) * step);  // the sum is in range
   dispatch(out.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < n; ++i) {
-      if constexpr (std::is_floating_point_v<T>) {
+      if (whole) {
+        out.as<T>()[i] = static_cast<T>(whole_element(a, i));
+      } else if constexpr (std::is_floating_point_v<T>) {
         const auto k = static_cast<double>(i);
-        out.as<T>()[i] = static_cast<T>(wide ? std::fma(k, a.step, a.start) : a.start + k * a.step);
-      } else {
-        out.as<T>()[i] = static_cast<T>(static_cast<std::int64_t>(a.start) +
-                                        (n > 1 ? i * static_cast<std::int64_t>(a.step) : 0));
+        out.as<T>()[i] = static_cast<T>(wide ? std::fma(k, step, start) : start + k * step);
+      } else {  // start is whole, the step too where there is a second element
+        out.as<T>()[i] = static_cast<T>(a.start.integer() + (n > 1 ? i * a.step.integer() : 0));
       }
     }
   });
@@ -133,13 +163,12 @@ void infer_linspace(InferContext& call) {
 void evaluate_linspace(EvalContext& call) {
   const auto& a = call.attributes<RangeAttributes>();
   const TensorView out = call.output();
+  const double start = a.start.real(), stop = a.stop.real();
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < a.count; ++i) {
       // From the nearer end: both are exact, and the points lie symmetrically.
       const double t = a.count > 1 ? static_cast<double>(i) / static_cast<double>(a.count - 1) : 0;
-      const double value = i == 0             ? a.start
-                           : i + 1 == a.count ? a.stop
-                                              : a.start * (1 - t) + a.stop * t;
+      const double value = i == 0 ? start : i + 1 == a.count ? stop : start * (1 - t) + stop * t;
       out.as<T>()[i] = static_cast<T>(value);
     }
   });
@@ -148,7 +177,7 @@ void evaluate_linspace(EvalContext& call) {
 void infer_eye(InferContext& call) {
   const auto& a = call.attributes<FillAttributes>();
   if (a.shape.size() != 2) {
-    call.fail(ErrorKind::kShape, "the shape must be that of a matrix, not " + a.shape.str());
+    call.fail(ErrorKind::kShape, "needs rows and columns, got the shape " + a.shape.str());
   }
   output_of_sizes(call, a.dtype, a.shape);
 }
@@ -269,12 +298,13 @@ Var ones(const Shape& shape, DType dtype, std::source_location where) {
   return apply(ops::ones_op, {}, attributes, where);
 }
 
-Var full(const Shape& shape, double value, DType dtype, std::source_location where) {
+Var full(const Shape& shape, ExactNumber value, DType dtype, std::source_location where) {
   const ops::FillAttributes attributes = {shape, value, dtype};
   return apply(ops::full_op, {}, attributes, where);
 }
 
-Var arange(double start, double stop, double step, DType dtype, std::source_location where) {
+Var arange(ExactNumber start, ExactNumber stop, ExactNumber step, DType dtype,
+           std::source_location where) {
   const ops::RangeAttributes attributes = {start, stop, step, 0, dtype};
   return apply(ops::arange_op, {}, attributes, where);
 }

@@ -1,8 +1,9 @@
+#include "wengert/graph/exact_number.h"
 #include "wengert/ops/elementwise/formula.h"
 
 WENGERT_FORMULAS {
   struct ClipBounds {
-    double low, high;
+    ExactNumber low, high;
     template <class Self, class V>
     static void visit(Self& self, V&& v) {
       v("low", self.low);
@@ -13,8 +14,10 @@ WENGERT_FORMULAS {
 #ifdef WENGERT_LEVEL
   /// `bound` as a T; beyond what an integer type holds it is the type's own end.
   template <class T>
-  inline Lanes<T> bound_as(Lanes<T> x, double bound) {
+  inline Lanes<T> bound_as(Lanes<T> x, const ExactNumber& number) {
+    const double bound = number.real();
     if constexpr (std::is_integral_v<T>) {
+      if (sizeof(T) == 8 && number.is_beyond_reals()) return Lanes<T>::splat(number.integer());
       constexpr int kBits = sizeof(T) * 8 - (std::is_signed_v<T> ? 1 : 0);
       constexpr T kMost = static_cast<T>(~0ull >> (64 - kBits));
       constexpr T kLeast = std::is_signed_v<T> ? static_cast<T>(-kMost - 1) : T(0);
@@ -37,8 +40,8 @@ WENGERT_FORMULAS {
     template <class T>
     static T partial(T x, T, const Attributes& bounds) {
       const T one = like(x, 1.0), zero = like(x, 0.0);
-      return where(x < bounds.low, zero,
-                   where(x <= bounds.high, one, where(x > bounds.high, zero, x)));
+      const double low = bounds.low.real(), high = bounds.high.real();
+      return where(x < low, zero, where(x <= high, one, where(x > high, zero, x)));
     }
   };
 
@@ -57,11 +60,12 @@ void check_clip(const OpCall& call) {
   const auto [low, high] = call.attributes<formulas::ClipBounds>();
   if (!(low <= high)) {
     call.fail(ErrorKind::kValue,
-              std::isnan(low) || std::isnan(high) ? "a bound is NaN" : "low lies above high",
+              std::isnan(low.real()) || std::isnan(high.real()) ? "a bound is NaN"
+                                                                : "low lies above high",
               "clip(x, low, high) needs low ≤ high; −∞ and ∞ leave a side open");
   }
   if (is_integer(call.dtype(0))) {
-    for (double bound : {low, high}) {
+    for (double bound : {low.real(), high.real()}) {
       if (std::isfinite(bound) && bound != std::trunc(bound)) {
         call.fail(ErrorKind::kValue, "a fractional bound for " + call.describe(0),
                   "round the bounds, or cast x to float32");
@@ -88,7 +92,7 @@ constinit const OpDef clip_op = clip_record(
 
 }  // namespace ops
 
-Var clip(const Var& x, double low, double high, std::source_location where) {
+Var clip(const Var& x, ExactNumber low, ExactNumber high, std::source_location where) {
   return apply(ops::clip_op, {&x}, ops::formulas::ClipBounds{low, high}, where);
 }
 

@@ -61,12 +61,11 @@ Var without_padding(const VjpContext& c, const Var& indices, const Var& g) {
   const std::int64_t rows = c.shape(0)[0];
   const std::int64_t padding =
       attributes.padding < 0 ? attributes.padding + rows : attributes.padding;
-  const Var at = Tensor::full({}, static_cast<double>(padding), indices.dtype());
-  const Var back = Tensor::full({}, static_cast<double>(padding - rows), indices.dtype());
+  const Var wide = cast(indices, DType::kInt64);  // the table may have more rows than int32
   Shape column;
   column.resize(g.rank(), 1);
   column[0] = indices.size(0);
-  const Var pads = logical_or(equal(indices, at), equal(indices, back));
+  const Var pads = logical_or(equal(wide, padding), equal(wide, padding - rows));
   return where(reshape(pads, column), zeros_like(g), g);
 }
 

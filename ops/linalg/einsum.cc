@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "wengert/ops/composite.h"
+#include "wengert/ops/reduction/axes.h"
 
 // Einstein sums as permutations, diagonals, sums and one batched product a pair of operands.
 namespace wengert {
@@ -69,6 +70,7 @@ class Einsum {
       fail(ErrorKind::kValue, std::to_string(groups.size()) + " groups of indices for " +
                                   std::to_string(call_.input_count()) + " operands");
     }
+    check_dtypes();
     for (std::size_t k = 0; k < groups.size(); ++k)
       add_term(call_.operand(static_cast<int>(k)), groups[k], k);
     if (arrow == std::string::npos) {
@@ -97,6 +99,13 @@ class Einsum {
     fail(ErrorKind::kValue, std::string("'") + c + "' is not an index",
          c == '.' ? "name every axis by a letter; ellipses are not supported"
                   : "indices are letters");
+  }
+
+  /// Products are those of matmul; one operand alone is moved about, and summed if it is numbers.
+  void check_dtypes() {
+    if (call_.input_count() == 1) return;
+    call_.require_same_dtype(0, call_.input_count() - 1);
+    call_.require_floating(0);
   }
 
   void add_term(const Var& value, const std::string& letters, std::size_t k) {
@@ -152,6 +161,7 @@ class Einsum {
       }
     }
     if (axes.empty()) return term;
+    require_number(call_);
     return {sum(term.value, axes, false, where_), letters};
   }
 

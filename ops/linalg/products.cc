@@ -2,6 +2,7 @@
 
 #ifdef WENGERT_RECORDS
 #include "wengert/ops/composite.h"
+#include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
 namespace ops {
@@ -30,6 +31,7 @@ Var expand_dot(const ExpandContext& call) {
 
 Var expand_outer(const ExpandContext& call) {
   require_vectors(call);
+  require_number(call);
   const std::source_location where = call.where();
   return mul(expand_dims(call.operand(0), 1, where), expand_dims(call.operand(1), 0, where), where);
 }

@@ -155,8 +155,8 @@ Var positions(const VjpContext& c) {
 
 /// Of each row 1 where it is ignored.
 Var are_ignored(const VjpContext& c, const Var& at) {
-  const auto index = static_cast<double>(c.attributes<ClassAttributes>().ignore_index);
-  return equal(at, Tensor::full({}, index, at.dtype()));
+  // The index may be none of the targets' dtype.
+  return equal(cast(at, DType::kInt64), c.attributes<ClassAttributes>().ignore_index);
 }
 
 /// Ones at the classes, zeros elsewhere and in ignored rows; times the classes' weights.

@@ -1,11 +1,21 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <cmath>
+
 #include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
 namespace ops {
 namespace {
+
+/// The mean of a row whose sum leaves T's range, which long double holds.
+template <class T>
+T wide_mean(const T* x, std::int64_t n) {
+  long double total = 0;
+  for (std::int64_t i = 0; i < n; ++i) total += static_cast<long double>(x[i]);
+  return static_cast<T>(total / static_cast<long double>(n));
+}
 
 void evaluate_mean(EvalContext& call) {
   const Axes& axes = call.attributes<ReductionAttributes>().axes;
@@ -14,6 +24,16 @@ void evaluate_mean(EvalContext& call) {
   const std::int64_t n = reduced_count(call.shape(0), axes), results = out.count();
   dispatch_floating(out.dtype, [&]<class T>(T) {
     for (std::int64_t i = 0; i < results; ++i) out.as<T>()[i] /= static_cast<T>(n);
+    const auto is_wide = [&](std::int64_t i) { return !std::isfinite(out.as<T>()[i]); };
+    std::int64_t first = 0;
+    while (first < results && !is_wide(first)) ++first;
+    if (first == results || n == 0) return;
+    bool reduced[kMaxRank];
+    mark_axes(call, axes, reduced);
+    const Rows rows(call.input(0), reduced);
+    rows.for_each([&](std::int64_t i) {
+      if (is_wide(i)) out.as<T>()[i] = wide_mean(rows.row<T>(i), n);
+    });
   });
 }
 

@@ -45,7 +45,9 @@ constinit const OpDef where_op = {
     .name = "where",
     .doc = {.summary = "Chooses between two tensors, element by element.",
             .formula = "y = a where the condition holds, else b",
-            .arguments = "condition: bool; a, b: any one dtype; all broadcast together",
+            .arguments =
+                "condition: bool; a, b: any one dtype, a number that of the other; two numbers "
+                "make float32, or int64 where both are whole; all broadcast together",
             .gradient = "∂y/∂a = 1 where the condition holds, ∂y/∂b = 1 elsewhere; the branch not "
                         "taken gets exactly 0, whatever it holds",
             .source = "elementary"},

@@ -54,14 +54,14 @@ std::int64_t RunWalk::row_source(std::span<const std::int64_t> index) const {
   return from;
 }
 
-void copy_by_tables(EvalContext& call, AxisTables tables, double otherwise) {
+void copy_by_tables(EvalContext& call, AxisTables tables, const ExactNumber& otherwise) {
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
   const RunWalk walk(out.shape(), x.view().shape(), std::move(tables));
   dispatch(out.dtype, [&]<class T>(T) {
     const T* from = x.view().as<T>();
     T* to = out.as<T>();
-    const T filler = static_cast<T>(otherwise);
+    const T filler = otherwise.as<T>();
     walk.for_each([&](const Run& run) {
       if (run.from < 0) {
         std::fill_n(to + run.to, run.length, filler);

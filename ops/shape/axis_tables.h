@@ -57,6 +57,6 @@ class RunWalk {
 };
 
 /// Input 0 rearranged into the output; elements without a source become `otherwise`.
-void copy_by_tables(EvalContext& call, AxisTables tables, double otherwise = 0);
+void copy_by_tables(EvalContext& call, AxisTables tables, const ExactNumber& otherwise = 0);
 
 }  // namespace wengert::ops

@@ -114,6 +114,10 @@ void split_vjp(VjpContext& c) {
 
 Var expand_stack(const ExpandContext& call) {
   const std::int64_t axis = call.attributes<ConcatAttributes>().axis;
+  if (call.rank(0) == kMaxRank) {
+    call.fail(ErrorKind::kShape, call.describe(0) + " has the highest rank already",
+              "concat joins along an axis that exists");
+  }
   const int at = call.resolve_axis(axis, call.rank(0) + 1);
   call.require_same_dtype(0, call.input_count() - 1);
   std::vector<Var> expanded;

@@ -5,6 +5,7 @@
 
 #include "wengert/ops/composite.h"
 #include "wengert/ops/dense_input.h"
+#include "wengert/ops/reduction/axes.h"
 
 namespace wengert {
 namespace ops {
@@ -117,6 +118,7 @@ Var expand_trace(const ExpandContext& call) {
   if (call.rank(0) < 2) {
     call.fail(ErrorKind::kShape, "needs a matrix, got " + call.describe(0));
   }
+  require_number(call);
   const std::int64_t offset = call.attributes<OffsetAttributes>().offset;
   return sum(diagonal(call.operand(0), offset, -2, -1, call.where()), {-1}, false, call.where());
 }

@@ -14,7 +14,7 @@ namespace {
 struct PadAttributes {
   Dims before, after;
   PadMode mode;
-  double value;
+  ExactNumber value;
   template <class Self, class V>
   static void visit(Self& self, V&& v) {
     v("before", self.before);
@@ -217,7 +217,7 @@ constinit const OpDef fold_padding_op = {
 
 }  // namespace ops
 
-Var pad(const Var& x, const Dims& before, const Dims& after, PadMode mode, double value,
+Var pad(const Var& x, const Dims& before, const Dims& after, PadMode mode, ExactNumber value,
         std::source_location where) {
   return apply(ops::pad_op, {&x}, ops::PadAttributes{before, after, mode, value}, where);
 }

@@ -182,11 +182,11 @@ void make_alike(const char* what, std::vector<Tensor>& sequences) {
   }
 }
 
-void check_padding(const char* what, double padding, DType dtype) {
-  if (is_floating(dtype) || Tensor::full({}, padding, dtype).scalar_value() == padding) return;
+void check_padding(const char* what, const ExactNumber& padding, DType dtype) {
+  if (padding.is_held_by(dtype)) return;
   throw Error(ErrorKind::kValue, "SequenceLoader",
               std::string(what) + " are " + std::string(name_of(dtype)) + ", which holds no " +
-                  format_number(padding) + " for padding",
+                  padding.str() + " for padding",
               "choose a padding that it holds, or give int64");
 }
 
@@ -233,7 +233,7 @@ Sequences checked(Sequences data) {
 
 /// [B, T, …]: the sequences, padded at the end.
 Tensor padded(const std::vector<Tensor>& sequences, std::span<const std::int64_t> wanted,
-              double padding) {
+              const ExactNumber& padding) {
   std::int64_t longest = 0;
   const auto sequence = [&](std::int64_t i) -> const Tensor& {
     return sequences[static_cast<std::size_t>(i)];

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "wengert/graph/api.h"
+#include "wengert/graph/exact_number.h"
 #include "wengert/optim/training/batch.h"
 #include "wengert/optim/training/split.h"
 
@@ -85,8 +86,8 @@ class WENGERT_API SequenceLoader : public Loader {
     std::vector<Tensor> inputs;
     std::vector<Tensor> target_sequences = {};  ///< or
     std::optional<Tensor> targets = {};
-    double input_padding = 0;
-    double target_padding = -1;  ///< a loss's ignore index, say
+    ExactNumber input_padding = 0;
+    ExactNumber target_padding = -1;  ///< a loss's ignore index, say
   };
   /// Throws Error(kShape, kDType) where sequences have not one dtype and inner shape or a target
   /// not its input's length, Error(kValue) unless there are targets of one kind, on a scale

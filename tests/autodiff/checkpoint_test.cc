@@ -128,7 +128,7 @@ TEST(Checkpoint, RefusesValuesFromOutside) {
   const unsigned line = std::source_location::current().line() + 1;
   const Var other = x * 3.0;
   EXPECT_ERROR((void)checkpoint([&](const Var& v) { return v * other; }, x), kGraph,
-               "an input was recorded on an enclosing tape, not on this one: mul f64[] at "
+               "input 1 was recorded on an enclosing tape, not on this one: mul f64[] at "
                "checkpoint_test.cc:" +
                    std::to_string(line));
   EXPECT_ERROR((void)checkpoint([](const Var&) { return Var(); }, x), kGraph,

@@ -200,7 +200,7 @@ TEST(CustomGradient, RefusesWhatIsNotAmongTheInputs) {
   const Var recorded = other * other;
   EXPECT_ERROR((void)custom_gradient([&](const Var& v) { return v * recorded; }, backward_of, x),
                kGraph,
-               "an input was recorded on an enclosing tape, not on this one: mul f64[] at "
+               "input 1 was recorded on an enclosing tape, not on this one: mul f64[] at "
                "custom_gradient_test.cc:" +
                    std::to_string(at_recorded));
   EXPECT_ERROR((void)custom_gradient([](const Var&) { return Var(); }, backward_of, x), kGraph,

@@ -216,14 +216,14 @@ TEST_F(OwnThread, ALeafBelongsToItsThread) {
   const Var x = variable(0.5);
   const Tensor value = x.value();
   std::thread([&] {
-    EXPECT_ERROR(x * x, kGraph, "an input was made by another thread");
+    EXPECT_ERROR(x * x, kGraph, "input 0, f64[], was made by another thread");
     EXPECT_ERROR(x.value(), kGraph, "this Var was made by another thread");
     EXPECT_ERROR(x.item<double>(), kGraph, "this Var was made by another thread");
     EXPECT_ERROR(x.str(), kGraph, "this Var was made by another thread");
     Tape tape;
-    EXPECT_ERROR(x * x, kGraph, "an input was made by another thread");
-    EXPECT_ERROR(tape.name(x, "x"), kGraph, "an input was made by another thread");
-    EXPECT_ERROR(grad(x, x), kGraph, "an input was made by another thread");
+    EXPECT_ERROR(x * x, kGraph, "input 0, f64[], was made by another thread");
+    EXPECT_ERROR(tape.name(x, "x"), kGraph, "an input, f64[], was made by another thread");
+    EXPECT_ERROR(grad(x, x), kGraph, "an input, f64[], was made by another thread");
     EXPECT_EQ(tape.size(), 0u);
     const Var mine = variable(value);
     EXPECT_EQ(grad(mine * mine, mine).item<double>(), 1);

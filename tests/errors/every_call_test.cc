@@ -6,7 +6,11 @@
 #include "wengert/autodiff/gradcheck.h"
 #include "wengert/graph/export/render.h"
 #include "wengert/graph/export/statistics.h"
+#include "wengert/io/csv.h"
+#include "wengert/io/dataset.h"
+#include "wengert/io/file.h"
 #include "wengert/io/idx.h"
+#include "wengert/io/parameter_file.h"
 #include "wengert/io/safetensors.h"
 #include "wengert/nn/dropout.h"
 #include "wengert/nn/initializers.h"
@@ -33,7 +37,8 @@ void expect_located(const char* text, unsigned line, Call&& call) {
     call();
     ADD_FAILURE() << "was accepted";
   } catch (const Error& error) {
-    EXPECT_FALSE(error.op().empty()) << error.what();
+    // What is wrong with a file is told by its path.
+    EXPECT_NE(error.op().empty(), error.kind() != ErrorKind::kFile) << error.what();
     EXPECT_EQ(base_name(error.file()), "every_call_test.cc") << error.what();
     EXPECT_EQ(error.line(), line) << error.what();
     EXPECT_TRUE(error.scope().starts_with("outer")) << error.what();  // linear opens its own
@@ -191,6 +196,19 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   EXPECT_LOCATED(io::write_idx("/nonexistent/x", Tensor::zeros({2}, DType::kBool)));
   const io::NamedTensor twice[] = {{"a", examples.inputs}, {"a", examples.inputs}};
   EXPECT_LOCATED(io::write_safetensors("/nonexistent/x", twice));
+  EXPECT_LOCATED(io::write_safetensors("/nonexistent/x", std::span(twice, 1)));
+  EXPECT_LOCATED(io::read_safetensors("/nonexistent/x"));
+  EXPECT_LOCATED(io::write_idx("/nonexistent/x", examples.inputs));
+  EXPECT_LOCATED(io::read_idx("/nonexistent/x"));
+  EXPECT_LOCATED(io::read_csv("/nonexistent/x"));
+  EXPECT_LOCATED(io::load_fashion_mnist("/nonexistent"));
+  EXPECT_LOCATED(io::read_file("/nonexistent/x"));
+  EXPECT_LOCATED(io::write_file_atomically("/nonexistent/x", "bytes"));
+  EXPECT_LOCATED(io::check_writable_folder(""));
+  EXPECT_LOCATED(io::save(parameters, "/nonexistent/x"));
+  EXPECT_LOCATED(io::load(parameters, "/nonexistent/x"));
+  EXPECT_LOCATED(gradcheck([](std::span<const Var>) { return Var(); },
+                           std::vector<Tensor>{Tensor::scalar(1.0)}));
 }
 
 TEST(EveryCall, OfTheUsersCodeInsideACallNamesItsOwnLine) {

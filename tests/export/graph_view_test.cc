@@ -4,10 +4,13 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <set>
+#include <vector>
 
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/dot.h"
+#include "wengert/graph/export/json.h"
 #include "wengert/graph/pass.h"
 #include "wengert/tests/export/model.h"
 
@@ -29,7 +32,7 @@ TEST(GraphView, NodesEdgesAndIds) {
   EXPECT_EQ(view.clusters.size(), 1u);
   std::set<std::string> ids;
   for (const ViewNode& node : view.nodes) ids.insert(node.id);
-  EXPECT_EQ(ids, (std::set<std::string>{"fc1/variable#0", "fc1/parameter#0", "fc1/matmul#0",
+  EXPECT_EQ(ids, (std::set<std::string>{"variable#0", "fc1/parameter#0", "fc1/matmul#0",
                                         "fc1/tanh#0", "sub#0", "square#0", "sum#0"}));
   const ViewNode* difference = find_node(view, "sub#0");
   EXPECT_EQ(difference->constants, std::vector<std::string>{"input 1: 0.25"});
@@ -100,6 +103,59 @@ TEST(GraphView, NestedScopesAreNestedFrames) {
   EXPECT_EQ(view.clusters.at(static_cast<std::size_t>(deep->cluster)).path, "encoder/block/fc2");
 }
 
+TEST(GraphView, ScopesMayNestDeeperThanAnyPicture) {
+  constexpr int kDepth = 100000;
+  Tape tape;
+  const Var x = variable(0.5);
+  Var y = x * x;
+  {
+    std::vector<std::unique_ptr<Scope>> open;
+    for (int i = 0; i < kDepth; ++i) {
+      open.push_back(std::make_unique<Scope>(i % 2 == 0 ? "even" : "odd"));
+      if (i % (kDepth / 4) == 3) y = y * x;
+    }
+    EXPECT_EQ(Scope::path().size(), std::size_t{kDepth / 2} * 9 - 1);
+    EXPECT_THROW((void)matmul(y, y), Error);
+    while (!open.empty()) open.pop_back();
+  }
+  EXPECT_EQ(grad(y, x).scalar_value(), 6 * std::pow(0.5, 5));
+  const GraphView view = graph_view(tape, {.view = GraphDirection::kForward});
+  for (const ViewNode& node : view.nodes) EXPECT_LT(node.scope.size(), 2000u);
+  EXPECT_LT(to_dot(view).size(), 1'000'000u);
+  EXPECT_LT(to_json(view).size(), 1'000'000u);
+}
+
+TEST(GraphView, AVariableBelongsToNoScopeThatUsesIt) {
+  Tape tape;
+  const Var x = variable(Tensor::full({2}, 0.5, DType::kFloat64));
+  Var y;
+  {
+    const Scope scope("layer");
+    y = sum(x * x);
+  }
+  const GraphView view = graph_view(tape, {.view = GraphDirection::kForward});
+  EXPECT_NE(find_node(view, "variable#0"), nullptr);
+  EXPECT_NE(find_node(view, "layer/mul#0"), nullptr);
+}
+
+TEST(GraphView, ABoxSaysNothingOfGradientsWhereItHasNoParameters) {
+  ParameterSet parameters;
+  Tape tape;
+  GradientFlow flow;
+  const Var x = Tensor::full({2, 4}, 0.5, DType::kFloat64);
+  Var h = layer(parameters, "fc1", x, 0.3);
+  {
+    const Scope scope("plain");
+    h = square(tanh(h));
+  }
+  (void)backward(sum(h), {.observer = &flow});
+  const GraphView view = graph_view(tape, {.gradients = &flow.record(), .collapse_depth = 0});
+  // Else it would say "no grad" in the colour of NaN.
+  EXPECT_FALSE(find_node(view, "plain/*")->requires_grad);
+  EXPECT_TRUE(find_node(view, "fc1/*")->requires_grad);
+  EXPECT_TRUE(find_node(view, "fc1/*")->gradient.has_value());
+}
+
 TEST(GraphView, LargeGraphsCollapseTheDeepestAndLargestScopesFirst) {
   ParameterSet parameters;
   Tape tape;
@@ -151,8 +207,8 @@ TEST(GraphView, ABoxIsOneNodeOfThoseThatMayBeSeen) {
     Scope small("small");
     h = tanh(tanh(h));
   }
-  for (int i = 0; i < 18; ++i) h = tanh(h);
-  // Beside 18 a box, in which the variable is, and two more: one too many.
+  for (int i = 0; i < 17; ++i) h = tanh(h);
+  // Beside 17 the variable, a box and two more: one too many.
   const GraphView view = graph_view(tape, options);
   EXPECT_EQ(view.nodes.size(), 20u);
   EXPECT_NE(find_node(view, "small/*"), nullptr);
@@ -208,12 +264,12 @@ TEST(GraphView, RefusalNamesADepthThatWorks) {
       h = tanh(h);
     }
   }
-  EXPECT_EQ(graph_view(tape, {.collapse_depth = 1}).nodes.size(), 6u);  // the variable is inside
+  EXPECT_EQ(graph_view(tape, {.collapse_depth = 1}).nodes.size(), 7u);
   try {
     graph_view(tape, {.collapse_depth = 2});
     FAIL() << "1201 nodes were accepted";
   } catch (const Error& error) {
-    EXPECT_EQ(error.fix(), "collapse_depth = 1 leaves 6");
+    EXPECT_EQ(error.fix(), "collapse_depth = 1 leaves 7");
   }
 }
 

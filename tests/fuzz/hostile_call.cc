@@ -90,6 +90,10 @@ class HostileCall::Writer final : public AttributeWriter {
   void operator()(const char*, double& value) override {
     if (changes()) value = real(input_);
   }
+  void operator()(const char*, ExactNumber& value) override {
+    if (!changes()) return;
+    value = input_.chance() ? ExactNumber(integer(input_)) : ExactNumber(real(input_));
+  }
   void operator()(const char*, bool& value) override {
     if (changes()) value = input_.chance();
   }

@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "tests/graph/errors.h"
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/op.h"
+#include "wengert/graph/parameter.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 
@@ -129,6 +132,53 @@ TEST(Apply, AFailedCallLeavesTheTapeAsItWas) {
   EXPECT_THROW((void)matmul(a, a), Error);
   EXPECT_THROW((void)(Var(a) + b), Error);
   EXPECT_EQ(tape.size(), 0u);
+}
+
+Parameter* g_weight = nullptr;
+
+/// Records parts, names one, and fails in the last.
+Var expand_unfinished(const ExpandContext& call) {
+  const Var part = call.operand(0) * 2.5 + use(*g_weight) * call.operand(1);
+  Tape::current()->name(part, "part");
+  return matmul(reshape(part, {1, 2}), reshape(part, {1, 2}));
+}
+
+TEST(Apply, WhatAFailedCallHasRecordedIsTakenBack) {
+  OpDef unfinished;
+  unfinished.name = "unfinished";
+  unfinished.min_inputs = unfinished.max_inputs = 2;
+  unfinished.expand = expand_unfinished;
+  constexpr std::uint32_t kChunk = 32768;
+  for (const std::uint32_t before : {1u, kChunk - 3, kChunk - 1, kChunk, kChunk + 1}) {
+    SCOPED_TRACE(before);
+    ParameterSet set;
+    g_weight = &set.add("weight", Tensor::from({3., 4.}, {2}));
+    Tape outer;
+    const Var enclosing = variable(Tensor::from({5., 6.}, {2}));
+    const Var used = enclosing * enclosing;
+    Tape tape;
+    Var x = variable(Tensor::from({1., 2.}, {2})), y = x;
+    do {
+      y = neg(y);
+    } while (tape.size() < before);
+    const std::uint32_t size = tape.size(), leaves = tape.trained_leaves();
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_THROW((void)apply(unfinished, y, enclosing, std::source_location::current()), Error);
+      EXPECT_EQ(tape.size(), size);
+      EXPECT_EQ(tape.trained_leaves(), leaves);
+      EXPECT_EQ(tape.find("part"), Tape::kNoNode);
+      EXPECT_TRUE(tape.parameters().empty());
+      EXPECT_FALSE(tape.knows(enclosing));
+    }
+    // The same values serve the next call.
+    const Var loss = sum(y * 2.5 + use(*g_weight) * enclosing);
+    tape.name(loss, "part");
+    const Gradients gradients = backward(loss);
+    EXPECT_EQ(gradients.at("weight").value().to_vector<double>(), (std::vector<double>{5, 6}));
+    EXPECT_EQ(gradients[enclosing].value().to_vector<double>(), (std::vector<double>{3, 4}));
+    EXPECT_EQ(std::fabs(gradients[x].value().at(1)), 2.5);
+    EXPECT_TRUE(outer.owns(used));
+  }
 }
 
 TEST(Apply, ErrorsFromBelowCarryOpScopeAndLine) {

@@ -59,7 +59,7 @@ TEST(Tape, ValuesOutliveIt) {
   EXPECT_EQ(y.shape(), Shape{3});
   // It has a history that ended: using it in a graph is an error, its value is a constant.
   Tape tape;
-  EXPECT_ERROR(exp(y), kGraph, "the tape of an input, f64[3], has ended");
+  EXPECT_ERROR(exp(y), kGraph, "the tape of input 0, f64[3], has ended");
   EXPECT_ERROR(tape.id_of(y, "test"), kGraph, "this Var's tape has ended");
   EXPECT_ERROR(tape.id_of(Var(), "test"), kGraph, "this Var is empty");
   EXPECT_FALSE(exp(y.value()).requires_grad());
@@ -98,7 +98,7 @@ TEST(Tape, NestedTapesRecordTheirOwn) {
     EXPECT_EQ(inner.enclosing(), &outer);
     const std::string which =
         " recorded on an enclosing tape, not on this one: mul f64[] at tape_test.cc:";
-    EXPECT_ERROR(exp(y), kGraph, "an input was" + which + std::to_string(line));
+    EXPECT_ERROR(exp(y), kGraph, "input 0 was" + which + std::to_string(line));
     EXPECT_ERROR(inner.id_of(y, "test"), kGraph,
                  "this Var was recorded on another tape, not on this one: mul f64[] at "
                  "tape_test.cc:" +

@@ -68,7 +68,8 @@ inline std::string gzip(std::string_view bytes) {
   return result;
 }
 
-/// The text of the IoError that `body` throws; it must name `path` and hold `words`.
+/// Checks the IoError that `body` throws: it must name `path`, and hold `words` in what is wrong
+/// and its fix, between which what() names the line.
 template <class Body>
 void expect_io_error(const std::string& path, const std::string& words, Body&& body) {
   try {
@@ -76,7 +77,8 @@ void expect_io_error(const std::string& path, const std::string& words, Body&& b
     ADD_FAILURE() << "no error; expected one with \"" << words << '"';
   } catch (const IoError& error) {
     EXPECT_EQ(error.path(), path);
-    EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    const std::string told = error.message() + "; " + error.fix();
+    EXPECT_NE(told.find(words), std::string::npos) << error.what();
   }
 }
 

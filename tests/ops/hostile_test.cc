@@ -1,19 +1,11 @@
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
+#include <iterator>
 
-#include "wengert/ops/kernels/thread_pool.h"
+#include "tests/ops/limited.h"
 #include "wengert/ops/testing.h"
-#include "wengert/tests/sanitizers.h"
 #include "wengert/wengert.h"
 
 // Every op on views of one element under huge sizes, whose products of bytes no machine has and 64
@@ -23,15 +15,8 @@
 namespace wengert {
 namespace {
 
-#if WENGERT_ADDRESS_SANITIZER || WENGERT_THREAD_SANITIZER
-constexpr bool kLimitsMemory = false;
-#else
-constexpr bool kLimitsMemory = true;
-#endif
-
 constexpr int kLogElements[] = {31, 32, 58, 60, 61, 62};
 constexpr long kMoment = 50000;  // µs
-constexpr rlim_t kMemory = rlim_t{512} << 20;
 
 /// A view of one of the input's elements: sizes above 1 grow by 2^shift.
 Var enlarged(const Tensor& input, int shift) {
@@ -99,69 +84,27 @@ std::string run(const testing::Sample& sample, int shift) {
   return {};
 }
 
-/// What the child tells.
-struct Progress {
-  std::size_t sample;
-  int log;
-  char complaint[1024];
-};
-
-void limit_memory() {
-  long pages = 0;
-  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(file, "%ld", &pages) != 1) pages = 0;
-    std::fclose(file);
-  }
-  const rlim_t limit = static_cast<rlim_t>(pages) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
-  const rlimit wanted{limit + kMemory, limit + kMemory};
-  if (pages == 0 || setrlimit(RLIMIT_AS, &wanted) != 0) _exit(9);
-}
-
-[[noreturn]] void run_samples(const testing::OpTests& tests, Progress& progress) {
-  kernels::set_thread_count(1);
-  if (kLimitsMemory) limit_memory();
-  for (; progress.sample < tests.samples.size(); ++progress.sample) {
-    const testing::Sample& sample = tests.samples[progress.sample];
-    for (int log : kLogElements) {
-      progress.log = log;
-      const itimerval moment{{0, 0}, {0, kMoment}};
-      setitimer(ITIMER_REAL, &moment, nullptr);
-      const std::string wrong = run(sample, shift_for(sample, log));
-      if (wrong.empty()) continue;
-      std::snprintf(progress.complaint, sizeof progress.complaint, "%s", wrong.c_str());
-      _exit(1);
-    }
-  }
-  _exit(0);
-}
-
 class HostileSizes : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(HostileSizes, AreViewsOrErrors) {
   if (!kLimitsMemory) GTEST_SKIP() << "sanitizers take memory of their own";
   const testing::OpTests tests = testing::tested_ops()[GetParam()].tests();
-  void* shared =
-      mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(shared, MAP_FAILED);
-  auto& progress = *new (shared) Progress{};
+  const std::size_t sizes = std::size(kLogElements), tasks = tests.samples.size() * sizes;
   int left_alone = 0;
-  while (progress.sample < tests.samples.size() && left_alone < 3) {
-    const pid_t child = fork();
-    if (child == 0) run_samples(tests, progress);
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
-    const std::string& name = tests.samples[progress.sample].name;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) {
+  for (std::size_t first = 0; first < tasks && left_alone < 3;) {
+    const Ended ended = run_limited(first, tasks, kMoment, [&](std::size_t task) {
+      const testing::Sample& sample = tests.samples[task / sizes];
+      return run(sample, shift_for(sample, kLogElements[task % sizes]));
+    });
+    if (ended.done) break;
+    if (ended.stopped) {
       ++left_alone;
-    } else if (WIFSIGNALED(status)) {
-      ADD_FAILURE() << name << ", 2^" << progress.log << ": " << strsignal(WTERMSIG(status));
     } else {
-      ADD_FAILURE() << name << ", 2^" << progress.log << ": " << progress.complaint;
+      ADD_FAILURE() << tests.samples[ended.task / sizes].name << ", 2^"
+                    << kLogElements[ended.task % sizes] << ": " << ended.complaint;
     }
-    ++progress.sample;
+    first = (ended.task / sizes + 1) * sizes;  // the sample's larger sizes take longer
   }
-  munmap(shared, sizeof(Progress));
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, HostileSizes,

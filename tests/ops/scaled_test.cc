@@ -115,5 +115,44 @@ TEST(LinearRecurrence, EndsWhereStateOrCoefficientIs0) {
   EXPECT_EQ(run({1, 1e200, 1e200, 0}, {1, 0, 1e200, 5}), (std::vector<double>{1, 1e200, inf, 5}));
 }
 
+/// Rows near the end of a dtype's range: their sums leave it, their means and spreads do not.
+TEST(Scaled, MeansAndSpreadsOfSumsThatOverflow) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    SCOPED_TRACE(name_of(dtype));
+    const double large = dtype == DType::kFloat32 ? 3e38 : 1.7e308, u = large / 100;
+    const Tensor rows = Tensor::from({large, large, large, large,                  //
+                                      large, large - 4 * u, large - 4 * u, large,  //
+                                      large, -large, large, -large,                //
+                                      1., 2., 3., 6.},
+                                     {4, 4})
+                            .to(dtype);
+    const double means[] = {large, large - 2 * u, 0, 3};
+    const double slopes[4][4] = {{0, 0, 0, 0},
+                                 {.25, -.25, -.25, .25},
+                                 {.25, -.25, .25, -.25},
+                                 {-2 / std::sqrt(56), -1 / std::sqrt(56), 0, 3 / std::sqrt(56)}};
+    for (const bool columns : {false, true}) {
+      const Tape tape;
+      const Var x = variable(columns ? transpose(rows).value().contiguous() : rows);
+      const Axes over = {columns ? 0 : 1};
+      const Tensor mean_of = mean(x, over).value();
+      const Tensor slope = grad(sum(standard_deviation(x, over)), x).value();
+      const double all = mean(x).scalar_value();
+      EXPECT_NEAR(all / (large / 2 - u / 2), 1, 1e-6);
+      for (std::int64_t i = 0; i < 4; ++i) {
+        EXPECT_NEAR(mean_of.at(i), means[i], 1e-6 * std::fabs(means[i])) << i;
+        for (std::int64_t k = 0; k < 4; ++k) {
+          EXPECT_NEAR(slope.at(columns ? k * 4 + i : i * 4 + k), slopes[i][k], 1e-5) << i << k;
+        }
+      }
+    }
+    const double infinity = std::numeric_limits<double>::infinity();
+    const Tensor ends = Tensor::from({infinity, 1., infinity, -infinity}, {2, 2}).to(dtype);
+    const Tensor mean_of = mean(ends, {1}).value();
+    EXPECT_EQ(mean_of.at(0), infinity);
+    EXPECT_TRUE(std::isnan(mean_of.at(1)));
+  }
+}
+
 }  // namespace
 }  // namespace wengert

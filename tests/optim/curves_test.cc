@@ -94,6 +94,24 @@ TEST(LineChart, TextIsEscaped) {
   EXPECT_NE(svg.find("&lt;c&gt;"), std::string::npos);
 }
 
+TEST(LineChart, EveryCurveIsInTheLegend) {
+  std::vector<Curve> curves;
+  for (int i = 0; i < 12; ++i) {
+    curves.push_back({"curve number " + std::to_string(i), {1, 2}, {1, 2}});
+  }
+  const std::string few = chart_of({curves[0]}), many = chart_of(curves);
+  for (const Curve& curve : curves) {
+    EXPECT_NE(many.find(">" + curve.name + "<"), std::string::npos) << curve.name;
+  }
+  // Two names a row, six rows: the plot lies lower by five.
+  EXPECT_NE(few.find("height=\"408\""), std::string::npos) << few;
+  EXPECT_NE(many.find("height=\"498\""), std::string::npos);
+  const std::string wide(200, 'w');
+  const std::string shortened = chart_of({{wide, {1, 2}, {1, 2}}});
+  EXPECT_EQ(shortened.find(wide), std::string::npos);
+  EXPECT_NE(shortened.find("www…www"), std::string::npos);
+}
+
 TEST(LineChart, LengthsMustAgree) { EXPECT_THROW(chart_of({{"a", {1, 2}, {1}}}), Error); }
 
 TEST(LearningCurves, TwoPanelsWithAndWithoutValidation) {

@@ -231,7 +231,7 @@ class Run : public optim::TrainingHook {
       if (interrupted()) return false;
       // A machine without Graphviz still gets the graph, as text.
       folder_.write("graph.dot", drawn("dot"));
-      complain("no graph.svg: " + std::string(e.what()) + "; wrote graph.dot instead");
+      complain("no graph.svg: " + e.message() + "; wrote graph.dot instead");
     }
     return true;
   }
