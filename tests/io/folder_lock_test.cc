@@ -68,7 +68,11 @@ TEST(FolderLock, KeepsOthersOutAndWritesNothing) {
 
 TEST(FolderLock, NamesTheProcessAndGoesWithIt) {
   TemporaryFolder folder;
+  // Others that hold other folders are not the one.
+  for (const char* name : {"before", "after"}) std::filesystem::create_directory(folder / name);
+  Holder before(folder / "before");
   Holder holder(folder.path());
+  Holder after(folder / "after");
   ASSERT_GT(holder.pid(), 0);
   const std::string who = locks_are_listed(folder.path())
                               ? "process " + std::to_string(holder.pid())
