@@ -83,6 +83,30 @@ TEST(FolderLock, NamesTheProcessAndGoesWithIt) {
   const FolderLock lock(folder.path());
 }
 
+TEST(FolderLock, WaitsForWhatAKilledOwnerWasStarting) {
+  // Between fork and exec a child has its parent's files, and outlives it for a moment.
+  TemporaryFolder folder;
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    const FolderLock lock(folder.path());
+    if (::fork() == 0) {
+      ::usleep(200'000);
+      ::_exit(0);
+    }
+    if (::write(ready[1], "r", 1) != 1) ::_exit(1);
+    while (true) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  ::kill(owner, SIGKILL);
+  ::waitpid(owner, nullptr, 0);
+  const FolderLock lock(folder.path());
+}
+
 TEST(FolderLock, RefusesWhatIsNoFolder) {
   TemporaryFolder folder;
   put_bytes(folder / "file", "");

@@ -15,6 +15,7 @@
 #include "wengert/graph/storage.h"
 #include "wengert/graph/text.h"
 #include "wengert/io/file.h"
+#include "wengert/io/folder_lock.h"
 #include "wengert/io/safetensors.h"
 #include "wengert/nn/dropout.h"
 #include "wengert/nn/linear.h"
@@ -224,6 +225,16 @@ std::string save_and_load(Attempts& attempt) {
         io::write_safetensors(path, tensors, {{"format", "test"}});
       },
       [&] { EXPECT_TRUE(io::read_file(path) == bytes) << "the old file is no longer whole"; });
+  bool refused = false;
+  attempt([&] {
+    const io::FolderLock lock(folder);
+    try {
+      const io::FolderLock again(folder);
+    } catch (const std::exception&) {  // in use, or no memory to say so
+      refused = true;
+    }
+  });
+  EXPECT_TRUE(refused);
   int files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder)) {
     ++files;

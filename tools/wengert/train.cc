@@ -131,7 +131,9 @@ class Run : public optim::TrainingHook {
         " threads");
     const optim::FitResult result = training.run();
     bar_.clear();
-    if (result.stopped) end_interrupted("in epoch " + std::to_string(training.epoch()));
+    if (result.stopped && training.epoch() <= settings_.epochs) {
+      end_interrupted("in epoch " + std::to_string(training.epoch()));
+    }
     finish(data, loader, validation, training, result.seconds);
   }
 
@@ -178,6 +180,7 @@ class Run : public optim::TrainingHook {
   void finish(const io::ImageSet& data, const optim::ArrayLoader& loader,
               const std::optional<optim::ArrayLoader>& validation, optim::Training& training,
               double seconds) {
+    stop_if_interrupted();
     const optim::Totals test =
         optim::measure(parameters_,
                        image_loader(data.test_images, data.test_labels,
