@@ -273,7 +273,7 @@ void add_train(Program& program) {
   command.option("--data", s->data,
                  "folder of the IDX files, plain or gzipped; default: $WENGERT_DATA, then "
                  "/usr/share/datasets/fashion-mnist");
-  command.option("--out", s->out, "folder for the results").shows_default();
+  command.option("--out", s->out, "folder for the results, of one run at a time").shows_default();
   command.option("--epochs", s->epochs, "").between(1, 100000).shows_default();
   command.option("--batch", s->batch_size, "examples a step").between(1, 1000000).shows_default();
   command.option("--optimizer", s->optimizer, "one of: " + names_of(optim::registered_methods()))
