@@ -22,10 +22,21 @@ std::string compose(const Error::Parts& parts) {
   return text;
 }
 
+/// Without the middle of what is longer than anybody reads: a name may have as many bytes as a
+/// file.
+std::string readable(std::string text) {
+  constexpr std::size_t kHead = 8192, kTail = 1024;
+  if (text.size() <= kHead + kTail + std::string_view("…").size()) return text;
+  std::size_t head = kHead, tail = text.size() - kTail;
+  while (head > 0 && (text[head] & 0xC0) == 0x80) --head;  // characters stay whole
+  while (tail < text.size() && (text[tail] & 0xC0) == 0x80) ++tail;
+  return text.substr(0, head) + "…" + text.substr(tail);
+}
+
 /// Names and paths in a message may come from a hostile file, and whoever catches it prints it.
 Error::Parts printable_parts(Error::Parts parts) {
   for (std::string* text : {&parts.op, &parts.message, &parts.scope, &parts.file, &parts.fix}) {
-    *text = printable(*text);
+    *text = printable(readable(std::move(*text)));
   }
   return parts;
 }

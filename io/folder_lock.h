@@ -13,8 +13,8 @@ namespace wengert::io {
 /// everybody gets it.
 class WENGERT_API FolderLock {
  public:
-  /// Throws IoError, at once, when somebody else has it, naming the process where the system tells;
-  /// when the folder is missing or cannot be read.
+  /// Throws IoError when somebody else has it, naming the process where the system tells, or after
+  /// a second where it does not; when the folder is missing or cannot be read.
   explicit FolderLock(const std::string& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;

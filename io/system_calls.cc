@@ -85,7 +85,9 @@ void throw_system_error(const std::string& path, const std::string& what, int co
 }
 
 std::string reason_of(const IoError& error) {
-  return error.message().substr(printable(error.path()).size() + 2);
+  const std::string start = printable(error.path()) + ": ";
+  const std::string& message = error.message();
+  return message.starts_with(start) ? message.substr(start.size()) : message;
 }
 
 }  // namespace wengert::io::detail

@@ -59,14 +59,6 @@ class Descriptor {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
   int get() const { return fd_; }
-  /// Out of the way of the three standard streams, which the program that is started gets anew and
-  /// which are free numbers where this one was started without them.
-  void move_up() {
-    if (fd_ > STDERR_FILENO) return;
-    const int moved = ::fcntl(fd_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    if (moved < 0) fail_system("fcntl");
-    *this = Descriptor(moved);
-  }
 
  private:
   int fd_;
@@ -76,7 +68,6 @@ class Descriptor {
 Descriptor file_of(const std::string& text) {
   Descriptor file(::memfd_create("wengert-dot", MFD_CLOEXEC));
   if (file.get() < 0) fail_system("memfd_create");
-  file.move_up();
   for (std::size_t written = 0; written < text.size();) {
     const ssize_t n = ::write(file.get(), text.data() + written, text.size() - written);
     if (n < 0 && errno != EINTR) fail_system("write");
@@ -93,8 +84,6 @@ struct Pipe {
     if (::pipe2(ends, O_CLOEXEC) != 0) fail_system("pipe2");
     read = Descriptor(ends[0]);
     write = Descriptor(ends[1]);
-    read.move_up();
-    write.move_up();
   }
 };
 

@@ -91,6 +91,19 @@ TEST(Printable, ErrorsAreInAllTheirParts) {
   EXPECT_EQ(printable(io.what()), io.what());
 }
 
+TEST(Printable, ErrorsAreNotAsLongAsAFile) {
+  std::string name;
+  for (int i = 0; i < 100'000; ++i) name += "漢";
+  const Error error(ErrorKind::kValue, "op", "begins " + name + " ends", name);
+  EXPECT_LT(error.message().size(), 10'000u);
+  EXPECT_LT(std::string(error.what()).size(), 20'000u);
+  EXPECT_TRUE(error.message().starts_with("begins 漢漢"));
+  EXPECT_TRUE(error.message().ends_with("漢漢 ends"));
+  EXPECT_EQ(error.message().find("\\x"), std::string::npos) << "a character was cut";
+  const Error idempotent(ErrorKind::kValue, "op", error.message());
+  EXPECT_EQ(idempotent.message(), error.message());
+}
+
 TEST(Text, Lines) {
   EXPECT_TRUE(lines_of("").empty());
   EXPECT_EQ(lines_of("a"), std::vector<std::string>{"a"});

@@ -13,7 +13,7 @@ namespace {
 std::vector<std::string> obeying(const std::string& text) {
   static const std::regex calls(
       "\\b(strtod|strtof|strtold|atof|stod|stof|stold|sscanf|stringstream|istringstream|"
-      "ostringstream|setprecision)\\b");
+      "ostringstream|setprecision|setlocale|imbue)\\b");
   static const std::regex fractions("%[-+#0']*[0-9*]*(\\.[0-9*]*)?[lL]?[aAeEfFgG]\\b");
   std::vector<std::string> found;
   for (const std::regex* form : {&calls, &fractions}) {

@@ -68,7 +68,11 @@ TEST(FolderLock, KeepsOthersOutAndWritesNothing) {
 
 TEST(FolderLock, NamesTheProcessAndGoesWithIt) {
   TemporaryFolder folder;
+  // Others that hold other folders are not the one.
+  for (const char* name : {"before", "after"}) std::filesystem::create_directory(folder / name);
+  Holder before(folder / "before");
   Holder holder(folder.path());
+  Holder after(folder / "after");
   ASSERT_GT(holder.pid(), 0);
   const std::string who = locks_are_listed(folder.path())
                               ? "process " + std::to_string(holder.pid())
@@ -76,6 +80,30 @@ TEST(FolderLock, NamesTheProcessAndGoesWithIt) {
   expect_io_error(folder.path(), "is in use by " + who + "; choose another folder",
                   [&] { FolderLock{folder.path()}; });
   holder.end();
+  const FolderLock lock(folder.path());
+}
+
+TEST(FolderLock, WaitsForWhatAKilledOwnerWasStarting) {
+  // Between fork and exec a child has its parent's files, and outlives it for a moment.
+  TemporaryFolder folder;
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    const FolderLock lock(folder.path());
+    if (::fork() == 0) {
+      ::usleep(200'000);
+      ::_exit(0);
+    }
+    if (::write(ready[1], "r", 1) != 1) ::_exit(1);
+    while (true) ::pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  ::kill(owner, SIGKILL);
+  ::waitpid(owner, nullptr, 0);
   const FolderLock lock(folder.path());
 }
 

@@ -7,6 +7,7 @@
 #include "wengert/io/csv.h"
 #include "wengert/io/dataset.h"
 #include "wengert/io/file.h"
+#include "wengert/io/folder_lock.h"
 #include "wengert/io/idx.h"
 #include "wengert/io/parameter_file.h"
 #include "wengert/io/safetensors.h"
@@ -181,6 +182,16 @@ std::string probe_folder(Attempts& attempt) {
   return "probed";
 }
 
+/// A folder that could not be locked is free.
+std::string lock_folder(Attempts& attempt) {
+  const Folder folder;
+  attempt([&] { const io::FolderLock lock(folder.path); });
+  const io::FolderLock lock(folder.path);
+  EXPECT_THROW(io::FolderLock{folder.path}, IoError);
+  EXPECT_EQ(folder.files(), 0);
+  return "locked";
+}
+
 }  // namespace
 
 std::vector<Program> file_programs() {
@@ -191,6 +202,7 @@ std::vector<Program> file_programs() {
       writing("write_text",
               [](const std::string& path) { io::write_file_atomically(path, "new"); }),
       {"probe_folder", probe_folder},
+      {"lock_folder", lock_folder},
       reading("read_text", put_csv, [](const std::string& path) { return io::read_file(path); }),
       reading("read_csv", put_csv, read_csv),
       reading("read_gzipped_csv", put_gzipped_csv, read_csv),

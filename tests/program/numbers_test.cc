@@ -89,12 +89,14 @@ TEST(NumberOptions, AnEmptyTextIsNoChoice) {
                                              {"train", "mlp", "--out", ""},
                                              {"train", "mlp", "--out="},
                                              {"train", "mlp", "--out=", "run"},
-                                             {"train", "mlp", "--data", ""},
+                                             {"train", "mlp", "--schedule", ""},
                                              {"graph", "mlp", "-o", ""},
                                              {"graph", "mlp", "--weights", ""},
                                              {"gradcheck", "--op", ""},
                                              {"ops", ""}}) {
-    const Outcome outcome = run_wengert(words);
+    std::vector<std::string> all = words;
+    if (words[0] == "train") all.insert(all.end(), {"--threads", "1", "--data", "/nowhere"});
+    const Outcome outcome = run_wengert(all);
     EXPECT_EQ(outcome.status, 2) << ::testing::PrintToString(words);
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
   }

@@ -64,6 +64,23 @@ TEST(Streams, ClosedOnesGetNoFileInTheirPlace) {
   }
 }
 
+TEST(Streams, ClosedOnesAreNobodysWhileItWorks) {
+  const TemporaryFolder folder;
+  write_data(folder / "data", 60, 20);
+  std::vector<std::string> words = training(folder, "run");
+  words[7] = "100000";  // epochs
+  const Outcome outcome = run_after("exec <&- >&- 2>&-", words, [&](pid_t child) {
+    EXPECT_TRUE(wait_for(folder / "run/model.safetensors", child));
+    for (const char* stream : {"0", "1", "2"}) {
+      EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(child) + "/fd/" + stream)
+                    .string(),
+                "/dev/null");
+    }
+    ::kill(child, SIGTERM);
+  });
+  EXPECT_EQ(outcome.status, 1);
+}
+
 TEST(Streams, AFullStandardErrorChangesNoStatus) {
   const TemporaryFolder folder;
   for (const char* before : {"exec 2>/dev/full", "exec 2>&-"}) {

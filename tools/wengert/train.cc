@@ -131,7 +131,9 @@ class Run : public optim::TrainingHook {
         " threads");
     const optim::FitResult result = training.run();
     bar_.clear();
-    if (result.stopped) end_interrupted("in epoch " + std::to_string(training.epoch()));
+    if (result.stopped && training.epoch() <= settings_.epochs) {
+      end_interrupted("in epoch " + std::to_string(training.epoch()));
+    }
     finish(data, loader, validation, training, result.seconds);
   }
 
@@ -178,6 +180,7 @@ class Run : public optim::TrainingHook {
   void finish(const io::ImageSet& data, const optim::ArrayLoader& loader,
               const std::optional<optim::ArrayLoader>& validation, optim::Training& training,
               double seconds) {
+    stop_if_interrupted();
     const optim::Totals test =
         optim::measure(parameters_,
                        image_loader(data.test_images, data.test_labels,
@@ -270,7 +273,7 @@ void add_train(Program& program) {
   command.option("--data", s->data,
                  "folder of the IDX files, plain or gzipped; default: $WENGERT_DATA, then "
                  "/usr/share/datasets/fashion-mnist");
-  command.option("--out", s->out, "folder for the results").shows_default();
+  command.option("--out", s->out, "folder for the results, of one run at a time").shows_default();
   command.option("--epochs", s->epochs, "").between(1, 100000).shows_default();
   command.option("--batch", s->batch_size, "examples a step").between(1, 1000000).shows_default();
   command.option("--optimizer", s->optimizer, "one of: " + names_of(optim::registered_methods()))
