@@ -4,6 +4,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 
 namespace wengert {
 
@@ -33,8 +34,7 @@ int OpCall::resolve_axis(std::int64_t axis, int rank) const {
   if (resolved < 0 || resolved >= rank) {
     fail(ErrorKind::kAxis,
          "axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank),
-         rank == 0 ? "a scalar has no axes"
-                   : "axes run from " + std::to_string(-rank) + " to " + std::to_string(rank - 1));
+         axes_of_rank(rank));
   }
   return static_cast<int>(resolved);
 }

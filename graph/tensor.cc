@@ -7,6 +7,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/convert.h"
 #include "wengert/graph/error.h"
+#include "wengert/graph/text.h"
 
 namespace wengert {
 void copy_elements(DType from_dtype, const std::byte* from, const Strides& from_strides,
@@ -166,7 +167,8 @@ std::int64_t Tensor::size(int axis, std::source_location where) const {
   const int resolved = axis < 0 ? axis + rank() : axis;
   if (resolved < 0 || resolved >= rank()) {
     throw Error(ErrorKind::kAxis, "tensor",
-                "axis " + std::to_string(axis) + " of " + to_string(dtype_, shape_), "", where);
+                "axis " + std::to_string(axis) + " of " + to_string(dtype_, shape_),
+                axes_of_rank(rank()), where);
   }
   return shape_[resolved];
 }
@@ -216,8 +218,11 @@ double Tensor::scalar_value(std::source_location where) const {
 
 double Tensor::at(std::int64_t i, std::source_location where) const {
   if (i < 0 || i >= count_) {
-    throw Error(ErrorKind::kIndex, "tensor",
-                "element " + std::to_string(i) + " of " + to_string(dtype_, shape_), "", where);
+    throw Error(
+        ErrorKind::kIndex, "tensor",
+        "element " + std::to_string(i) + " of " + to_string(dtype_, shape_),
+        count_ == 0 ? "it has no elements" : "elements go from 0 to " + std::to_string(count_ - 1),
+        where);
   }
   std::int64_t offset = 0;
   for (int d = rank() - 1; d >= 0; --d) {
@@ -259,7 +264,9 @@ Tensor Tensor::reshaped(const Shape& shape, std::source_location where) const {
   const detail::CallSite site(where);
   if (wengert::element_count(shape) != count_) {
     throw Error(ErrorKind::kShape, "reshaped",
-                to_string(dtype_, shape_) + " cannot become " + shape.str());
+                to_string(dtype_, shape_) + " cannot become " + shape.str(),
+                "it has " + std::to_string(count_) + " elements, these sizes make " +
+                    std::to_string(wengert::element_count(shape)));
   }
   checked(dtype_, where);
   detail::retain(storage_);
@@ -271,7 +278,10 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end, std::source_location w
   if (rank() == 0 || begin < 0 || end < begin || end > shape_[0]) {
     throw Error(ErrorKind::kIndex, "rows",
                 "rows " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
-                    to_string(dtype_, shape_));
+                    to_string(dtype_, shape_),
+                rank() == 0
+                    ? "a scalar has no rows"
+                    : "it has rows 0 to " + std::to_string(shape_[0]) + ", the end not among them");
   }
   Shape shape = shape_;
   shape[0] = end - begin;

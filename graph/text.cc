@@ -104,6 +104,11 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string axes_of_rank(int rank) {
+  if (rank == 0) return "a scalar has no axes";
+  return "axes run from " + std::to_string(-rank) + " to " + std::to_string(rank - 1);
+}
+
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   for (std::size_t begin = 0; begin < text.size();) {

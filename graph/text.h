@@ -24,6 +24,9 @@ WENGERT_API std::string fixed_number(double value, int decimals);
 /// nothing changes the second time. Errors and the program's output pass through it.
 WENGERT_API std::string printable(std::string_view text);
 
+/// "axes run from -2 to 1", of a rank, for messages.
+WENGERT_API std::string axes_of_rank(int rank);
+
 /// The lines of a text, without their ends; none of an empty one.
 WENGERT_API std::vector<std::string> lines_of(std::string_view text);
 

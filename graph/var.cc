@@ -4,6 +4,7 @@
 
 #include "wengert/graph/error.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/text.h"
 #include "wengert/graph/value_pool.h"
 
 namespace wengert {
@@ -87,8 +88,8 @@ std::int64_t Var::size(int axis, std::source_location where) const {
   const int resolved = axis < 0 ? axis + v.rank : axis;
   if (resolved < 0 || resolved >= v.rank) {
     throw Error(ErrorKind::kAxis, "Var",
-                "axis " + std::to_string(axis) + " of " + to_string(v.dtype, shape(where)), "",
-                where);
+                "axis " + std::to_string(axis) + " of " + to_string(v.dtype, shape(where)),
+                axes_of_rank(v.rank), where);
   }
   return v.sizes()[resolved];
 }

@@ -13,8 +13,16 @@ namespace {
 std::int64_t fan_sum(const Fans& fans) { return fans.fan_in + fans.fan_out; }
 std::int64_t fan_in(const Fans& fans) { return fans.fan_in; }
 
+void require_floating(const Initializer& self, const Tensor& out) {
+  if (is_floating(out.dtype())) return;
+  throw Error(ErrorKind::kDType, std::string(self.name),
+              "draws float32 or float64, the parameter is " + to_string(out.dtype(), out.shape()),
+              "constant fills any dtype");
+}
+
 /// The count that scales an initializer; of a tensor without elements it may be 0.
 double checked(std::int64_t count, const Initializer& self, const Fans& fans, const Tensor& out) {
+  require_floating(self, out);
   if (count < 1 && out.element_count() > 0) {
     throw Error(ErrorKind::kValue, std::string(self.name),
                 "its scale comes from the fans, which are fan_in=" + std::to_string(fans.fan_in) +
@@ -36,10 +44,12 @@ using Fill = decltype(Initializer::fill);
 
 constexpr Fill kFillNormal = [](const Initializer& self, std::uint64_t seed, std::string_view name,
                                 const Fans&, Tensor& out) {
+  require_floating(self, out);
   fill_normal(out, seed, name, 0, self.first, self.second);
 };
 constexpr Fill kFillUniform = [](const Initializer& self, std::uint64_t seed, std::string_view name,
                                  const Fans&, Tensor& out) {
+  require_floating(self, out);
   fill_uniform(out, seed, name, 0, self.first, self.second);
 };
 constexpr Fill kFillConstant = [](const Initializer& self, std::uint64_t, std::string_view,

@@ -237,7 +237,11 @@ std::string_view name_of(Finding::Kind kind) {
 }
 
 std::string GraphView::verdict() const {
-  if (findings.empty()) return has_gradients ? "healthy" : "no gradients were collected";
+  if (findings.empty()) {
+    if (has_gradients) return "healthy";
+    return direction == GraphDirection::kForward ? "the forward view leaves gradients out"
+                                                 : "no gradients were collected";
+  }
   std::string text;
   for (const Finding& finding : findings) {
     if (!text.empty()) text += "\n";

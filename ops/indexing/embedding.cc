@@ -29,8 +29,12 @@ void infer_embedding(InferContext& call) {
   require_indices(call, 1);
   const std::int64_t rows = call.size(0, 0);
   if (attributes.pads && (attributes.padding < -rows || attributes.padding >= rows)) {
-    call.fail(ErrorKind::kIndex, "the padding index " + std::to_string(attributes.padding) +
-                                     " is out of range for " + std::to_string(rows) + " rows");
+    call.fail(ErrorKind::kIndex,
+              "the padding index " + std::to_string(attributes.padding) + " is out of range for " +
+                  std::to_string(rows) + " rows",
+              rows == 0 ? "the table has none"
+                        : "rows of " + call.describe(0) + " are named from " +
+                              std::to_string(-rows) + " to " + std::to_string(rows - 1));
   }
   Shape shape = call.shape(1);
   for (int d = 1; d < call.rank(0); ++d) shape.push_back(call.size(0, d));

@@ -51,6 +51,8 @@ TEST(Findings, HealthyAndUnknown) {
   (void)backward(sum(square(h - 0.5)), {.observer = &flow});
   EXPECT_EQ(graph_view(tape, {.gradients = &flow.record()}).verdict(), "healthy");
   EXPECT_EQ(graph_view(tape).verdict(), "no gradients were collected");
+  const GraphOptions forward = {.view = GraphDirection::kForward, .gradients = &flow.record()};
+  EXPECT_EQ(graph_view(tape, forward).verdict(), "the forward view leaves gradients out");
 }
 
 TEST(Findings, VanishingGradientsAreNamedWithPlaceAndFix) {

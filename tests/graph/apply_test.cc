@@ -138,7 +138,7 @@ Parameter* g_weight = nullptr;
 
 /// Records parts, names one, and fails in the last.
 Var expand_unfinished(const ExpandContext& call) {
-  const Var part = call.operand(0) * 2.5 + use(*g_weight) * call.operand(1);
+  const Var part = call.operand(0) * 2.5 + use(*g_weight) * call.operand(1) + call.operand(2);
   Tape::current()->name(part, "part");
   return matmul(reshape(part, {1, 2}), reshape(part, {1, 2}));
 }
@@ -146,7 +146,7 @@ Var expand_unfinished(const ExpandContext& call) {
 TEST(Apply, WhatAFailedCallHasRecordedIsTakenBack) {
   OpDef unfinished;
   unfinished.name = "unfinished";
-  unfinished.min_inputs = unfinished.max_inputs = 2;
+  unfinished.min_inputs = unfinished.max_inputs = 3;
   unfinished.expand = expand_unfinished;
   constexpr std::uint32_t kChunk = 32768;
   for (const std::uint32_t before : {1u, kChunk - 3, kChunk - 1, kChunk, kChunk + 1}) {
@@ -161,21 +161,25 @@ TEST(Apply, WhatAFailedCallHasRecordedIsTakenBack) {
     do {
       y = neg(y);
     } while (tape.size() < before);
+    const Var fresh = variable(Tensor::from({7., 8.}, {2}));  // first met by the call that fails
+    const Var* inputs[] = {&y, &enclosing, &fresh};
     const std::uint32_t size = tape.size(), leaves = tape.trained_leaves();
     for (int i = 0; i < 3; ++i) {
-      EXPECT_THROW((void)apply(unfinished, y, enclosing, std::source_location::current()), Error);
+      EXPECT_THROW((void)apply(unfinished, inputs), Error);
       EXPECT_EQ(tape.size(), size);
       EXPECT_EQ(tape.trained_leaves(), leaves);
       EXPECT_EQ(tape.find("part"), Tape::kNoNode);
       EXPECT_TRUE(tape.parameters().empty());
       EXPECT_FALSE(tape.knows(enclosing));
+      EXPECT_FALSE(tape.knows(fresh));
     }
     // The same values serve the next call.
-    const Var loss = sum(y * 2.5 + use(*g_weight) * enclosing);
+    const Var loss = sum(y * 2.5 + use(*g_weight) * enclosing + fresh);
     tape.name(loss, "part");
     const Gradients gradients = backward(loss);
     EXPECT_EQ(gradients.at("weight").value().to_vector<double>(), (std::vector<double>{5, 6}));
     EXPECT_EQ(gradients[enclosing].value().to_vector<double>(), (std::vector<double>{3, 4}));
+    EXPECT_EQ(gradients[fresh].value().to_vector<double>(), (std::vector<double>{1, 1}));
     EXPECT_EQ(std::fabs(gradients[x].value().at(1)), 2.5);
     EXPECT_TRUE(outer.owns(used));
   }

@@ -166,6 +166,23 @@ TEST(Initializers, ThatScaleByFansNeedThem) {
   EXPECT_EQ(parameters.size(), 1u);
 }
 
+TEST(Initializers, DrawFloatingNumbersAlone) {
+  ParameterSet parameters;
+  for (const Initializer& initializer : {normal(0, 1), uniform(0, 1), he_normal(), he_uniform(),
+                                         xavier_normal(), xavier_uniform()}) {
+    try {
+      parameters.declare("w", {2}, DType::kInt64, initializer, {2, 2});
+      ADD_FAILURE() << initializer.name << " drew integers";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.op(), initializer.name);
+      EXPECT_EQ(error.message(), "draws float32 or float64, the parameter is i64[2]");
+    }
+  }
+  EXPECT_ERROR(parameters.declare("w", {2}, DType::kInt64, constant(0.5), {}), kValue,
+               "0.5 is no int64");
+  EXPECT_EQ(parameters.declare("w", {2}, DType::kInt64, constant(3), {}).value().at(1), 3);
+}
+
 TEST(Fans, AreReadOffTheConsumingOp) {
   const auto fans = [](const char* op, const Shape& x, const Shape& w) {
     const Shape shapes[] = {x, w};
