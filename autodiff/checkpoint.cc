@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "wengert/autodiff/engine.h"
 #include "wengert/autodiff/users_code.h"
@@ -10,6 +11,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/op.h"
 #include "wengert/graph/parameter.h"
+#include "wengert/graph/random_stream.h"
 #include "wengert/graph/thread_state.h"
 
 namespace wengert {
@@ -20,9 +22,12 @@ struct Block {
   detail::CheckpointFunction f;
   std::vector<std::size_t> arguments;  ///< of f: which input of the node each is
   std::size_t inputs = 0;              ///< of the node before those that are `parameters`
-  std::vector<Parameter*> parameters;  ///< that f uses
-  detail::ComputedOutputs computed;    ///< what f gave when it was recorded
-  BufferUpdates before;                ///< buffers that f updates, as they were before it
+  /// For which parameters inputs stood that f uses, and which.
+  std::vector<std::pair<const Parameter*, std::size_t>> overridden;
+  std::vector<Parameter*> parameters;  ///< that f uses, for which none did
+  std::uint64_t random_lane = 0;
+  detail::ComputedOutputs computed;  ///< what f gave when it was recorded
+  BufferUpdates before;              ///< buffers that f updates, as they were before it
 };
 
 struct CheckpointAttributes {
@@ -56,6 +61,16 @@ Outputs run_again(const Block& block, std::span<const Var> inputs, VjpContext& c
   std::vector<Var> arguments, given;
   for (std::size_t place : block.arguments) arguments.push_back(inputs[place]);
   {
+    // As it was then, whatever is in effect now.
+    std::vector<std::pair<const Parameter*, Var>> values;
+    for (const auto& [parameter, place] : block.overridden) {
+      values.emplace_back(parameter, inputs[place]);
+    }
+    for (std::size_t i = 0; i < block.parameters.size(); ++i) {
+      values.emplace_back(block.parameters[i], inputs[block.inputs + i]);
+    }
+    const ParameterOverride parameters(std::move(values));
+    const RandomLane lane(block.random_lane);
     const detail::AsTheUser users;
     block.f.call(block.f.function.get(), arguments, given);
   }
@@ -128,7 +143,9 @@ class CheckpointRule {
       leaves.push_back(c.needs(static_cast<int>(i)) ? variable(values[i]) : Var(values[i]));
       tape.adopt(leaves[i].get(), detail::constant_op, std::source_location::current());
     }
-    for (Parameter* parameter : block.parameters) leaves.push_back(use(*parameter));
+    for (Parameter* parameter : block.parameters) {
+      leaves.push_back(tape.use(*parameter, std::source_location::current()));
+    }
     const Outputs y = run_again(block, leaves, c);
     Engine engine(tape, {}, std::source_location::current());
     for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -194,19 +211,32 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
     block->arguments.push_back(static_cast<std::size_t>(known - all.begin()));
     if (known == all.end()) all.push_back(&input);
   }
-  block->inputs = all.size();
+  block->random_lane = detail::t_state.random_lane;
+  const auto overrides = ParameterOverride::in_effect();
   {
     Tape scratch;  // finds the parameters, and refuses values of the outer tape that f reads
+    const auto leaf_of = [](const Var& value) {
+      return value.requires_grad() ? variable(value.value()) : Var(value.value());
+    };
     std::vector<Var> leaves, arguments;
-    for (const Var* input : all) {
-      leaves.push_back(input->requires_grad() ? variable(input->value()) : Var(input->value()));
-    }
+    for (const Var* input : all) leaves.push_back(leaf_of(*input));
     for (std::size_t place : block->arguments) arguments.push_back(leaves[place]);
+    std::vector<std::pair<const Parameter*, Var>> standing;
+    for (const auto& [parameter, value] : overrides) {
+      standing.emplace_back(parameter, leaf_of(value));
+    }
+    const ParameterOverride substitutes(standing);
     const detail::UserCode users;
     std::vector<Var> outputs;
     f.call(f.function.get(), arguments, outputs);
     block->computed.take(outputs, "checkpoint");
     block->parameters = scratch.parameters();
+    for (std::size_t i = 0; i < overrides.size(); ++i) {
+      if (!scratch.owns(standing[i].second)) continue;  // f does without
+      block->overridden.emplace_back(overrides[i].first, all.size());
+      all.push_back(&overrides[i].second);
+    }
+    block->inputs = all.size();
     for (const auto& [buffer, value] : scratch.updates().latest()) {
       block->before.add(*buffer, tape->value_of(*buffer));
     }
@@ -214,7 +244,9 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
   }
   block->f = std::move(f);
   std::vector<Var> parameters;
-  for (Parameter* parameter : block->parameters) parameters.push_back(use(*parameter, where));
+  for (Parameter* parameter : block->parameters) {
+    parameters.push_back(tape->use(*parameter, where));
+  }
   for (const Var& parameter : parameters) all.push_back(&parameter);
   const CheckpointAttributes attributes{block.get()};
   tape->own(std::move(block));

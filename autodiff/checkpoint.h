@@ -26,10 +26,11 @@ struct CheckpointFunction {
 /// f(inputs), recorded as one node that keeps its inputs alone: backward computes f anew and goes
 /// on from there, with the bits that it would have without. Memory for what f computes is then held
 /// only while its gradient is, at the price of one more evaluation: a chain of T steps in √T
-/// checkpoints needs memory for 2√T of them. Parameters that f uses are found and become inputs.
-/// Gradients of every order exist; under create_graph the recomputation is recorded, which an f
-/// that draws random numbers of a ParameterSet or updates buffers refuses: it would do so once
-/// more.
+/// checkpoints needs memory for 2√T of them. Parameters that f uses are found and become inputs,
+/// and so does what a ParameterOverride puts in their place now; draws are those of this
+/// RandomLane. Gradients of every order exist; under create_graph the recomputation is recorded,
+/// which an f that draws random numbers of a ParameterSet or updates buffers refuses: it would do
+/// so once more.
 ///
 /// f must give the same values whenever it is called: it is called once now and once for each
 /// backward. Throws Error(kGraph) when f reads a value that depends on variables and is not among

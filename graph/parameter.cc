@@ -1,6 +1,7 @@
 #include "wengert/graph/parameter.h"
 
 #include <bit>
+#include <utility>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/tape.h"
@@ -70,6 +71,19 @@ ParameterOverride::ParameterOverride(ParameterSet& parameters,
     values_.emplace_back(&parameter, std::move(var));
   }
   t_state.overrides = this;
+}
+
+ParameterOverride::ParameterOverride(std::vector<std::pair<const Parameter*, Var>> values)
+    : values_(std::move(values)), outer_(std::exchange(t_state.overrides, this)) {}
+
+std::vector<std::pair<const Parameter*, Var>> ParameterOverride::in_effect() {
+  std::vector<std::pair<const Parameter*, Var>> result;
+  for (const auto* scope = t_state.overrides; scope != nullptr; scope = scope->outer_) {
+    for (const auto& entry : scope->values_) {
+      if (find(*entry.first) == &entry.second) result.push_back(entry);
+    }
+  }
+  return result;
 }
 
 ParameterOverride::~ParameterOverride() {

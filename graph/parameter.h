@@ -150,6 +150,11 @@ class WENGERT_API ParameterOverride {
   ParameterOverride(const ParameterOverride&) = delete;
   ParameterOverride& operator=(const ParameterOverride&) = delete;
 
+  /// For the library: values that fit, for parameters of any set.
+  [[nodiscard]] explicit ParameterOverride(std::vector<std::pair<const Parameter*, Var>> values);
+  /// For the library: all that stands for parameters on this thread, each of these once.
+  static std::vector<std::pair<const Parameter*, Var>> in_effect();
+
   /// What stands for a parameter on this thread; null where it stands for itself.
   static const Var* find(const Parameter& parameter);
 

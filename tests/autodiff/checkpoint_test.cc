@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/graph/errors.h"
 #include "wengert/autodiff/backward.h"
 #include "wengert/autodiff/gradcheck.h"
@@ -135,6 +137,41 @@ TEST(Checkpoint, RefusesValuesFromOutside) {
                "the function gave an empty Var");
   EXPECT_ERROR((void)checkpoint([](std::span<const Var>) { return std::vector<Var>(); }, {x}),
                kValue, "the function gave no value");
+}
+
+/// What surrounds a block is not there any more, or is another, when backward computes it anew.
+TEST(Checkpoint, IsComputedAnewInItsSurroundings) {
+  const auto gradients = [](bool checkpointed, bool second_order) {
+    ParameterSet parameters(3);
+    parameters.add("replaced", Tensor::full({4, 4}, 3));
+    parameters.add("frozen", Tensor::full({4}, 2));
+    parameters.add("own", Tensor::full({4}, 0.5));
+    parameters.at("frozen").set_trainable(false);
+    Tape tape;
+    const Var x = variable(Tensor::from({0.5f, -1.5f, 2.0f, 0.25f}, {1, 4}));
+    const Var source = variable(Tensor::full({4, 4}, 0.7, DType::kFloat32));
+    const auto f = [&](const Var& v) {
+      const Var h = matmul(v, use(parameters.at("replaced"))) * use(parameters.at("frozen"));
+      const Var y = tanh(h) * use(parameters.at("own"));
+      return second_order ? y : dropout(parameters, "drop", y, 0.5);
+    };
+    Var y;
+    {
+      const RandomLane lane(5);
+      const ParameterOverride others(
+          parameters, {{"replaced", source * source}, {"frozen", Tensor::full({4}, 1.25)}});
+      y = checkpointed ? checkpoint(f, x) : f(x);
+    }
+    const RandomLane lane(6);
+    const ParameterOverride others(
+        parameters, {{"replaced", Tensor::full({4, 4}, -1)}, {"own", Tensor::full({4}, 9)}});
+    std::array<Var, 2> found = grad({sum(y * y)}, {x, source}, {}, {.create_graph = second_order});
+    if (second_order) found = grad({sum(square(found[0]))}, {x, source}, {});
+    return found[0].str() + found[1].str();
+  };
+  for (const bool second_order : {false, true}) {
+    EXPECT_EQ(gradients(true, second_order), gradients(false, second_order)) << second_order;
+  }
 }
 
 TEST(Checkpoint, SaysWhenTheFunctionChanges) {

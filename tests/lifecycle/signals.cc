@@ -64,8 +64,23 @@ void live_in_a_storm() {
   std::filesystem::remove_all(scratch_folder());
 }
 
+/// A program that does not ask how its children ended has nobody to wait for.
+void draw_where_children_are_ignored() {
+  ::signal(SIGCHLD, SIG_IGN);
+  if (render("digraph { a -> b }").find("</svg>") == std::string::npos) wrong("no picture");
+  try {
+    (void)render("no graph");
+    wrong("a picture of nothing");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kFile) wrong(error.what());
+  }
+}
+
 }  // namespace
 
-std::vector<Life> lives_among_signals() { return {{"live_in_a_storm", live_in_a_storm}}; }
+std::vector<Life> lives_among_signals() {
+  return {{"live_in_a_storm", live_in_a_storm},
+          {"draw_where_children_are_ignored", draw_where_children_are_ignored}};
+}
 
 }  // namespace wengert::lifecycle

@@ -102,7 +102,7 @@ class Trainee {
     if (has(Feature::kPasses)) {
       passes_.add<optim::L2Penalty>({.lambda = 1e-3});
       passes_.add<optim::ClipGlobalNorm>({.limit = 0.5});
-      if (!has(Feature::kCheckpoints)) passes_.add<optim::WeightNoise>({.stddev = 0.01});
+      passes_.add<optim::WeightNoise>({.stddev = 0.01});
     }
     optim::FitOptions options;
     options.epochs = epochs;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # loaded_test.sh SOURCE BUILD CXX: a program that is not linked with the library opens it by dlopen,
-# uses it on its threads and closes it, fifty times; and ten copies of it at once.
+# uses it on its threads and closes it, fifty times; ten copies of it at once; and two of them
+# computing side by side, in a child of a fork, and at exit.
 source=$1 build=$2 compiler=$3
 . "$source/tests/packaging/common.sh"
 

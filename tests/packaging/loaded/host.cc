@@ -1,4 +1,6 @@
 #include <dlfcn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
@@ -38,6 +40,29 @@ void check(const Plugin& plugin) {
   if (!(std::fabs(got - wanted) < 1e-14)) fail("the derivative is " + std::to_string(got));
 }
 
+/// Each on a thread of its own, and on its own pool's.
+void compute_with_both(const Plugin& one, const Plugin& other) {
+  std::thread threads[2];
+  for (int i = 0; i < 2; ++i) {
+    threads[i] = std::thread([&plugin = i == 0 ? one : other] {
+      for (int round = 0; round < 20; ++round) {
+        check(plugin);
+        const double sum = plugin.function<double()>("differentiate_in_parallel")();
+        if (sum != 256.0 * 256 * 256) fail("the parallel sum is " + std::to_string(sum));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+struct Late {
+  Plugin one, other;
+  ~Late() {
+    check(one);
+    check(other);
+  }
+};
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -62,5 +87,18 @@ int main(int count, char** arguments) {
   check(other);
   check(one);
   one.function<void(void*)>("end_tape")(tape);
+  compute_with_both(one, other);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    compute_with_both(one, other);
+    return 0;
+  }
+  int status = -1;
+  if (waitpid(child, &status, 0) != child || status != 0) fail("a child ended badly");
+  // Both end with the process, with tapes alive and one more gradient to come.
+  static Late late{one, other};
+  (void)one.function<void*()>("begin_tape")();
+  (void)other.function<void*()>("begin_tape")();
   std::puts("loaded");
 }
