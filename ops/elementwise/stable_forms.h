@@ -19,7 +19,8 @@ inline Var one_minus_square(const Var& x) {
 /// a/y for y = √(a² + b²). The derivative of the quotient, (1 − a²/y²)/y, cancels where a is nearly
 /// all of y; there what b has is taken off.
 inline Var share_of_length(const Var& a, const Var& b, const Var& y) {
-  return where(abs(a) > abs(b), sign(a) * sqrt(one_minus_square(b / y)), a / y);
+  const Var longer = logical_and(abs(a) > abs(b), is_finite(y));
+  return where(longer, sign(a) * sqrt(one_minus_square(b / y)), a / y);
 }
 
 }  // namespace wengert

@@ -12,8 +12,8 @@ namespace wengert::lifecycle {
 struct Life {
   std::string name;
   void (*run)();
-  /// It forks or exits while other threads allocate, which a sanitizer's own allocator does not
-  /// take.
+  /// What sanitizers do not take: forks while other threads allocate, since their own allocator is
+  /// locked in the child, and cancelled threads whose stacks they still hold for poisoned.
   bool without_sanitizers = false;
 };
 

@@ -197,8 +197,8 @@ std::vector<Life> lives_of_threads() {
       {"leave_with_live_tapes", leave_with_live_tapes},
       {"leave_from_a_hook", leave_from_a_hook},
       {"cancel_while_it_computes", cancel_while_it_computes},
-      {"cancel_while_it_saves_and_loads", cancel_while_it_saves_and_loads},
-      {"cancel_while_it_draws", cancel_while_it_draws},
+      {"cancel_while_it_saves_and_loads", cancel_while_it_saves_and_loads, true},
+      {"cancel_while_it_draws", cancel_while_it_draws, true},
       {"cancel_while_threads_are_replaced", cancel_while_threads_are_replaced},
       {"come_and_go", come_and_go},
   };

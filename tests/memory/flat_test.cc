@@ -25,13 +25,13 @@ struct Belongings {
 };
 
 /// Does `work`, which gives how much it has done, until that comes to `amount`; what the process
-/// has must be after it what it was after the first tenth.
+/// has must be after it what it was after the first half.
 void expect_flat(std::int64_t amount, const std::function<std::int64_t()>& work) {
   std::int64_t done = 0;
   const auto work_until = [&](std::int64_t end) {
     while (done < end) done += work();
   };
-  work_until(amount / 10);
+  work_until(amount / 2);
   const Belongings before;
   work_until(amount);
   const Belongings after;
