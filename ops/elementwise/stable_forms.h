@@ -11,6 +11,11 @@ namespace wengert {
 /// The derivative of sigmoid as products alone, 1/(2·cosh(x/2))².
 inline Var sigmoid_slope(const Var& x) { return 0.25 * square(1.0 / cosh(0.5 * x)); }
 
+/// σ(x) − t. The kernels' form has |x|, whose derivative at 0 is not the one of x.
+inline Var sigmoid_less(const Var& x, const Var& t) {
+  return (1.0 - t) * sigmoid(x) - t * sigmoid(-x);
+}
+
 /// 1 − x². The product is right near ±1, but its derivative (1 − x) − (1 + x) is not near 0.
 inline Var one_minus_square(const Var& x) {
   return where(abs(x) < 0.5, 1.0 - square(x), (1.0 - x) * (1.0 + x));

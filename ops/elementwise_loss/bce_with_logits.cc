@@ -12,7 +12,7 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial_a(T x, T t, T) {
-      return (1.0 - t) * sigmoid(x) - t * sigmoid(-x);  // σ(x) − t, right where that is small
+      return sigmoid_less(x, t);
     }
     template <class T>
     static T partial_b(T x, T, T) {

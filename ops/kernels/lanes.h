@@ -273,6 +273,14 @@ inline Lanes<T> sigmoid(Lanes<T> x) {
   return 1.0 / (1.0 + exp(-x));
 }
 
+/// σ(x) − t, right where that is small, as (1 − t)·σ(x) − t·σ(−x).
+template <class T>
+inline Lanes<T> sigmoid_less(Lanes<T> x, Lanes<T> t) {
+  const Lanes<T> e = exp(-abs(x)), larger = 1.0 / (1.0 + e), smaller = e * larger;
+  const auto positive = x > 0.0;
+  return (1.0 - t) * where(positive, larger, smaller) - t * where(positive, smaller, larger);
+}
+
 /// 1 − x², right near ±1 too.
 template <class T>
 inline Lanes<T> one_minus_square(Lanes<T> x) {

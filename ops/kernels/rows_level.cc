@@ -300,6 +300,10 @@ void sum_columns(const T* x, std::int64_t rows, std::int64_t columns, std::int64
 
 // ---------------------------------------------------------------------------- narrow rows
 
+/// Below it a sum of exponentials loses digits with its 1.
+template <class T>
+constexpr T kSmallTotal = T(1.5);
+
 /// As many rows as there are lanes, a row each: column j of all of them is one vector.
 template <class T>
 struct Tile {
@@ -330,18 +334,31 @@ struct Tile {
     for (std::int64_t j = 1; j < n; ++j) most = larger(most, column(j));
     return where(equal(abs(most), __builtin_inf()), 0.0, most);
   }
-  /// Replaces x by exp(x − shift); gives the rows' sums less 1. The maximum's own 1 is never added:
-  /// beside it what is small would be lost.
+  /// Replaces x by exp(x − shift); gives the rows' sums less 1. Beside the maximum's own 1 what is
+  /// small would be lost: there it is not added.
   Lanes<T> exponentiate(std::int64_t n, Lanes<T> by) {
-    Lanes<T> rest = Lanes<T>::splat(T(0)), ties = Lanes<T>::splat(T(-1));
+    Lanes<T> total = Lanes<T>::splat(T(0));
     for (std::int64_t j = 0; j < n; ++j) {
-      const Lanes<T> x = column(j), e = exp(x - by);
+      const Lanes<T> e = exp(column(j) - by);
       set(j, e);
-      const auto most = equal(x, by);
-      rest = rest + where(most, 0.0, e);
-      ties = ties + where(most, like(e, T(1)), like(e, T(0)));
+      total = total + e;
     }
-    return rest + ties;
+    bool small = false;
+    for (std::int64_t r = 0; r < kRows; ++r) small |= total.v[r] < kSmallTotal<T>;
+    return small ? sum_less_one(n) : total - 1.0;
+  }
+
+ private:
+  /// Of the columns, which are exponentials.
+  Lanes<T> sum_less_one(std::int64_t n) const {
+    Lanes<T> rest = Lanes<T>::splat(T(0)), ones = Lanes<T>::splat(T(-1));
+    for (std::int64_t j = 0; j < n; ++j) {
+      const Lanes<T> e = column(j);
+      const auto most = equal(e, 1.0);
+      rest = rest + where(most, 0.0, e);
+      ones = ones + where(most, like(e, 1.0), like(e, 0.0));
+    }
+    return rest + ones;
   }
 };
 
@@ -375,6 +392,8 @@ inline T exp_of(T x) {
 template <class T>
 inline T sum_exp_less_one(const T* x, std::int64_t n, T by) {
   const Lanes<T> most = Lanes<T>::splat(by), one = Lanes<T>::splat(T(1));
+  const T total = sum_of(x, n, [&](Lanes<T> v) { return exp(v - most); });
+  if (!(total < kSmallTotal<T>)) return total - T(1);
   const T rest =
       sum_of(x, n, [&](Lanes<T> v) { return where(equal(v, most), 0.0, exp(v - most)); });
   return rest + (sum_of(x, n, [&](Lanes<T> v) { return where(equal(v, most), one, 0.0); }) - T(1));
@@ -501,17 +520,26 @@ void softmax_backward(const T* g, const T* y, std::int64_t rows, std::int64_t n,
   }
 }
 
+/// The logarithm of a share of one half.
+constexpr double kNearOne = -0.6931;
+
 template <class T>
 void log_softmax_backward(const T* g, const T* y, std::int64_t rows, std::int64_t n, T* gx,
                           bool accumulate) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const T *gr = g + r * n, *yr = y + r * n;
     const Lanes<T> total = Lanes<T>::splat(sum(gr, n));
+    if (n == 0 || !(max(yr, n) > T(kNearOne))) {
+      map_row(n, gx + r * n, accumulate, [&](std::int64_t i, std::int64_t m) {
+        return some(gr, i, m) - where(equal(total, 0.0), 0.0, total * exp(some(yr, i, m)));
+      });
+      continue;
+    }
     map_row(n, gx + r * n, accumulate, [&](std::int64_t i, std::int64_t m) {
       // g − total·p, where p is near 1 as (g − total) + total·(1 − p): what g holds is taken off
       // before 1 − p, which is small there.
       const Lanes<T> gi = some(gr, i, m), yi = some(yr, i, m);
-      const auto near_one = yi > -0.6931;
+      const auto near_one = yi > kNearOne;
       const Lanes<T> start = where(near_one, gi - total, gi);
       const Lanes<T> factor = where(near_one, expm1(yi), exp(yi));
       return start - where(equal(total, 0.0), 0.0, total * factor);
