@@ -21,11 +21,13 @@ std::string read_text(const std::string& path, std::int64_t unpacked_limit) {
   InputStream stream(path);
   const auto limit = static_cast<std::size_t>(stream.allowed(unpacked_limit));
   std::string text;
-  constexpr std::size_t kPiece = std::size_t{1} << 20;
-  for (std::size_t got = kPiece; got == kPiece;) {
+  // A small file takes little: one byte more than it has shows its end at once.
+  const std::size_t piece = static_cast<std::size_t>(
+      std::min<std::int64_t>(stream.file_size() + 1, std::int64_t{1} << 20));
+  for (std::size_t got = piece; got == piece;) {
     const std::size_t before = text.size();
-    text.resize(before + kPiece);
-    got = stream.read(text.data() + before, kPiece);
+    text.resize(before + piece);
+    got = stream.read(text.data() + before, piece);
     text.resize(before + got);
     if (text.size() > limit) {
       stream.fail_unpacking(static_cast<std::int64_t>(limit), "CsvOptions::unpacked_limit");

@@ -46,6 +46,7 @@ int checked_step(const std::string& path) {
 
 TEST(Crash, KilledWritersLeaveAWholeFile) {
   const int kills = std::getenv("WENGERT_LONG_TESTS") != nullptr ? 1000 : 50;
+  RecordProperty("kills", kills);
   TemporaryFolder folder;
   const std::string path = folder / "checkpoint.safetensors";
   save(path, 0);

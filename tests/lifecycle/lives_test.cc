@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <regex>
+#include <string>
 
 #include "wengert/tests/sanitizers.h"
 
@@ -37,6 +39,9 @@ TEST_P(Lives, EndWell) {
     if (n < 0 && errno != EINTR) break;
   }
   ::close(ends[0]);
+  // A child that was forked has no threads but its own; the leak sanitizer looks for the others.
+  said = std::regex_replace(
+      said, std::regex("==[0-9]+==Running thread [0-9]+ was not suspended[^\n]*\n"), "");
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);

@@ -24,9 +24,9 @@ struct Belongings {
   std::int64_t resident = resident_bytes();
 };
 
-/// Does `work`, which gives how much it has done, until that comes to `amount`; what the process
-/// has must be after it what it was after the first half.
-void expect_flat(std::int64_t amount, const std::function<std::int64_t()>& work) {
+/// Does `work`, which gives how many of `what` it has done, until that comes to `amount`; what the
+/// process has must be after it what it was after the first half.
+void expect_flat(const char* what, std::int64_t amount, const std::function<std::int64_t()>& work) {
   std::int64_t done = 0;
   const auto work_until = [&](std::int64_t end) {
     while (done < end) done += work();
@@ -44,6 +44,7 @@ void expect_flat(std::int64_t amount, const std::function<std::int64_t()>& work)
   if (!kSanitized) {
     EXPECT_LE(after.resident, before.resident + kPages);
   }
+  ::testing::Test::RecordProperty(what, std::to_string(done));
   ::testing::Test::RecordProperty("resident_growth",
                                   std::to_string(after.resident - before.resident));
 }
@@ -75,11 +76,11 @@ class Flat : public ::testing::Test {
 TEST_F(Flat, TrainingsWithEveryFeature) {
   Features features = all_features();
   features.erase(Feature::kThreads);
-  expect_flat(long_tests() ? 100'000 : 1'000, [&] { return train_and_resume(features); });
+  expect_flat("steps", long_tests() ? 100'000 : 1'000, [&] { return train_and_resume(features); });
 }
 
 TEST_F(Flat, TrainingsOnThreads) {
-  expect_flat(long_tests() ? 5'000 : 100, [] { return train_and_resume(all_features()); });
+  expect_flat("steps", long_tests() ? 5'000 : 100, [] { return train_and_resume(all_features()); });
 }
 
 /// A step of one training after another, without an end.
@@ -88,7 +89,7 @@ TEST_F(Flat, StepsOfOneOptimizer) {
   optim::Adam adam({});
   const Tensor batch = Tensor::full({16, 8}, 0.5, DType::kFloat32);
   const Tensor labels = Tensor::zeros({16}, DType::kInt64);
-  expect_flat(long_tests() ? 100'000 : 1'000, [&] {
+  expect_flat("steps", long_tests() ? 100'000 : 1'000, [&] {
     const Tape tape;
     Var h = dropout(parameters, "drop", tanh(linear(parameters, "first", batch, 8)), 0.5);
     h = checkpoint([&](const Var& x) { return tanh(linear(parameters, "block", x, 8)); }, h);
@@ -99,7 +100,7 @@ TEST_F(Flat, StepsOfOneOptimizer) {
 
 TEST_F(Flat, GradientsOnFreshTapes) {
   std::int64_t round = 0;
-  expect_flat(long_tests() ? 1'000'000 : 10'000, [&] {
+  expect_flat("gradients", long_tests() ? 1'000'000 : 10'000, [&] {
     const Tape tape;
     const Scope scope("fresh");
     // Of sizes that come and go.

@@ -89,6 +89,7 @@ int checked_epochs(const std::string& folder, const std::vector<json>& reference
 
 TEST_F(RunFolder, KilledAtAnyMomentItsFilesAgreeAndItGoesOnToTheSameBytes) {
   const int kills = std::getenv("WENGERT_LONG_TESTS") != nullptr ? 1000 : 50;
+  RecordProperty("kills", kills);
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run("straight").status, 0);
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(
@@ -97,7 +98,7 @@ TEST_F(RunFolder, KilledAtAnyMomentItsFilesAgreeAndItGoesOnToTheSameBytes) {
   const std::vector<json> reference = json_lines(out("straight") + "/metrics.jsonl");
   ASSERT_EQ(reference.size(), static_cast<std::size_t>(kEpochs));
   std::uint32_t random = 12345;
-  int killed = 0, finished = 0;
+  int killed = 0;
   std::set<int> stood_at;
   int epochs = 0;
   while (killed < kills) {
@@ -112,7 +113,6 @@ TEST_F(RunFolder, KilledAtAnyMomentItsFilesAgreeAndItGoesOnToTheSameBytes) {
       expect_same("cut", "straight");
       std::filesystem::remove_all(out("cut"));
       epochs = 0;
-      ++finished;
       continue;
     }
     ASSERT_EQ(outcome.status, 128 + SIGKILL) << outcome.err;
