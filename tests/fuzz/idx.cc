@@ -20,7 +20,8 @@ FUZZ_TARGET(idx) {
     require(error.path() == file.path(), "an error of another file");
     return;
   }
-  const std::string path = "/dev/shm/wengert_fuzz_idx";
+  const ScratchFolder folder;
+  const std::string path = folder / "idx";
   io::write_idx(path, read);
   const Tensor again = io::read_idx(path);
   require(again.shape() == read.shape() && again.dtype() == read.dtype(), "another tensor");

@@ -1,6 +1,3 @@
-#include <stdlib.h>
-
-#include <filesystem>
 #include <fstream>
 
 #include "wengert/graph/error.h"
@@ -10,27 +7,6 @@
 // The four files of a data set of images, the last three sound or cut off somewhere.
 namespace wengert::fuzz {
 namespace {
-
-/// A folder in memory with the four files, gone with the object.
-class Folder {
- public:
-  Folder() {
-    std::string name = "/dev/shm/wengert_fuzz_XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder in memory");
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  void put(const char* name, const std::string& bytes) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary) << bytes;
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::string images(int count) {
   return std::string("\0\0\x08\x03\0\0\0", 7) + static_cast<char>(count) +
@@ -45,7 +21,7 @@ std::string labels(int count) {
 }  // namespace
 
 FUZZ_TARGET(images) {
-  const Folder folder;
+  const ScratchFolder folder;
   const int count = input.below(4), mutated = input.below(4);
   const bool packed = input.chance();
   std::string files[] = {images(count), labels(count), images(1), labels(1)};
@@ -55,8 +31,8 @@ FUZZ_TARGET(images) {
   const char* names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                          "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
   for (int i = 0; i < 4; ++i) {
-    folder.put((std::string(names[i]) + (packed ? ".gz" : "")).c_str(),
-               packed ? gzip(files[i]) : files[i]);
+    std::ofstream file(folder / (std::string(names[i]) + (packed ? ".gz" : "")), std::ios::binary);
+    file << (packed ? gzip(files[i]) : files[i]);
   }
   try {
     const io::ImageSet set = io::load_fashion_mnist(folder.path());

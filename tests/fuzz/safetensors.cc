@@ -37,7 +37,8 @@ FUZZ_TARGET(safetensors) {
     require(error.path() == file.path(), "an error of another file");
     return;
   }
-  const std::string path = "/dev/shm/wengert_fuzz_safetensors";
+  const ScratchFolder folder;
+  const std::string path = folder / "safetensors";
   io::write_safetensors(path, read.tensors, read.metadata);
   const io::SafeTensors again = io::read_safetensors(path);
   require(again.metadata == read.metadata, "other metadata");

@@ -1,11 +1,13 @@
 #include "wengert/tests/fuzz/target.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 namespace wengert::fuzz {
 namespace {
@@ -49,6 +51,20 @@ MemoryFile::MemoryFile(std::string_view bytes) : file_(::memfd_create("fuzz", MF
 }
 
 MemoryFile::~MemoryFile() { ::close(file_); }
+
+ScratchFolder::ScratchFolder() {
+  std::error_code none;
+  const std::filesystem::path memory = "/dev/shm";
+  const auto parent =
+      std::filesystem::is_directory(memory, none) ? memory : std::filesystem::temp_directory_path();
+  path_ = (parent / "wengert_fuzz_XXXXXX").string();
+  if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder " + path_);
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
 
 std::string gzip(std::string_view bytes) {
   z_stream stream = {};

@@ -53,6 +53,20 @@ class MemoryFile {
   std::string path_;
 };
 
+/// A folder of this process alone, in memory where the system has such; gone with the object.
+class ScratchFolder {
+ public:
+  ScratchFolder();
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const std::string& path() const { return path_; }
+  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+
+ private:
+  std::string path_;
+};
+
 /// `bytes` as one gzip member.
 std::string gzip(std::string_view bytes);
 

@@ -1,7 +1,3 @@
-#include <unistd.h>
-
-#include <filesystem>
-
 #include "wengert/graph/error.h"
 #include "wengert/io/file.h"
 #include "wengert/nn/dropout.h"
@@ -35,13 +31,10 @@ struct Bench {
             {.epochs = 2, .schedule = optim::ReduceOnPlateau({.patience = 0}), .hooks = {&early}}) {
   }
   std::string saved() const {
-    const std::string path =
-        (std::filesystem::temp_directory_path() / ("wengert_fuzz_" + std::to_string(::getpid())))
-            .string();
+    const ScratchFolder folder;
+    const std::string path = folder / "state";
     training.save(path);
-    std::string bytes = io::read_file(path);
-    std::filesystem::remove(path);
-    return bytes;
+    return io::read_file(path);
   }
   ParameterSet parameters{7};
   optim::Adam adam{{}};
