@@ -205,11 +205,14 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
   }
   auto block = std::make_shared<Block>();
   std::vector<const Var*> all;  // each value once: gradients of its uses add up inside
-  for (const Var& input : inputs) {
+  const auto place_of = [&all](const Var& value) {
     const auto known = std::find_if(all.begin(), all.end(),
-                                    [&](const Var* other) { return other->get() == input.get(); });
-    block->arguments.push_back(static_cast<std::size_t>(known - all.begin()));
-    if (known == all.end()) all.push_back(&input);
+                                    [&](const Var* other) { return other->get() == value.get(); });
+    return static_cast<std::size_t>(known - all.begin());
+  };
+  for (const Var& input : inputs) {
+    block->arguments.push_back(place_of(input));
+    if (block->arguments.back() == all.size()) all.push_back(&input);
   }
   block->random_lane = detail::t_state.random_lane;
   const auto overrides = ParameterOverride::in_effect();
@@ -222,8 +225,15 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
     for (const Var* input : all) leaves.push_back(leaf_of(*input));
     for (std::size_t place : block->arguments) arguments.push_back(leaves[place]);
     std::vector<std::pair<const Parameter*, Var>> standing;
+    const auto leaf_for = [&](const Var& value) {  // each value once here, too
+      if (const std::size_t place = place_of(value); place < all.size()) return leaves[place];
+      for (std::size_t i = 0; i < standing.size(); ++i) {
+        if (overrides[i].second.get() == value.get()) return standing[i].second;
+      }
+      return leaf_of(value);
+    };
     for (const auto& [parameter, value] : overrides) {
-      standing.emplace_back(parameter, leaf_of(value));
+      standing.emplace_back(parameter, leaf_for(value));
     }
     const ParameterOverride substitutes(standing);
     const detail::UserCode users;
@@ -233,8 +243,9 @@ std::vector<Var> detail::checkpoint(CheckpointFunction f, std::span<const Var> i
     block->parameters = scratch.parameters();
     for (std::size_t i = 0; i < overrides.size(); ++i) {
       if (!scratch.owns(standing[i].second)) continue;  // f does without
-      block->overridden.emplace_back(overrides[i].first, all.size());
-      all.push_back(&overrides[i].second);
+      const std::size_t place = place_of(overrides[i].second);
+      if (place == all.size()) all.push_back(&overrides[i].second);
+      block->overridden.emplace_back(overrides[i].first, place);
     }
     block->inputs = all.size();
     for (const auto& [buffer, value] : scratch.updates().latest()) {

@@ -136,6 +136,16 @@ Var compute_number(const OpDef& op, const Operands& operands, const void* attrib
   return detail::compute_numbers(op, operands.values, attributes, resolve(where));
 }
 
+/// Puts constants that the tape has in the place of numbers; others have yet to be made, which must
+/// leave nothing where the call then fails.
+void take_known_numbers(Operands& operands, const OpDef& op, Tape& tape) {
+  const DType dtype = detail::dtype_of_numbers(operands.values, op);
+  for (Value*& value : operands.values) {
+    if (!value->has(Value::kWeak)) continue;
+    if (Value* known = detail::QuickPath::known_number(tape, value, dtype)) value = known;
+  }
+}
+
 /// Every call that the quick path leaves.
 void apply_general(const OpDef& op, std::span<const Var* const> inputs, const void* attributes,
                    std::source_location where, int wanted, Results& results) {
@@ -147,6 +157,7 @@ void apply_general(const OpDef& op, std::span<const Var* const> inputs, const vo
   if ((flags & Value::kWeak) != 0) {
     Var number = compute_number(op, operands, attributes, where);
     if (number.has_value()) return results.take(std::move(number));
+    if (tape != nullptr) take_known_numbers(operands, op, *tape);
     settle_numbers(operands, op, where);
   }
   std::uint32_t copied = 0;

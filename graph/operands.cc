@@ -149,7 +149,8 @@ std::uint8_t gather(Operands& operands, const OpDef& op, std::span<const Var* co
 void meet_tape(Operands& operands, const OpDef& op, const Tape& tape, std::source_location where) {
   for (std::size_t i = 0; i < operands.values.size(); ++i) {
     const Value* value = operands.values[i];
-    if (value->serial != tape.serial()) [[unlikely]] {
+    // A number is of no thread: the tape will make a constant of it.
+    if (value->serial != tape.serial() && !value->has(Value::kWeak)) [[unlikely]] {
       tape.check_adoptable(value, op, resolve(where), static_cast<int>(i));
     }
     operands.requires_grad |=

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <source_location>
 #include <span>
 
@@ -9,6 +10,7 @@
 #include "wengert/graph/operands.h"
 #include "wengert/graph/outputs.h"
 #include "wengert/graph/tape.h"
+#include "wengert/graph/tape_memory.h"
 #include "wengert/graph/thread_state.h"
 #include "wengert/graph/value_pool.h"
 
@@ -101,6 +103,15 @@ struct QuickPath {
     if (value == nullptr) return run_inferred(*tape, op, in, attributes, flags, where);
     commit(*tape, op, in, attributes, nullptr, flags, value, where);
     return value;
+  }
+
+  /// The constant that a number is on the tape already, or null.
+  static Value* known_number(Tape& tape, const Value* number, DType dtype) {
+    std::uint64_t bits;
+    std::memcpy(&bits, number->scalar, sizeof bits);
+    const TapeMemory::Number& known = tape.memory_->place_of(bits, dtype);
+    const TapeMemory::Number wanted = {bits, tape.serial_, 0, number->dtype, dtype};
+    return known == wanted ? tape.node(known.id).value : nullptr;
   }
 
  private:

@@ -110,8 +110,11 @@ void ScopedName::refuse_recursion() const {
     if (!entry(scope).is_region) chain.push_back(&entry(scope));
   }
   std::sort(chain.begin(), chain.end(), [](const auto* a, const auto* b) {
-    return std::tuple(std::string_view(a->name), a->where.line()) <
-           std::tuple(std::string_view(b->name), b->where.line());
+    const auto key = [](const auto* e) {
+      return std::tuple(std::string_view(e->name), e->where.line(),
+                        std::string_view(e->where.file_name()));
+    };
+    return key(a) < key(b);
   });
   const auto again =
       std::adjacent_find(chain.begin(), chain.end(), [](const auto* a, const auto* b) {

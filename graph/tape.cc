@@ -232,13 +232,9 @@ Value* Tape::number(const Value* number, DType dtype, const OpDef& consumer,
                     std::source_location where) {
   std::uint64_t bits;
   std::memcpy(&bits, number->scalar, sizeof bits);
-  const std::uint64_t mixed = (bits ^ static_cast<std::uint64_t>(dtype)) * 0x9e3779b97f4a7c15u;
-  detail::TapeMemory::Number& known = memory_->numbers[mixed >> 59];
-  static_assert(detail::TapeMemory::kNumbers == 1 << (64 - 59));
-  if (known.serial == serial_ && known.bits == bits && known.from == number->dtype &&
-      known.to == dtype) {
-    return node(known.id).value;
-  }
+  detail::TapeMemory::Number& known = memory_->place_of(bits, dtype);
+  const detail::TapeMemory::Number wanted = {bits, serial_, 0, number->dtype, dtype};
+  if (known == wanted) return node(known.id).value;
   Var constant = detail::number_as(*number, dtype, consumer, where);
   Value* outputs[] = {constant.get()};
   const std::uint32_t id = append(detail::constant_op, {}, nullptr, outputs, {0, 1}, where);

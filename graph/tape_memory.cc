@@ -89,8 +89,10 @@ void TapeMemory::forget_from(std::uint32_t first) noexcept {
   });
   std::erase_if(named, [&](const auto& entry) { return entry.second >= first; });
   std::erase_if(names, [&](const auto& entry) { return entry.first >= first; });
-  std::erase_if(derivatives,
-                [&](const Derivative& derivative) { return derivative.first >= first; });
+  // One that is still being recorded will be ended yet.
+  std::erase_if(derivatives, [&](const Derivative& derivative) {
+    return derivative.first >= first && derivative.end != kNoNode;
+  });
 }
 
 void TapeMemory::clear() {

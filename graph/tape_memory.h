@@ -35,8 +35,18 @@ struct TapeMemory final : Arena {
     std::uint32_t serial = 0;
     std::uint32_t id = 0;
     DType from = DType::kFloat64, to = DType::kFloat64;
+    /// Whether they are one constant, wherever it stands.
+    friend bool operator==(const Number& a, const Number& b) {
+      return a.bits == b.bits && a.serial == b.serial && a.from == b.from && a.to == b.to;
+    }
   };
   static constexpr int kNumbers = 32;
+  /// Where the constant for a number in a dtype is, or would be.
+  Number& place_of(std::uint64_t bits, DType dtype) {
+    const std::uint64_t mixed = (bits ^ static_cast<std::uint64_t>(dtype)) * 0x9e3779b97f4a7c15u;
+    static_assert(kNumbers == 1 << (64 - 59));
+    return numbers[mixed >> 59];
+  }
   Number numbers[kNumbers];
   std::uint32_t absent = kNoNode;  ///< what stands for operands that are left out
   /// What a tape knows of a parameter.

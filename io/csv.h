@@ -48,7 +48,7 @@ struct CsvOptions {
   bool header = true;  ///< the first row has the names; else they are "column 1", …
   /// Fields that mean nothing, beside empty ones.
   std::vector<std::string> missing = {"NA", "N/A", "NaN", "nan", "null", "?"};
-  /// Bytes that a gzipped file may unpack to, which takes up to 20 times as much memory. 0: 32
+  /// Bytes that a gzipped file may unpack to, which takes several times as much memory. 0: 32
   /// times the file, 64 MiB at least.
   std::int64_t unpacked_limit = 0;
 };

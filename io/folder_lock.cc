@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "wengert/graph/error.h"
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/graph/text.h"
 #include "wengert/io/file.h"
 #include "wengert/io/system_calls.h"
@@ -63,6 +64,7 @@ pid_t holder_of(int file) {
 
 // Delegates, so that the destructor closes the folder whatever is thrown here.
 FolderLock::FolderLock(const std::string& folder) : FolderLock() {
+  owner_ = ::getpid();
   file_ = detail::open_file(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file_ < 0) detail::throw_system_error(folder, "cannot be opened", errno);
   pid_t holder = 0;
@@ -83,7 +85,11 @@ FolderLock::FolderLock(const std::string& folder) : FolderLock() {
 }
 
 FolderLock::~FolderLock() {
-  if (file_ >= 0) detail::system_calls().close(file_);
+  const wengert::detail::NotCancelled whole;
+  if (file_ < 0) return;
+  // A child that was forked has the lock, too: it is given back by its owner, and for both.
+  if (owner_ == ::getpid()) ::flock(file_, LOCK_UN);
+  detail::system_calls().close(file_);
 }
 
 }  // namespace wengert::io

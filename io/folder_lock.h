@@ -23,6 +23,7 @@ class WENGERT_API FolderLock {
  private:
   FolderLock() = default;
   int file_ = -1;
+  int owner_ = 0;  ///< the process that has the lock
 };
 
 }  // namespace wengert::io

@@ -212,8 +212,10 @@ std::string render(const std::string& dot, ImageFormat format, const RenderOptio
     if (options.warnings != nullptr) *options.warnings = std::move(output.remarks);
     return std::move(output.bytes);
   }
-  std::string said = detail::shorten(output.remarks, 500);
-  while (!said.empty() && said.back() == '\n') said.pop_back();
+  std::string said;
+  for (const std::string& line : lines_of(output.remarks))
+    said += (said.empty() ? "" : "; ") + line;
+  said = detail::shorten(said, 500);
   fail(WIFEXITED(status) ? "dot failed with status " + std::to_string(WEXITSTATUS(status)) +
                                (said.empty() ? "" : ": " + said)
                          : "dot was ended by signal " + std::to_string(WTERMSIG(status)) +

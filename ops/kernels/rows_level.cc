@@ -334,8 +334,7 @@ struct Tile {
     for (std::int64_t j = 1; j < n; ++j) most = larger(most, column(j));
     return where(equal(abs(most), __builtin_inf()), 0.0, most);
   }
-  /// Replaces x by exp(x − shift); gives the rows' sums less 1. Beside the maximum's own 1 what is
-  /// small would be lost: there it is not added.
+  /// Replaces x by exp(x − shift); gives the rows' sums.
   Lanes<T> exponentiate(std::int64_t n, Lanes<T> by) {
     Lanes<T> total = Lanes<T>::splat(T(0));
     for (std::int64_t j = 0; j < n; ++j) {
@@ -343,14 +342,14 @@ struct Tile {
       set(j, e);
       total = total + e;
     }
+    return total;
+  }
+  /// These sums less 1. Beside the maximum's own 1 what is small is lost: there it is added anew
+  /// without it, for each row by itself, so that its bits do not depend on its neighbours.
+  Lanes<T> less_one(Lanes<T> total, std::int64_t n) const {
     bool small = false;
     for (std::int64_t r = 0; r < kRows; ++r) small |= total.v[r] < kSmallTotal<T>;
-    return small ? sum_less_one(n) : total - 1.0;
-  }
-
- private:
-  /// Of the columns, which are exponentials.
-  Lanes<T> sum_less_one(std::int64_t n) const {
+    if (!small) return total - 1.0;
     Lanes<T> rest = Lanes<T>::splat(T(0)), ones = Lanes<T>::splat(T(-1));
     for (std::int64_t j = 0; j < n; ++j) {
       const Lanes<T> e = column(j);
@@ -358,7 +357,7 @@ struct Tile {
       rest = rest + where(most, 0.0, e);
       ones = ones + where(most, like(e, 1.0), like(e, 0.0));
     }
-    return rest + ones;
+    return where(total < static_cast<double>(kSmallTotal<T>), rest + ones, total - 1.0);
   }
 };
 
@@ -428,7 +427,7 @@ void logsumexp(const T* x, std::int64_t rows, std::int64_t n, T* to) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
       const Lanes<T> by = tile.shift(n);
-      (log1p(tile.exponentiate(n, by)) + by).store_some(to + first, count);
+      (log1p(tile.less_one(tile.exponentiate(n, by), n)) + by).store_some(to + first, count);
     });
   } else {
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -445,7 +444,7 @@ void softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
     for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
-      const Lanes<T> total = tile.exponentiate(n, tile.shift(n)) + 1.0;
+      const Lanes<T> total = tile.exponentiate(n, tile.shift(n));
       for (std::int64_t j = 0; j < n; ++j) tile.set(j, tile.column(j) / total);
       tile.write(y + first * n, count, n, false);
     });
@@ -470,7 +469,7 @@ void log_softmax(const T* x, std::int64_t rows, std::int64_t n, T* y) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
       const Lanes<T> by = tile.shift(n);
-      const Lanes<T> logarithm = log1p(tile.exponentiate(n, by));
+      const Lanes<T> logarithm = log1p(tile.less_one(tile.exponentiate(n, by), n));
       tile.read(x + first * n, count, n);
       for (std::int64_t j = 0; j < n; ++j) tile.set(j, (tile.column(j) - by) - logarithm);
       tile.write(y + first * n, count, n, false);
@@ -554,7 +553,7 @@ void cross_entropy_backward(const T* g, const T* x, const std::int64_t* target, 
     for_groups<T>(rows, [&](std::int64_t first, std::int64_t count) {
       Tile<T> tile;
       tile.read(x + first * n, count, n);
-      const Lanes<T> rest = tile.exponentiate(n, tile.shift(n)), total = rest + 1.0;
+      const Lanes<T> total = tile.exponentiate(n, tile.shift(n)), rest = tile.less_one(total, n);
       for (std::int64_t r = 0; r < count; ++r) {  // p − 1 as what the others have
         T& e = tile.data[target[first + r] * Tile<T>::kRows + r];
         e = e == T(1) ? -rest.v[r] : e - total.v[r];

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "wengert/graph/not_cancelled.h"
 #include "wengert/graph/text.h"
 #include "wengert/optim/training/fit.h"
 
@@ -24,6 +25,7 @@ ProgressBar::~ProgressBar() { clear(); }
 
 void ProgressBar::clear() {
   if (!shown_) return;
+  const wengert::detail::NotCancelled whole;  // a destructor, too, comes here
   std::fprintf(bar_, "\r\x1b[K");
   std::fflush(bar_);
   shown_ = false;

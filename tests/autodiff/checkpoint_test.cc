@@ -174,6 +174,27 @@ TEST(Checkpoint, IsComputedAnewInItsSurroundings) {
   }
 }
 
+/// What stands for parameters may be the block's own input, and the same for two of them.
+TEST(Checkpoint, OfOverridesThatAreInputsHasTheSameBits) {
+  const auto gradient = [](bool checkpointed) {
+    ParameterSet parameters(3);
+    parameters.add("a", Tensor::full({4}, 3));
+    parameters.add("b", Tensor::full({4}, 2));
+    Tape tape;
+    const Var x = variable(Tensor::from({0.1f, -1.7f, 2.3f, 0.7f}, {4}));
+    const Var other = variable(Tensor::from({1e-3f, 1.1f, 7.3f, -0.3f}, {4}));
+    const auto f = [&](const Var& v) {
+      const Var a = use(parameters.at("a")), b = use(parameters.at("b"));
+      return sin(v * a) * b + v * b / 3 + exp(a * 0.1) * v;
+    };
+    const ParameterOverride both(parameters, {{"a", x}, {"b", x}});
+    const Var first = checkpointed ? checkpoint(f, x) : f(x);
+    const Var second = checkpointed ? checkpoint(f, other) : f(other);
+    return backward(sum(first * second))[x].value().to_vector<float>();
+  };
+  EXPECT_EQ(gradient(true), gradient(false));
+}
+
 TEST(Checkpoint, SaysWhenTheFunctionChanges) {
   Tape tape;
   const Var x = variable(Tensor::from({1.0, 2.0}, {2}));

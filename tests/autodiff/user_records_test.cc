@@ -87,6 +87,32 @@ TEST_P(WrongVjpTest, NamesTheRecord) {
 INSTANTIATE_TEST_SUITE_P(Records, WrongVjpTest, ::testing::ValuesIn(kWrongVjps),
                          [](const auto& info) { return info.param.name; });
 
+/// What failed inside a derivative is taken back; the derivative goes on and stays one.
+TEST(UserRecords, ADerivativeGoesOnAfterACallThatFailed) {
+  OpDef op;
+  op.name = "trying";
+  op.doc = {.summary = "x.", .formula = "y = x"};
+  op.differentiable = 1;
+  op.layouts = {Layout::kDense};
+  op.infer = [](InferContext& call) { call.output(call.dtype(0), call.shape(0)); };
+  op.evaluate = [](EvalContext& call) {
+    const TensorView x = call.input(0);
+    std::copy_n(x.as<double>(), x.count(), call.output().as<double>());
+  };
+  op.vjp = [](VjpContext& c) {
+    EXPECT_THROW((void)stack({c.cotangent(), Tensor::zeros({7}, DType::kFloat64)}), Error);
+    c.set(0, c.cotangent() * 1.0);
+  };
+  Tape tape;
+  const Var x = variable(Tensor::from({0.5, 2.0}, {2}));
+  const Var* operands[] = {&x};
+  const Var y = sum(apply(op, operands) * x);
+  const Var dx = grad(y, x, {.create_graph = true});
+  EXPECT_EQ(dx.value().to_vector<double>(), (std::vector<double>{1.0, 4.0}));
+  const std::uint32_t id = tape.id_of(dx, "test");
+  EXPECT_NE(tape.derivative_of(id), Tape::kNoNode);
+}
+
 TEST(UserRecords, AGradientThatBroadcastsIsNoFault) {
   OpDef op = record();
   Tape tape;

@@ -165,7 +165,8 @@ TEST(Messages, ARangeBeyondTheDifferenceOfItsEndsIsMade) {
 }
 
 TEST(Messages, AZipArchiveIsCalledOne) {
-  const std::string path = ::testing::TempDir() + "/messages_test.pt";
+  const std::string path =
+      ::testing::TempDir() + "wengert_messages_" + std::to_string(::getpid()) + ".pt";
   std::ofstream(path, std::ios::binary) << "PK\x03\x04 and what else torch.save writes";
   try {
     (void)io::read_safetensors(path);

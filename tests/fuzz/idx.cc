@@ -20,6 +20,7 @@ FUZZ_TARGET(idx) {
     require(error.path() == file.path(), "an error of another file");
     return;
   }
+  accept();
   const ScratchFolder folder;
   const std::string path = folder / "idx";
   io::write_idx(path, read);

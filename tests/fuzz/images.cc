@@ -36,6 +36,7 @@ FUZZ_TARGET(images) {
   }
   try {
     const io::ImageSet set = io::load_fashion_mnist(folder.path());
+    accept();
     require(set.train_images.size(0) == set.train_labels.size(0), "images without labels");
     require(set.test_images.size(0) == set.test_labels.size(0), "images without labels");
     for (const double label : set.train_labels.to_vector<double>()) {

@@ -35,6 +35,7 @@ void try_options(const Def& def, Input& input, Make&& make) {
       const double again = options[i].parse(options[i].text(values[i]), def.name);
       require(again == values[i], "a text that reads as another number");
     }
+    accept();
     make(def, settings);
   } catch (const Error& error) {
     require(error.kind() == ErrorKind::kValue, error.what());

@@ -38,6 +38,7 @@ FUZZ_TARGET(parameters) {
       require(set.find(name) != nullptr || set.find_buffer(name) != nullptr,
               "loaded, but not there");
     }
+    accept();
     (void)report.str();
     (void)io::state_of(io::read_safetensors(file.path()));
   } catch (const IoError& error) {

@@ -37,6 +37,7 @@ FUZZ_TARGET(safetensors) {
     require(error.path() == file.path(), "an error of another file");
     return;
   }
+  accept();
   const ScratchFolder folder;
   const std::string path = folder / "safetensors";
   io::write_safetensors(path, read.tensors, read.metadata);

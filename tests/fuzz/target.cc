@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace wengert::fuzz {
 namespace {
@@ -17,7 +18,12 @@ std::vector<Target>& table() {
   return targets;
 }
 
+bool g_accepted = false;
+
 }  // namespace
+
+void accept() { g_accepted = true; }
+bool was_accepted() { return std::exchange(g_accepted, false); }
 
 std::uint8_t Input::byte() {
   if (bytes_.empty()) return 0;
@@ -53,10 +59,9 @@ MemoryFile::MemoryFile(std::string_view bytes) : file_(::memfd_create("fuzz", MF
 MemoryFile::~MemoryFile() { ::close(file_); }
 
 ScratchFolder::ScratchFolder() {
-  std::error_code none;
   const std::filesystem::path memory = "/dev/shm";
   const auto parent =
-      std::filesystem::is_directory(memory, none) ? memory : std::filesystem::temp_directory_path();
+      ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
   path_ = (parent / "wengert_fuzz_XXXXXX").string();
   if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no folder " + path_);
 }

@@ -70,6 +70,12 @@ class ScratchFolder {
 /// `bytes` as one gzip member.
 std::string gzip(std::string_view bytes);
 
+/// Said by a target of bytes that it did not refuse: a corpus that no longer reaches anything is
+/// noticed by that.
+void accept();
+/// Whether that was said since the last time this was asked.
+bool was_accepted();
+
 struct Target {
   const char* name;
   void (*run)(Input);

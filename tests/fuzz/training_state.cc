@@ -56,6 +56,7 @@ FUZZ_TARGET(training_state) {
     require(bench.saved() == fresh, "a refused state has changed the training");
     return;
   }
+  accept();
   require(bench.training.epoch() >= 1 && bench.training.epoch() <= 3, "an epoch that is none");
   try {
     (void)bench.training.run();

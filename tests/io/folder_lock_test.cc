@@ -107,6 +107,30 @@ TEST(FolderLock, WaitsForWhatAKilledOwnerWasStarting) {
   const FolderLock lock(folder.path());
 }
 
+TEST(FolderLock, IsGivenBackWhateverChildrenLive) {
+  const TemporaryFolder folder;
+  int open[2];
+  ASSERT_EQ(::pipe(open), 0);
+  pid_t child = -1;
+  {
+    const FolderLock lock(folder.path());
+    child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {  // lives until the pipe is closed
+      ::alarm(60);
+      char byte = 0;
+      ::close(open[1]);
+      ::_exit(::read(open[0], &byte, 1) == 0 ? 0 : 1);
+    }
+  }
+  EXPECT_NO_THROW(FolderLock{folder.path()});
+  ::close(open[0]);
+  ::close(open[1]);
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
 TEST(FolderLock, RefusesWhatIsNoFolder) {
   TemporaryFolder folder;
   put_bytes(folder / "file", "");

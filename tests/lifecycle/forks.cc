@@ -15,7 +15,7 @@ void in_child(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child < 0) wrong("fork");
   if (child == 0) {
-    ::alarm(60);
+    ::alarm(kMostSeconds);
     body();
     std::exit(0);  // with exit handlers and destructors of statics
   }

@@ -9,6 +9,9 @@
 // which returns from `run` or ends in it, with status 0 and without a word if all was right.
 namespace wengert::lifecycle {
 
+/// After which a process that hangs ends itself.
+inline constexpr unsigned kMostSeconds = 300;
+
 struct Life {
   std::string name;
   void (*run)();

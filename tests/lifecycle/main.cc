@@ -3,8 +3,9 @@
 #include <cstring>
 
 #include "wengert/tests/lifecycle/lives.h"
+#include "wengert/tests/sanitizers.h"
 
-#ifdef __SANITIZE_ADDRESS__
+#if WENGERT_ADDRESS_SANITIZER
 namespace {
 bool g_is_a_life = false;
 }
@@ -16,8 +17,8 @@ extern "C" int __lsan_is_turned_off() { return g_is_a_life ? 1 : 0; }
 /// The tests; or with --life NAME one life.
 int main(int count, char** words) {
   if (count == 3 && std::strcmp(words[1], "--life") == 0) {
-    ::alarm(60);
-#ifdef __SANITIZE_ADDRESS__
+    ::alarm(wengert::lifecycle::kMostSeconds);
+#if WENGERT_ADDRESS_SANITIZER
     g_is_a_life = true;
 #endif
     wengert::kernels::set_thread_count(3);

@@ -29,6 +29,7 @@ class Storm {
     const itimerval never = {};
     ::setitimer(ITIMER_REAL, &never, nullptr);
     ::sigaction(SIGALRM, &before_, nullptr);
+    ::alarm(kMostSeconds);  // which has the same timer
   }
   Storm(const Storm&) = delete;
 

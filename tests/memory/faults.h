@@ -20,9 +20,7 @@ enum class Call {
   kExamine,  ///< stat and its like
   kSeek,
   kLock,
-  kTruncate,
   kPermissions,
-  kUnlink,
   kMakeFolder,
   kResolve,  ///< symbolic links
   kMemoryFile,

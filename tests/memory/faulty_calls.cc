@@ -50,9 +50,7 @@ FAULTY(kExamine, int, lstat, (const char* path, struct stat* status), (path, sta
 FAULTY(kExamine, int, fstat, (int file, struct stat* status), (file, status), noexcept)
 FAULTY(kSeek, off_t, lseek, (int file, off_t offset, int from), (file, offset, from), noexcept)
 FAULTY(kLock, int, flock, (int file, int operation), (file, operation), noexcept)
-FAULTY(kTruncate, int, ftruncate, (int file, off_t count), (file, count), noexcept)
 FAULTY(kPermissions, int, fchmod, (int file, mode_t mode), (file, mode), noexcept)
-FAULTY(kUnlink, int, unlink, (const char* path), (path), noexcept)
 FAULTY(kMakeFolder, int, mkdir, (const char* path, mode_t mode), (path, mode), noexcept)
 FAULTY(kHugePages, int, madvise, (void* block, std::size_t count, int advice),
        (block, count, advice), noexcept)

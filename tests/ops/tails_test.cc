@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -81,6 +83,32 @@ TEST_P(Tails, SureLogits) {
     const Var first = grad(loss, x, {.create_graph = true});
     expect_near(first.value().at(0), -sign * kSmall);
     expect_near(grad(first, x).value().at(0), kSmall);
+  }
+}
+
+/// A row's bits are its own, whatever rows lie beside it.
+TEST_P(Tails, RowsDoNotFeelTheirNeighbours) {
+  constexpr std::int64_t kRows = 21, kClasses = 3;
+  std::vector<double> values;
+  for (std::int64_t r = 0; r < kRows; ++r) {
+    const double far = r % 3 == 0 ? -kFar : -0.1 - 0.07 * static_cast<double>(r);
+    values.insert(values.end(), {0, far, -3 + 0.1 * static_cast<double>(r)});
+  }
+  const Tensor rows = Tensor::from(values, {kRows, kClasses}).to(GetParam());
+  const auto all = [](const Var& x) {
+    Tape tape;
+    const Var leaf = variable(x.value());
+    const Tensor classes = Tensor::zeros({leaf.size(0)}, DType::kInt64);
+    const Var loss = softmax_cross_entropy(leaf, classes, Reduction::kSum);
+    const Var found[] = {logsumexp(leaf, {1}, true), log_softmax(leaf), softmax(leaf),
+                         grad(loss, leaf, {.retain = true})};
+    return concat(found, 1).value().to_vector<double>();
+  };
+  const std::vector<double> together = all(rows);
+  const auto width = static_cast<std::ptrdiff_t>(together.size() / kRows);
+  for (std::int64_t r = 0; r < kRows; ++r) {
+    const std::vector<double> alone = all(rows.rows(r, r + 1));
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + r * width)) << r;
   }
 }
 

@@ -115,7 +115,8 @@ std::string all_texts() {
 
 /// What is read from text.
 std::vector<double> all_numbers() {
-  const std::string path = testing::TempDir() + "wengert_locale_test.csv";
+  const std::string path =
+      testing::TempDir() + "wengert_locale_" + std::to_string(::getpid()) + ".csv";
   std::ofstream(path) << "a,b\n1.5,-2e-3\n1234567.25,0.125\n";
   const io::Table table = io::read_csv(path);
   std::remove(path.c_str());

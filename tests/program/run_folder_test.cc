@@ -190,8 +190,10 @@ TEST_F(RunFolder, HasOneOwner) {
   EXPECT_EQ(first.status, 1) << first.err;
   EXPECT_TRUE(holds(first.err, "--resume goes on from there")) << first.err;
   // Killed, it does not keep the folder either; nothing but results is in it.
+  const std::string metrics = out("run") + "/metrics.jsonl";
+  ASSERT_TRUE(std::filesystem::remove(metrics));
   const Outcome killed = run("run", true, 100000, [&](pid_t child) {
-    EXPECT_TRUE(wait_for(model, child));
+    EXPECT_TRUE(wait_for(metrics, child));  // written by a run that goes on, which has the folder
     ::kill(child, SIGKILL);
   });
   EXPECT_EQ(killed.status, 128 + SIGKILL);

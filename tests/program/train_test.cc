@@ -292,7 +292,7 @@ TEST_F(Train, ADivergingRunStopsAndNamesTheOp) {
   EXPECT_TRUE(holds(outcome.err, "not finite") || holds(outcome.err, "NaN or infinity"))
       << outcome.err;
   EXPECT_TRUE(holds(outcome.err, "lower the rate")) << outcome.err;
-  const std::string picture = bytes_at(out("run") + "/graph.svg");
+  const std::string picture = bytes_at(out("run") + "/failed_step.svg");
   EXPECT_TRUE(holds(picture, "the step that failed"));
   EXPECT_TRUE(holds(picture, "it begins here"));
   EXPECT_FALSE(holds(picture, "at or before"));

@@ -156,7 +156,7 @@ int Program::run(int argc, const char* const* argv) {
   }
   for (int i = 1; i < argc; ++i) {  // the parser would take the next argument for its value
     const std::string_view word = argv[i];
-    if (!word.starts_with("--") || !word.ends_with('=')) continue;
+    if (!word.starts_with("--") || word.find('=') != word.size() - 1) continue;
     complain("'" + std::string(word) + "' gives no value; write --name=value");
     return 2;
   }

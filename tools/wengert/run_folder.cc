@@ -70,13 +70,14 @@ nlohmann::ordered_json RunFolder::write_metrics(const optim::Training& training,
 }
 
 void RunFolder::write(const std::string& name, const std::string& bytes) {
-  remove_others();
+  if (!name.starts_with(kFailedStep)) remove_others();
   io::write_file_atomically(file(name), bytes);
 }
 
 void RunFolder::remove_others() {
   if (std::exchange(others_removed_, true)) return;
-  for (const char* name : {kMetricsFile, "curves.svg", "graph.svg", "graph.dot"}) {
+  for (const char* name : {kMetricsFile, "curves.svg", "graph.svg", "graph.dot", "failed_step.svg",
+                           "failed_step.dot"}) {
     if (std::remove(file(name).c_str()) == 0 || errno == ENOENT) continue;
     throw IoError(
         file(name),

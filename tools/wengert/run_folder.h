@@ -13,14 +13,17 @@ namespace wengert::tools {
 /// The whole state of a run, at the end of each epoch and where it is interrupted.
 inline constexpr const char* kModelFile = "model.safetensors";
 
+/// How files begin that are about a step which failed; they belong to no state.
+inline constexpr const char* kFailedStep = "failed_step";
+
 /// The folder of a training run, which no other run has at the same time, and the files in it.
 ///
 /// The model file is the run's state, and all others are written from it afterwards: metrics.jsonl
 /// has a line for each epoch that the state's metadata count, or, after a kill between the two,
-/// those before the last one; the pictures are there when all epochs are done. What does not belong
-/// to the state is removed before the first one is written. So whatever the moment of a kill, no
-/// file says more than the state knows, and a run that goes on writes what an uninterrupted one had
-/// written.
+/// those before the last one; the pictures are there when all epochs are done, failed_step.svg
+/// where a step came to no finite number. What does not belong to the state is removed before the
+/// first one is written. So whatever the moment of a kill, no file says more than the state knows,
+/// and a run that goes on writes what an uninterrupted one had written.
 class RunFolder {
  public:
   /// Takes the folder if it is there. Throws IoError when another run has it.

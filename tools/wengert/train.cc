@@ -156,8 +156,8 @@ class Run : public optim::TrainingHook {
 
   void non_finite(optim::Training&, const optim::Batch& batch) override {
     bar_.clear();
-    if (!draw(batch, std::string(def_.name) + ", the step that failed")) return;
-    complain("that step is drawn in " + folder_.file("graph.svg"));
+    if (!draw(batch, std::string(def_.name) + ", the step that failed", kFailedStep)) return;
+    complain("that step is drawn in " + folder_.file(kFailedStep) + ".svg");
   }
 
  private:
@@ -195,7 +195,8 @@ class Run : public optim::TrainingHook {
     const std::int64_t count = std::min(settings_.batch_size, shown.count());
     (void)draw({shown.inputs.rows(0, count), shown.targets.rows(0, count)},
                std::string(def_.name) + " after " + std::to_string(settings_.epochs) +
-                   (settings_.epochs == 1 ? " epoch" : " epochs"));
+                   (settings_.epochs == 1 ? " epoch" : " epochs"),
+               "graph");
     unwatch_interrupts();  // from here on nothing is done that a signal could spoil
     stop_if_interrupted();
     say("test accuracy " + fixed_number(test.value("accuracy"), 4) + ", loss " +
@@ -221,20 +222,20 @@ class Run : public optim::TrainingHook {
     throw CommandFailed{};
   }
 
-  /// False where an interrupt ended it.
-  bool draw(const optim::Batch& batch, const std::string& title) {
+  /// Draws the step of a batch into `name`.svg; false where an interrupt ended it.
+  bool draw(const optim::Batch& batch, const std::string& title, const std::string& name) {
     const auto drawn = [&](const char* format) {
       return draw_step(def_, parameters_, batch, GraphDirection::kBoth, format, title, passes_);
     };
     try {
-      folder_.write("graph.svg", drawn("svg"));
+      folder_.write(name + ".svg", drawn("svg"));
     } catch (const IoError&) {
       throw;
     } catch (const Error& e) {
       if (interrupted()) return false;
       // A machine without Graphviz still gets the graph, as text.
-      folder_.write("graph.dot", drawn("dot"));
-      complain("no graph.svg: " + e.message() + "; wrote graph.dot instead");
+      folder_.write(name + ".dot", drawn("dot"));
+      complain("no " + name + ".svg: " + e.message() + "; wrote " + name + ".dot instead");
     }
     return true;
   }
