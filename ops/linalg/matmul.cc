@@ -90,7 +90,10 @@ void multiply(const TensorView& a, bool transpose_a, const TensorView& b, bool t
   const TensorView views[] = {a, b, c};
   const Batch batch(batch_shape, views);
   dispatch_floating(c.dtype, [&]<class T>(T) {
-    if (batch.count() == 0 && !accumulate) std::fill_n(c.as<T>(), c.count(), T(0));
+    // However many products there are, nothing is computed or nothing is in them.
+    const bool empty = batch.count() == 0 || k == 0;
+    if (empty && !accumulate) std::fill_n(c.as<T>(), c.count(), T(0));
+    if (empty || c.count() == 0) return;
     for (std::int64_t i = 0; i < batch.count(); ++i) {
       const bool add = accumulate || !batch.first_visit(2, i);
       kernels::gemm(ma.transposed != transpose_a, mb.transposed != transpose_b, m, n, k,

@@ -45,8 +45,10 @@ struct DiagonalView {
     const std::int64_t first_row = std::max<std::int64_t>(0, -diagonal);
     const std::int64_t first_column = std::max<std::int64_t>(0, diagonal);
     shape.push_back(std::max<std::int64_t>(0, std::min(rows - first_row, columns - first_column)));
-    strides.push_back(own[a] + own[b]);
-    if (element_count(shape) > 0) offset = first_row * own[a] + first_column * own[b];
+    // Strides of what has no elements may be of any size.
+    const bool any = element_count(shape) > 0;
+    strides.push_back(any ? own[a] + own[b] : 0);
+    if (any) offset = first_row * own[a] + first_column * own[b];
   }
 };
 

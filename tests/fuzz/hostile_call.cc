@@ -51,6 +51,9 @@ constexpr double kReals[] = {0,
                              1e-30,
                              std::numeric_limits<double>::quiet_NaN()};
 
+/// Elements of an operand.
+constexpr std::int64_t kMostHeld = 4096;
+
 std::int64_t integer(Input& input) {
   const int choice = input.below(64);
   if (choice == 63) return input.word();
@@ -158,8 +161,9 @@ Var HostileCall::operand(Input& input) {
   for (int i = 0; i < rank; ++i) {
     const std::int64_t n = size(input);
     sizes.push_back(n);
-    held.push_back(n > 65 ? 1 : n);
-    enlarged |= n > 65;
+    // What is not held is a view of one element.
+    held.push_back(n > 65 || element_count(held) * n > kMostHeld ? 1 : n);
+    enlarged |= held.back() != n;
   }
   std::vector<double> values(static_cast<std::size_t>(element_count(held)));
   const bool plain = input.chance();
