@@ -88,6 +88,13 @@ LoopNest plan(std::span<const std::int64_t> shape, std::span<const TensorView> v
   LoopNest nest;
   nest.operands = static_cast<int>(views.size());
   const int rank = static_cast<int>(shape.size());
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
+    // Strides of what has no elements may be of any size, and products of its other sizes too.
+    nest.rank = 1;
+    nest.sizes[0] = 0;
+    for (int k = 0; k < nest.operands; ++k) nest.strides[k][0] = 0;
+    return nest;
+  }
   Strides full[kMaxOperands];
   for (int k = 0; k < nest.operands; ++k) {
     const TensorView& view = views[k];

@@ -2,6 +2,7 @@
 
 #ifdef WENGERT_RECORDS
 #include <cmath>
+#include <limits>
 
 #include "wengert/ops/dense_input.h"
 #include "wengert/ops/order/lines.h"
@@ -96,7 +97,10 @@ void evaluate_shift(EvalContext& call) {
 
 void shift_vjp(VjpContext& c) {
   const auto& attributes = c.attributes<ShiftAttributes>();
-  c.set(0, shift(c.cotangent(), -attributes.by, static_cast<int>(attributes.axis), 0));
+  // Beyond any length it makes no difference how far.
+  constexpr std::int64_t kFar = std::numeric_limits<std::int64_t>::max();
+  const std::int64_t back = attributes.by < -kFar ? kFar : -attributes.by;
+  c.set(0, shift(c.cotangent(), back, static_cast<int>(attributes.axis), 0));
 }
 
 }  // namespace
