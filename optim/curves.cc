@@ -12,6 +12,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/export/escape.h"
+#include "wengert/graph/text.h"
 
 namespace wengert::optim {
 namespace {
@@ -27,13 +28,7 @@ constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                     "#e69f00", "#56b4e9", "#000000"};
 constexpr const char* kDashes[] = {"", "7 3", "2 3", "9 3 2 3"};
 
-// Printing that no locale changes.
-std::string number(double value, int decimals = 2) {
-  std::array<char, 400> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::fixed, decimals);
-  return {text.data(), end.ptr};
-}
+std::string number(double value, int decimals = 2) { return fixed_number(value, decimals); }
 
 // Bytes of the UTF-8 character at the front of `text`; 0 when it is none.
 std::size_t character_bytes(std::string_view text) {
