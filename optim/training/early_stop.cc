@@ -12,6 +12,17 @@ namespace {
 constexpr const char* kNumbers = "best";
 constexpr std::string_view kWeights = "weights/";
 
+/// A count among the state's numbers. Numbers of a file may be any: what no int64 holds, or what
+/// one more would take beyond it, is no count.
+std::int64_t count_at(const Tensor& numbers, std::int64_t place) {
+  const double count = numbers.at(place);
+  if (!(count >= 0 && count <= 0x1p53 && std::trunc(count) == count)) {
+    throw Error(ErrorKind::kParameter, "EarlyStop", format_number(count) + " is no count of epochs",
+                "restore a state that EarlyStop::state gave");
+  }
+  return static_cast<std::int64_t>(count);
+}
+
 }  // namespace
 
 EarlyStop::EarlyStop(Options options, std::source_location where) : options_(std::move(options)) {
@@ -71,9 +82,10 @@ void EarlyStop::restore(const std::vector<io::NamedTensor>& state) {
   if (numbers == nullptr || numbers->dtype() != DType::kFloat64 || numbers->shape() != Shape{3}) {
     throw Error(ErrorKind::kParameter, "EarlyStop", "no entry 'best' of three numbers");
   }
+  const std::int64_t best_epoch = count_at(*numbers, 1), waited = count_at(*numbers, 2);
   best_ = numbers->at(0);
-  best_epoch_ = static_cast<std::int64_t>(numbers->at(1));
-  waited_ = static_cast<std::int64_t>(numbers->at(2));
+  best_epoch_ = best_epoch;
+  waited_ = waited;
   best_weights_.set_tensors(std::move(weights));
 }
 
