@@ -54,7 +54,7 @@ class WENGERT_API Roots {
   /// Whether a pass that has nothing left to fail may write into the root's memory: an unrecorded
   /// dense value that nobody else holds.
   bool may_overwrite(const Root& root) const;
-  /// The parameters that passes over a loss may read; null where there are none.
+  /// The set that passes over a loss may read and passes draw from; null where there is none.
   ParameterSet* parameters = nullptr;
   /// Of the stage of captured copies: what is rewritten, without roots of names. Else null.
   CapturedGraph* graph = nullptr;

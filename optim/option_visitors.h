@@ -24,6 +24,10 @@ using Words = std::span<const std::string_view>;
 inline constexpr std::string_view kFlagWords[] = {"false", "true"};
 inline constexpr std::string_view kEpsilonPlaces[] = {"outside", "inside"};
 inline constexpr std::string_view kRatePlaces[] = {"inside", "outside"};
+inline constexpr std::string_view kL2Forms[] = {"half", "full"};
+inline constexpr std::string_view kNormOrders[] = {"1", "2"};
+inline constexpr std::string_view kProjections[] = {"above", "always"};
+inline constexpr std::string_view kUnitAxes[] = {"last", "first"};
 inline constexpr std::string_view kDecays[] = {"weights", "all"};
 
 /// Specialized by WENGERT_OPTIONS.

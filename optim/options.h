@@ -35,6 +35,14 @@ enum class EpsilonPlace { kOutside, kInside };
 /// Where the rate η of a method with momentum stands: m ← βm + ηg, θ ← θ − m, or m ← βm + g,
 /// θ ← θ − ηm. They differ once η changes.
 enum class RatePlace { kInside, kOutside };
+/// How a penalty counts squares: (λ/2)·Σw², whose gradient is λw, or λ·Σw².
+enum class L2Form { kHalf, kFull };
+/// The order of a norm: Σ|w|, or √Σw².
+enum class NormOrder { kOne, kTwo };
+/// What is brought to a norm of r: what is above it, or all.
+enum class Projection { kAbove, kAlways };
+/// The axis of a weight along which its units lie; their fan-in is all others.
+enum class UnitAxis { kLast, kFirst };
 /// What decays: weights (is_weight), or biases and gains as well.
 enum class Decays { kWeights, kAll };
 

@@ -86,10 +86,11 @@ bool run_on_capture(const PassPipeline& passes, CapturedGraph& graph, PassContex
 }
 
 bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassContext& context,
-                      std::source_location where) {
+                      ParameterSet* parameters, std::source_location where) {
   const detail::CallSite site(where);
   if (!passes.has(PassStage::kGradients)) return false;
   Roots roots;
+  roots.parameters = parameters;
   bool recorded = false;
   std::vector<Gradients::Entry*> entries;
   for (Gradients::Entry& entry : gradients.entries()) {
@@ -115,9 +116,18 @@ bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassCont
       }
     }
   } put_back{roots, entries};
-  if (recorded) return passes.run(PassStage::kGradients, roots, context);
+  if (recorded) {  // on the tape of the gradients: what is drawn waits there
+    const bool changed = passes.run(PassStage::kGradients, roots, context);
+    if (parameters != nullptr) gradients.append_updates(Tape::current()->updates());
+    return changed;
+  }
   const NoGrad off;
-  return passes.run(PassStage::kGradients, roots, context);
+  if (parameters == nullptr) return passes.run(PassStage::kGradients, roots, context);
+  Tape draws;  // they take effect with the step that the gradients are of
+  draws.start_after(gradients.updates());
+  const bool changed = passes.run(PassStage::kGradients, roots, context);
+  gradients.append_updates(draws.updates());
+  return changed;
 }
 
 bool run_after_step(const PassPipeline& passes, ParameterSet& parameters, PassContext& context,

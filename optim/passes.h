@@ -88,10 +88,11 @@ WENGERT_API bool run_on_capture(const PassPipeline& passes, CapturedGraph& graph
 /// Runs the passes over finished gradients: each parameter's gradient is a root of its name.
 /// Whether any changed one. Where a pass does not take rows, gradients of a few rows are made
 /// dense. Gradients that are not recorded are worked on unrecorded, in their own
-/// memory where nobody else holds it. Throws what a pass throws; the gradients that it was about
-/// are then as the passes before it left them.
+/// memory where nobody else holds it. Passes that draw do so from the streams of `parameters`; the
+/// draws take effect with the gradients' step. Throws what a pass throws; the gradients that it was
+/// about are then as the passes before it left them.
 WENGERT_API bool run_on_gradients(const PassPipeline& passes, Gradients& gradients,
-                                  PassContext& context,
+                                  PassContext& context, ParameterSet* parameters = nullptr,
                                   std::source_location where = std::source_location::current());
 
 /// Runs the passes over the parameters' values after a step, unrecorded: each trainable parameter

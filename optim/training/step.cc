@@ -174,7 +174,8 @@ bool TrainingStep::evaluate(std::span<const Batch> batches, PassContext& context
                 "leave out batches whose targets are all ignored");
   }
   if (batches.size() > 1) result.gradients *= 1 / denominator;
-  if (passes_ != nullptr) run_on_gradients(*passes_, result.gradients, context, where_);
+  if (passes_ != nullptr)
+    run_on_gradients(*passes_, result.gradients, context, &parameters_, where_);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wengert/ops/testing.h"
+#include "wengert/optim/methods.h"
 #include "wengert/optim/passes.h"
 #include "wengert/optim/training/step.h"
 #include "wengert/wengert.h"
@@ -31,16 +32,17 @@ Values model_values() {
   return values;
 }
 
-/// Gradients of Σ w²/2 + w/4, the pass at work, by name.
-Values gradients_under(const PassDef* pass,
-                       const std::vector<std::pair<std::string, Tensor>>& all) {
-  ParameterSet parameters(5);
+/// What a step of gradient descent by the gradients w + 2 makes of each parameter, the pass at
+/// work. Every gradient and every new weight is beyond the limits that passes get here.
+Values stepped_under(const PassDef* pass, const std::vector<std::pair<std::string, Tensor>>& all,
+                     std::uint64_t seed = 5) {
+  ParameterSet parameters(seed);
   parameters.add_all(all, {});
   PassPipeline passes;
   if (pass != nullptr) {
     std::vector<OptionSetting> options;
     for (const OptionDef& option : pass->options()) {
-      options.push_back({std::string(option.name), "0.1"});
+      if (option.words.empty()) options.push_back({std::string(option.name), "0.1"});
     }
     passes.add(make_pass(pass->name, options));
   }
@@ -48,27 +50,27 @@ Values gradients_under(const PassDef* pass,
     Var loss = Tensor::scalar(0.0);
     for (Parameter* parameter : set.all()) {
       const Var w = use(*parameter);
-      loss = loss + sum(square(w)) * 0.5 + sum(w) * 0.25;
+      loss = loss + sum(square(w)) * 0.5 + sum(w) * 2;
     }
     return {loss, 1};
   };
   TrainingStep step(parameters, model, &passes);
   PassContext context;
+  Sgd sgd({.rate = 0.5});
   const Batch batch{.inputs = Tensor::zeros({1, 1}), .targets = Tensor::zeros({1})};
-  const auto evaluated = step.evaluate(std::span(&batch, 1), context);
-  Values gradients;
-  for (Parameter* parameter : parameters.all()) {
-    gradients[parameter->name()] =
-        evaluated.gradients.at(parameter->name()).value().to_vector<double>();
+  step.run(sgd, std::span(&batch, 1), context);
+  Values values;
+  for (const Parameter* parameter : parameters.all()) {
+    values[parameter->name()] = parameter->value().to_vector<double>();
   }
-  return gradients;
+  return values;
 }
 
 std::vector<std::pair<std::string, Tensor>> whole(const Values& values) {
   std::vector<std::pair<std::string, Tensor>> result;
   for (const auto& [name, elements] : values) {
     const auto count = static_cast<std::int64_t>(elements.size());
-    result.emplace_back(name, Tensor::from(elements, {count, 1}));  // a matrix: weights are
+    result.emplace_back(name, Tensor::from(elements, {1, count}));  // a matrix, one weight a unit
   }
   return result;
 }
@@ -85,8 +87,8 @@ class PassOfTheTable : public ::testing::TestWithParam<const PassDef*> {};
 
 TEST_P(PassOfTheTable, SeesEveryElementOfEverySize) {
   const Values values = model_values();
-  const Values plain = gradients_under(nullptr, whole(values));
-  const Values changed = gradients_under(GetParam(), whole(values));
+  const Values plain = stepped_under(nullptr, whole(values));
+  const Values changed = stepped_under(GetParam(), whole(values));
   for (const auto& [name, before] : plain) {
     for (std::size_t i = 0; i < before.size(); ++i) {
       ASSERT_NE(changed.at(name)[i], before[i]) << name << " " << i << " was left out";
@@ -94,17 +96,19 @@ TEST_P(PassOfTheTable, SeesEveryElementOfEverySize) {
   }
   auto reversed = whole(values);
   std::reverse(reversed.begin(), reversed.end());
-  for (const auto& [name, given] : gradients_under(GetParam(), reversed)) {
+  for (const auto& [name, given] : stepped_under(GetParam(), reversed)) {
     expect_near(given, changed.at(name), name + " in another order");
   }
-  if (GetParam()->stage == PassStage::kParameters) return;  // it may draw by name
+  // What is drawn by name, or measured of one parameter, is another matter when names are others.
+  if (stepped_under(GetParam(), whole(values), 6) != changed) return;
+  if (GetParam()->name == "clip_by_norm") return;
   Values cut;
   for (const auto& [name, elements] : values) {
     const auto at = elements.begin() + static_cast<std::ptrdiff_t>(elements.size() / 3);
     cut["a/" + name].assign(elements.begin(), at);
     cut["b/" + name].assign(at, elements.end());
   }
-  const Values parts = gradients_under(GetParam(), whole(cut));
+  const Values parts = stepped_under(GetParam(), whole(cut));
   for (const auto& [name, expected] : changed) {
     std::vector<double> joined = parts.at("a/" + name);
     const std::vector<double>& rest = parts.at("b/" + name);

@@ -1,0 +1,25 @@
+#pragma once
+
+// Private to the library.
+
+#include <string_view>
+#include <vector>
+
+#include "wengert/graph/pass.h"
+
+namespace wengert::optim {
+
+/// Gradients that are measured together, and what messages call them.
+struct ClippedGroup {
+  std::string_view subject;   ///< "all gradients", or a parameter's name
+  std::string_view reported;  ///< the name under which its norm is reported
+  std::vector<Roots::Root*> roots;
+};
+
+/// The work of a pass over gradients: scales those of the group by min(1, limit/‖g‖), ‖g‖ over all
+/// of them, recorded where they are. A norm that is not finite is said and changes nothing. Whether
+/// anything changed.
+bool clip_norm(const char* pass, double limit, const ClippedGroup& group, const Roots& roots,
+               PassContext& context);
+
+}  // namespace wengert::optim
