@@ -13,6 +13,7 @@ foreach(room IN LISTS public_rooms)
   endforeach()
 endforeach()
 install(FILES ops/ops.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/ops)
+install(FILES nn/initializers.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/nn)
 install(FILES optim/optimizers.def optim/passes.def optim/schedules.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert/optim)
 install(FILES wengert.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert)
 

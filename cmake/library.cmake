@@ -9,7 +9,8 @@ file(GLOB kernel_sources CONFIGURE_DEPENDS ops/kernels/*.cc)
 file(GLOB level_sources CONFIGURE_DEPENDS ops/kernels/*_level.cc)
 list(FILTER kernel_sources EXCLUDE REGEX "_(level|baseline|avx2|avx512)\\.cc$")
 file(GLOB update_sources CONFIGURE_DEPENDS optim/optimizers/*.cc)
-file(GLOB upper_sources CONFIGURE_DEPENDS ops/*.cc ops/passes/*.cc autodiff/*.cc nn/*.cc optim/*.cc
+file(GLOB upper_sources CONFIGURE_DEPENDS ops/*.cc ops/passes/*.cc autodiff/*.cc nn/*.cc
+     nn/initializers/*.cc optim/*.cc
      optim/passes/*.cc optim/schedules/*.cc optim/training/*.cc)
 list(FILTER upper_sources EXCLUDE REGEX "/optim/testing\\.cc$")
 

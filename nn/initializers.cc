@@ -5,13 +5,10 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
-#include "wengert/ops/random_stream.h"
+#include "wengert/graph/text.h"
+#include "wengert/nn/initializers/record.h"
 
 namespace wengert::nn {
-namespace {
-
-std::int64_t fan_sum(const Fans& fans) { return fans.fan_in + fans.fan_out; }
-std::int64_t fan_in(const Fans& fans) { return fans.fan_in; }
 
 void require_floating(const Initializer& self, const Tensor& out) {
   if (is_floating(out.dtype())) return;
@@ -20,8 +17,7 @@ void require_floating(const Initializer& self, const Tensor& out) {
               "constant fills any dtype");
 }
 
-/// The count that scales an initializer; of a tensor without elements it may be 0.
-double checked(std::int64_t count, const Initializer& self, const Fans& fans, const Tensor& out) {
+double fan_count(std::int64_t count, const Initializer& self, const Fans& fans, const Tensor& out) {
   require_floating(self, out);
   if (count < 1 && out.element_count() > 0) {
     throw Error(ErrorKind::kValue, std::string(self.name),
@@ -33,68 +29,60 @@ double checked(std::int64_t count, const Initializer& self, const Fans& fans, co
   return static_cast<double>(std::max<std::int64_t>(1, count));
 }
 
-void check_finite(const char* name, double a, double b) {
-  if (!std::isfinite(a) || !std::isfinite(b)) {
-    throw Error(ErrorKind::kValue, name, "its numbers must be finite");
-  }
+std::string stream_beside(std::string_view parameter, std::string_view what) {
+  return std::string(parameter) + "/initial_" + std::string(what);
 }
 
-/// What a parameter's initial numbers are drawn from: a stream named after it.
-using Fill = decltype(Initializer::fill);
+namespace {
 
-constexpr Fill kFillNormal = [](const Initializer& self, std::uint64_t seed, std::string_view name,
-                                const Fans&, Tensor& out) {
-  require_floating(self, out);
-  fill_normal(out, seed, name, 0, self.first, self.second);
-};
-constexpr Fill kFillUniform = [](const Initializer& self, std::uint64_t seed, std::string_view name,
-                                 const Fans&, Tensor& out) {
-  require_floating(self, out);
-  fill_uniform(out, seed, name, 0, self.first, self.second);
-};
-constexpr Fill kFillConstant = [](const Initializer& self, std::uint64_t, std::string_view,
-                                  const Fans&, Tensor& out) {
-  out = Tensor::full(out.shape(), self.first, out.dtype());
-};
-
-/// N(0, 2/n) or U(−√(6/n), √(6/n)), which has the same variance, for a count n of the fans.
-template <std::int64_t (*kCount)(const Fans&)>
-void fill_scaled_normal(const Initializer& self, std::uint64_t seed, std::string_view name,
-                        const Fans& fans, Tensor& out) {
-  fill_normal(out, seed, name, 0, 0, std::sqrt(2 / checked(kCount(fans), self, fans, out)));
-}
-template <std::int64_t (*kCount)(const Fans&)>
-void fill_scaled_uniform(const Initializer& self, std::uint64_t seed, std::string_view name,
-                         const Fans& fans, Tensor& out) {
-  const double r = std::sqrt(6 / checked(kCount(fans), self, fans, out));
-  fill_uniform(out, seed, name, 0, -r, r);
+[[noreturn]] void refuse(const InitializerDef& def, std::string_view wrong,
+                         std::source_location where) {
+  const detail::CallSite site(where);
+  throw Error(ErrorKind::kValue, std::string(def.name), std::string(wrong));
 }
 
 }  // namespace
 
-Initializer normal(double mean, double stddev, std::source_location where) {
-  const detail::CallSite site(where);
-  check_finite("normal", mean, stddev);
-  if (stddev < 0) throw Error(ErrorKind::kValue, "normal", "the standard deviation is negative");
-  return {"normal", mean, stddev, kFillNormal};
+Initializer make_initializer(const InitializerDef& def, double first, double second,
+                             std::source_location where) {
+  if (!std::isfinite(first) || !std::isfinite(second)) {
+    refuse(def, "its numbers must be finite", where);
+  }
+  if (def.refuse != nullptr) {
+    const std::string_view wrong = def.refuse(first, second);
+    if (!wrong.empty()) refuse(def, wrong, where);
+  }
+  return {def.name, first, second, def.fill};
 }
 
-Initializer uniform(double low, double high, std::source_location where) {
-  const detail::CallSite site(where);
-  check_finite("uniform", low, high);
-  if (high < low) throw Error(ErrorKind::kValue, "uniform", "high is below low");
-  return {"uniform", low, high, kFillUniform};
+std::vector<const InitializerDef*> registered_initializers() {
+  return {
+#define INITIALIZER(name, parameters, first, second) &name##_initializer,
+#include "wengert/nn/initializers.def"
+#undef INITIALIZER
+  };
 }
 
-Initializer constant(double value, std::source_location where) {
+double gain(std::string_view activation, double slope, std::source_location where) {
   const detail::CallSite site(where);
-  check_finite("constant", value, 0);
-  return {"constant", value, 0, kFillConstant};
+  if (activation == "leaky_relu") {
+    if (std::isfinite(slope)) return std::sqrt(2 / (1 + slope * slope));
+    throw Error(ErrorKind::kValue, "gain", "the slope is " + format_number(slope), "give a number");
+  }
+  constexpr std::pair<std::string_view, double> kGains[] = {{"identity", 1},
+                                                            {"sigmoid", 1},
+                                                            {"tanh", 5.0 / 3},
+                                                            {"relu", 1.4142135623730951},
+                                                            {"selu", 0.75}};
+  std::vector<std::string> names = {"leaky_relu"};
+  for (const auto& [name, value] : kGains) {
+    if (name == activation) return value;
+    names.emplace_back(name);
+  }
+  const std::string close = closest(activation, names);
+  throw Error(ErrorKind::kValue, "gain", "no gain is known for '" + std::string(activation) + "'",
+              close.empty() ? "give one of identity, sigmoid, tanh, relu, leaky_relu, selu"
+                            : "did you mean '" + close + "'?");
 }
-
-Initializer xavier_normal() { return {"xavier_normal", 0, 0, fill_scaled_normal<fan_sum>}; }
-Initializer xavier_uniform() { return {"xavier_uniform", 0, 0, fill_scaled_uniform<fan_sum>}; }
-Initializer he_normal() { return {"he_normal", 0, 0, fill_scaled_normal<fan_in>}; }
-Initializer he_uniform() { return {"he_uniform", 0, 0, fill_scaled_uniform<fan_in>}; }
 
 }  // namespace wengert::nn

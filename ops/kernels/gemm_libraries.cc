@@ -2,12 +2,16 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <limits>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "wengert/ops/kernels/gemm.h"
+#include "wengert/ops/kernels/svd.h"
 
 namespace wengert::kernels {
 namespace internal {
@@ -19,6 +23,11 @@ enum CblasTranspose { kCblasNoTrans = 111, kCblasTrans = 112 };
 template <typename T>
 using CblasGemm = void (*)(CblasOrder, CblasTranspose, CblasTranspose, int m, int n, int k, T alpha,
                            const T* a, int lda, const T* b, int ldb, T beta, T* c, int ldc);
+// LAPACK's, in Fortran: columns follow each other, the lengths of the two texts come last.
+using DgeSvd = void (*)(const char* job_u, const char* job_vt, const int* m, const int* n,
+                        double* a, const int* lda, double* s, double* u, const int* ldu, double* vt,
+                        const int* ldvt, double* work, const int* lwork, int* info, std::size_t,
+                        std::size_t);
 using DnnlSgemm = int (*)(char transpose_a, char transpose_b, std::int64_t m, std::int64_t n,
                           std::int64_t k, float alpha, const float* a, std::int64_t lda,
                           const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
@@ -43,6 +52,7 @@ void* open_openblas() {
 struct OpenBlas {
   CblasGemm<float> sgemm = nullptr;
   CblasGemm<double> dgemm = nullptr;
+  DgeSvd dgesvd = nullptr;
   const char* (*corename)() = nullptr;
   bool needs_lock = true;
 
@@ -58,12 +68,20 @@ struct OpenBlas {
     corename = symbol<const char* (*)()>(library, "openblas_get_corename");
     sgemm = symbol<CblasGemm<float>>(library, "cblas_sgemm");
     dgemm = symbol<CblasGemm<double>>(library, "cblas_dgemm");
+    dgesvd = symbol<DgeSvd>(library, "dgesvd_");
   }
 };
 
 const OpenBlas& openblas() {
   static const OpenBlas library;
   return library;
+}
+
+// The build without threads shares its packing buffers among callers of all its functions without a
+// lock: four threads at once get wrong products, a few in ten thousand.
+std::unique_lock<std::mutex> openblas_turn() {
+  static std::mutex turn;
+  return openblas().needs_lock ? std::unique_lock(turn) : std::unique_lock<std::mutex>();
 }
 
 struct OneDnn {
@@ -111,11 +129,7 @@ bool run_openblas(CblasGemm<T> function, const GemmProblem<T>& g) {
       g.ldb > kMax || g.ldc > kMax) {
     return false;
   }
-  // The build without threads shares its packing buffers among callers without a lock: four threads
-  // at once get wrong products, a few in ten thousand.
-  static std::mutex turn;
-  std::unique_lock lock(turn, std::defer_lock);
-  if (openblas().needs_lock) lock.lock();
+  const auto turn = openblas_turn();
   function(kCblasRowMajor, g.transpose_a ? kCblasTrans : kCblasNoTrans,
            g.transpose_b ? kCblasTrans : kCblasNoTrans, static_cast<int>(g.m),
            static_cast<int>(g.n), static_cast<int>(g.k), T{1}, g.a, static_cast<int>(g.lda), g.b,
@@ -157,6 +171,28 @@ const char* gemm_engine_name(GemmEngine engine) {
 }
 
 }  // namespace internal
+
+SvdOutcome left_singular_vectors(std::int64_t rows, std::int64_t columns, double* a) {
+  const auto dgesvd = internal::openblas().dgesvd;
+  if (dgesvd == nullptr) return SvdOutcome::kNoLibrary;
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  if (rows > kMost || columns > kMost) return SvdOutcome::kTooLarge;
+  const int m = static_cast<int>(rows), n = static_cast<int>(columns), one = 1;
+  std::vector<double> singular(static_cast<std::size_t>(std::min(m, n)));
+  int info = 0, work_size = -1;
+  double wanted = 0;
+  const auto run = [&](double* work) {
+    dgesvd("O", "N", &m, &n, a, &m, singular.data(), nullptr, &one, nullptr, &one, work, &work_size,
+           &info, 1, 1);
+  };
+  const auto turn = internal::openblas_turn();
+  run(&wanted);  // says how much memory it wants
+  if (info != 0 || !(wanted < static_cast<double>(kMost))) return SvdOutcome::kTooLarge;
+  work_size = static_cast<int>(wanted);
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  run(work.data());
+  return info == 0 ? SvdOutcome::kFound : SvdOutcome::kNotConverged;
+}
 
 std::string openblas_core() {
   const auto corename = internal::openblas().corename;

@@ -13,6 +13,8 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -106,6 +108,18 @@ inline Outcome run_wengert(const std::vector<std::string>& arguments,
   std::vector<std::string> words = {wengert_path()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return run_command(std::move(words), meanwhile, output);
+}
+
+/// All commands of the program, as its help lists them.
+inline std::vector<std::string> commands() {
+  std::vector<std::string> names;
+  std::istringstream help(run_wengert({"--help"}).out);
+  const std::regex form("^  ([a-z]+)  +[A-Z].*");
+  for (std::string line; std::getline(help, line);) {
+    std::smatch found;
+    if (std::regex_match(line, found, form)) names.push_back(found[1]);
+  }
+  return names;
 }
 
 /// The same from a shell that first does what `before` says: "ulimit -f 8", "exec 2>&-".

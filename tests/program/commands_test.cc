@@ -12,15 +12,11 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kCommands = {"train",      "predict", "graph",     "ops",
-                                            "optimizers", "passes",  "schedules", "gradcheck",
-                                            "bench",      "version"};
-
 TEST(Program, HelpOfEveryCommand) {
-  const Outcome all = run_wengert({"--help"});
-  EXPECT_EQ(all.status, 0);
-  for (const std::string& command : kCommands) {
-    EXPECT_TRUE(holds(all.out, "  " + command + " ")) << command;
+  EXPECT_EQ(run_wengert({"--help"}).status, 0);
+  const std::vector<std::string> all = commands();
+  ASSERT_GE(all.size(), 11u);
+  for (const std::string& command : all) {
     const Outcome one = run_wengert({command, "--help"});
     EXPECT_EQ(one.status, 0) << command;
     EXPECT_EQ(one.err, "") << command;
@@ -203,6 +199,8 @@ TEST(Schedules, PagesAndJson) {
     EXPECT_TRUE(holds(help, schedule.at("name").get<std::string>())) << schedule;
   }
 }
+
+TEST(Initializers, PagesAndJson) { EXPECT_GE(pages_of("initializers").size(), 15u); }
 
 TEST(Passes, PagesAndJson) {
   const json list = pages_of("passes");

@@ -114,6 +114,7 @@ TEST(Hostile, ArgumentsReachTheTerminalAsTextOnly) {
                                              {"optimizers", kEvil},
                                              {"passes", kEvil},
                                              {"schedules", kEvil},
+                                             {"initializers", kEvil},
                                              {"gradcheck", "--op", kEvil},
                                              {"bench", kEvil}}) {
     const Outcome outcome = run_wengert(words);

@@ -5,11 +5,12 @@
 #include "tools/wengert/console.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
+#include "wengert/nn/initializers.h"
 #include "wengert/optim/method.h"
 #include "wengert/optim/passes.h"
 #include "wengert/optim/schedule.h"
 
-// The pages of optimizers, passes and schedules, printed from their records.
+// The pages of optimizers, passes, schedules and initializers, printed from their records.
 namespace wengert::tools {
 namespace {
 
@@ -122,6 +123,40 @@ void print_page(const optim::ScheduleDef& schedule) {
               width(schedule.name), schedule.name.data());
 }
 
+std::vector<const nn::InitializerNumber*> numbers_of(const nn::InitializerDef& initializer) {
+  std::vector<const nn::InitializerNumber*> numbers;
+  for (const nn::InitializerNumber& number : initializer.numbers) {
+    if (!number.name.empty()) numbers.push_back(&number);
+  }
+  return numbers;
+}
+
+Json as_json(const nn::InitializerDef& initializer) {
+  Json options = Json::array();
+  for (const nn::InitializerNumber* number : numbers_of(initializer)) {
+    options.push_back(
+        {{"name", number->name}, {"values", "a number"}, {"meaning", number->meaning}});
+  }
+  return {{"name", initializer.name},           {"summary", initializer.doc.summary},
+          {"formula", initializer.doc.formula}, {"notes", initializer.doc.notes},
+          {"options", std::move(options)},      {"source", initializer.doc.source}};
+}
+
+void print_page(const nn::InitializerDef& initializer) {
+  std::printf("%.*s — %.*s\n", width(initializer.name), initializer.name.data(),
+              width(initializer.doc.summary), initializer.doc.summary.data());
+  print_line("formula", initializer.doc.formula);
+  print_line("notes", initializer.doc.notes);
+  const char* title = "options";
+  for (const nn::InitializerNumber* number : numbers_of(initializer)) {
+    print_line(title, std::string(number->name) + " = a number: " + std::string(number->meaning));
+    title = "";
+  }
+  print_line("source", initializer.doc.source);
+  std::printf("Use it: linear(parameters, \"fc\", x, 10, {.weight = nn::%.*s(…)})\n",
+              width(initializer.name), initializer.name.data());
+}
+
 /// Prints the page of the one called `name`, or a list of all; `kind` is the command.
 template <class Def>
 void run(const std::vector<const Def*>& all, const char* kind, const std::string& name, bool json) {
@@ -184,6 +219,10 @@ void add_passes(Program& program) {
 
 void add_schedules(Program& program) {
   add_pages(program, "schedules", optim::registered_schedules, "linear_decay");
+}
+
+void add_initializers(Program& program) {
+  add_pages(program, "initializers", nn::registered_initializers, "he_normal");
 }
 
 }  // namespace wengert::tools
