@@ -27,6 +27,17 @@ bool fits(std::string_view text, std::string_view pattern) {
   return p == pattern.size();
 }
 
+std::vector<std::string> set_trainable(ParameterSet& parameters, const ParameterFilter& filter,
+                                       bool on) {
+  std::vector<std::string> names;
+  for (Parameter* parameter : parameters.all()) {
+    if (parameter->trainable() == on || !filter(*parameter)) continue;
+    names.push_back(parameter->name());
+    parameter->set_trainable(on);
+  }
+  return names;
+}
+
 }  // namespace
 
 bool is_weight(const Parameter& parameter) { return parameter.value().rank() >= 2; }
@@ -36,6 +47,13 @@ ParameterFilter named(std::string pattern) {
   return [pattern = std::move(pattern)](const Parameter& parameter) {
     return fits(parameter.name(), pattern);
   };
+}
+
+std::vector<std::string> freeze(ParameterSet& parameters, const ParameterFilter& filter) {
+  return set_trainable(parameters, filter, false);
+}
+std::vector<std::string> thaw(ParameterSet& parameters, const ParameterFilter& filter) {
+  return set_trainable(parameters, filter, true);
 }
 
 }  // namespace wengert

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/parameter.h"
@@ -41,5 +42,12 @@ WENGERT_API bool is_weight(const Parameter& parameter);
 WENGERT_API bool is_any_parameter(const Parameter& parameter);
 /// By full name; `*` stands for any characters: named("encoder/*/weight").
 WENGERT_API ParameterFilter named(std::string pattern);
+
+/// Freezes the trained parameters that `filter` accepts: from the next tape on they enter graphs as
+/// constants, and optimizers leave them. Gives their names, in order of creation.
+WENGERT_API std::vector<std::string> freeze(ParameterSet& parameters,
+                                            const ParameterFilter& filter);
+/// Lets frozen parameters that `filter` accepts be trained again; gives their names.
+WENGERT_API std::vector<std::string> thaw(ParameterSet& parameters, const ParameterFilter& filter);
 
 }  // namespace wengert

@@ -178,7 +178,10 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   const optim::Batch wrong = {examples.inputs, Tensor::zeros({3}, DType::kInt64)};
   const optim::ArrayLoader loader(examples);
   const auto logits = [](ParameterSet& set, const Var& in) { return linear(set, "fc", in, 2); };
-  EXPECT_LOCATED(optim::split_examples(4, 5, 1));
+  EXPECT_LOCATED(optim::split_examples(4, {5}, 1));
+  EXPECT_LOCATED(optim::split_stratified({1, 2}, {2}, 1));
+  EXPECT_LOCATED(optim::k_folds(4, 5, 1));
+  EXPECT_LOCATED(optim::stratified_k_folds({1, 2}, 3, 1));
   EXPECT_LOCATED(optim::all_examples(-1));
   EXPECT_LOCATED(optim::ArrayLoader(examples, {}, {{0, 9}}));
   EXPECT_LOCATED(optim::ArrayLoader(wrong));

@@ -8,6 +8,7 @@
 
 #include "tests/graph/errors.h"
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/parameter_filter.h"
 #include "wengert/graph/tape.h"
 #include "wengert/ops/ops.h"
 
@@ -321,6 +322,21 @@ TEST(Parameter, WithoutATapeUseGivesTheValue) {
   ParameterSet set;
   Parameter& w = set.add("w", Tensor::scalar(3.0));
   EXPECT_EQ((use(w) * 2.0).scalar_value(), 6);
+}
+
+TEST(Freeze, MarksWhatItsFilterAcceptsAndThawUndoesIt) {
+  ParameterSet parameters;
+  for (const char* name : {"body/a", "body/b", "head/a"}) {
+    parameters.add(name, Tensor::from({1.0}, {1}));
+  }
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(freeze(parameters, named("body/*")), (Names{"body/a", "body/b"}));
+  EXPECT_EQ(freeze(parameters, named("*/a")), (Names{"head/a"})) << "body/a was frozen before";
+  EXPECT_FALSE(parameters.at("body/b").trainable());
+  EXPECT_EQ(thaw(parameters, named("body/b")), (Names{"body/b"}));
+  EXPECT_TRUE(parameters.at("body/b").trainable());
+  EXPECT_FALSE(parameters.at("body/a").trainable());
+  EXPECT_EQ(thaw(parameters, is_any_parameter), (Names{"body/a", "head/a"}));
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ struct Watcher : TrainingHook {
 
 TEST(Fit, LearnsWhatIsSeparable) {
   const Batch data = half_planes(203);
-  const Split split = split_examples(203, 40, 3);
+  const Split split = split_examples(203, {40}, 3);
   ParameterSet parameters(3);
   Adam adam({.rate = 0.05});
   const ArrayLoader loader(data, {.batch_size = 16}, split.train);

@@ -22,41 +22,6 @@ std::vector<std::int64_t> all_of(std::int64_t count) {
   return values;
 }
 
-TEST(Split, IsDisjointAndComplete) {
-  for (const std::int64_t validation : {0, 1, 30, 99}) {
-    const Split split = split_examples(100, validation, 5);
-    EXPECT_EQ(split.validation.size(), static_cast<std::size_t>(validation));
-    auto both = split.train;
-    both.insert(both.end(), split.validation.begin(), split.validation.end());
-    EXPECT_EQ(sorted(both), all_of(100));
-  }
-}
-
-TEST(Split, DependsOnTheSeedAlone) {
-  const Split a = split_examples(1000, 300, 5), b = split_examples(1000, 300, 5),
-              c = split_examples(1000, 300, 6);
-  EXPECT_EQ(a.train, b.train);
-  EXPECT_EQ(a.validation, b.validation);
-  EXPECT_NE(sorted(a.validation), sorted(c.validation));
-  EXPECT_NE(sorted(a.validation), all_of(300)) << "not random";
-}
-
-TEST(Split, HoldsOutEachPartEqually) {
-  // Of 10000, 5000 held out: about half of every tenth, four standard deviations wide.
-  const Split split = split_examples(10000, 5000, 9);
-  std::vector<int> counts(10);
-  for (const std::int64_t i : split.validation) ++counts[static_cast<std::size_t>(i / 1000)];
-  for (const int count : counts) EXPECT_NEAR(count, 500, 4 * 15);
-}
-
-TEST(Split, RefusesWhatCannotBeHeldOut) {
-  for (const auto& [count, validation] :
-       std::vector<std::pair<int, int>>{{10, 10}, {10, 11}, {10, -1}, {0, 0}}) {
-    const int n = count, held = validation;
-    EXPECT_EQ(error_of([&] { split_examples(n, held, 1); }).kind(), ErrorKind::kValue) << n;
-  }
-}
-
 TEST(Shuffle, IsAPermutationOfItsOwnForEachEpoch) {
   const std::vector<std::int64_t> indices = {4, 8, 15, 16, 23, 42, 108, 109, 110, 111, 112, 113};
   std::set<std::vector<std::int64_t>> orders;

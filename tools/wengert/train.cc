@@ -98,7 +98,7 @@ class Run : public optim::TrainingHook {
     const optim::Schedule schedule = optim::make_schedule(settings_.schedule, schedule_options);
     const io::ImageSet data = io::load_fashion_mnist(settings_.data);
     const optim::Split split =
-        optim::split_examples(data.train_images.size(0), settings_.validation, settings_.seed);
+        optim::split_examples(data.train_images.size(0), {settings_.validation}, settings_.seed);
     if (settings_.l2 != 0) {
       passes_.add<optim::L2Penalty>({.lambda = settings_.l2});
     }
