@@ -3,6 +3,7 @@
 // x times a share that goes from 0 to 1.
 WENGERT_FORMULAS {
 #if defined(WENGERT_LEVEL)
+  /// The number for x's dtype.
   template <class T>
   inline double by_precision(Lanes<T>, double single, double twice) {
     return sizeof(T) == 4 ? single : twice;
