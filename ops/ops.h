@@ -30,6 +30,15 @@ constexpr std::string_view name_of(PadMode mode) {
   return mode <= PadMode::kReflect ? kNames[static_cast<int>(mode)] : "unknown";
 }
 
+/// What rrelu() takes in inference for slopes drawn from [l, h) in training: (l + h)/2, or the
+/// harmonic mean 2/(1/l + 1/h).
+enum class MeanSlope : std::uint8_t { kArithmetic, kHarmonic };
+/// "arithmetic", "harmonic".
+constexpr std::string_view name_of(MeanSlope mean) {
+  constexpr std::string_view kNames[] = {"arithmetic", "harmonic"};
+  return mean <= MeanSlope::kHarmonic ? kNames[static_cast<int>(mean)] : "unknown";
+}
+
 /// What an op with n outputs gives: auto [values, indices] = sort(x).
 template <std::size_t n>
 using Outputs = std::array<Var, n>;

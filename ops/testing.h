@@ -92,6 +92,14 @@ Tensor resampled(const Tensor& tensor, const Shape& shape, int seed = 1);
 /// Samples of a unary elementwise op over [low, high]: several shapes, rank 0 and empty ones too.
 OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*reference)(double),
                     double low, double high);
+/// Adds the small samples of such an op over another range: what lies beyond a kink.
+void add_range(OpTests& tests, Var (*op)(const Var&, std::source_location),
+               double (*reference)(double), double low, double high);
+/// Adds a sample of values alone across kinks: whole vectors hold elements of every kind.
+void add_values(OpTests& tests, Var (*op)(const Var&, std::source_location),
+                double (*reference)(double), double low, double high);
+/// Gives every second element of the first operands the other sign: for ops with a kink at 0.
+void alternate_signs(OpTests& tests);
 /// The same for two operands with every broadcast pattern.
 OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
                      double (*reference)(double, double), double low_a, double high_a, double low_b,

@@ -110,6 +110,31 @@ OpTests unary_tests(Var (*op)(const Var&, std::source_location), double (*refere
   return tests;
 }
 
+void add_range(OpTests& tests, Var (*op)(const Var&, std::source_location),
+               double (*reference)(double), double low, double high) {
+  for (Sample& sample : unary_tests(op, reference, low, high).samples) {
+    if (!sample.large()) tests.samples.push_back(std::move(sample));
+  }
+}
+
+void add_values(OpTests& tests, Var (*op)(const Var&, std::source_location),
+                double (*reference)(double), double low, double high) {
+  for (Sample& sample : unary_tests(op, reference, low, high).samples) {
+    if (sample.inputs[0].element_count() < 2) continue;
+    sample.name += " across";
+    sample.smooth = false;
+    tests.samples.push_back(std::move(sample));
+  }
+}
+
+void alternate_signs(OpTests& tests) {
+  for (Sample& sample : tests.samples) {
+    std::vector<double> values = sample.inputs[0].to_vector<double>();
+    for (std::size_t i = 1; i < values.size(); i += 2) values[i] = -values[i];
+    sample.inputs[0] = Tensor::from(values, sample.inputs[0].shape());
+  }
+}
+
 OpTests binary_tests(Var (*op)(const Var&, const Var&, std::source_location),
                      double (*reference)(double, double), double low_a, double high_a, double low_b,
                      double high_b) {

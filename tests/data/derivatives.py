@@ -19,6 +19,10 @@ SIGNED = lambda points: [s * p for p in points for s in (1, -1)]
 LINE = SIGNED(TINY + SMALL + TAILS)
 UNIT = SIGNED(TINY + SMALL + [0.999, 1 - 2.0**-20])
 POSITIVE = TINY + SMALL + TAILS + [1e8, 1e30]
+BELL = [p for p in SIGNED(TINY + SMALL + [1.0, 2.5, 3.0, 5.0, 9.0]) if p != -0.75]
+CUBIC = sympy.Rational(44715, 10**6)
+SCALE = sympy.Rational("1.0507009873554804934193349852946")
+ALPHA = sympy.Rational("1.6732632423543772848170429916717")
 NEAR_ONE = [1 - 2.0**-20, 1 + 2.0**-20]
 
 OPS = {
@@ -51,6 +55,11 @@ OPS = {
     "sigmoid": (1 / (1 + sympy.exp(-x)), LINE + SIGNED(BEYOND)),
     "log_sigmoid": (-sympy.log(1 + sympy.exp(-x)), LINE + SIGNED(BEYOND)),
     "softplus": (sympy.log(1 + sympy.exp(x)), LINE + SIGNED(BEYOND)),
+    "silu": (x / (1 + sympy.exp(-x)), LINE + SIGNED(BEYOND)),
+    "mish": (x * ((1 + sympy.exp(x)) ** 2 - 1) / ((1 + sympy.exp(x)) ** 2 + 1), LINE + SIGNED(BEYOND)),
+    # Without −0.75 and 2, near which the first and the third derivative have zeros.
+    "gelu": (x * sympy.erfc(-x / sympy.sqrt(2)) / 2, BELL),
+    "gelu_tanh": (x / (1 + sympy.exp(-2 * sympy.sqrt(2 / sympy.pi) * (x + CUBIC * x**3))), BELL),
     "logit": (sympy.log(x) - sympy.log(1 - x), TINY[1:] + SMALL + [0.999, 1 - 2.0**-20]),
     # Of two operands, of which one is held.
     "div(1,x)": (1 / x, SIGNED([1e-4, 0.5, 1.0, 3.0, 1e8])),
@@ -68,6 +77,13 @@ OPS = {
     "bce_with_logits(x,1)": (sympy.log(1 + sympy.exp(-x)), LINE + SIGNED(BEYOND)),
     "bce_with_logits(x,0.25)": (sympy.log(1 + sympy.exp(x)) - x / 4, LINE),
 }
+# Of two pieces that meet at 0: below and above.
+PIECES = {
+    "elu": (sympy.exp(x) - 1, x),
+    "selu": (SCALE * ALPHA * (sympy.exp(x) - 1), SCALE * x),
+    "celu": (sympy.exp(x) - 1, x),
+    "softsign": (x / (1 - x), x / (1 + x)),
+}
 
 
 def float32(value):
@@ -77,7 +93,12 @@ def float32(value):
 def main():
     mpmath.mp.dps = 400
     lines = ["# op, x, f(x), f'(x), f''(x), f'''(x); written by derivatives.py"]
-    for op, (formula, points) in OPS.items():
+    rows = [(op, formula, points) for op, (formula, points) in OPS.items()]
+    for op, (below, above) in PIECES.items():
+        points = LINE + SIGNED(BEYOND)
+        rows.append((op, below, [p for p in points if p < 0]))
+        rows.append((op, above, [p for p in points if p > 0]))
+    for op, formula, points in rows:
         orders = [sympy.lambdify(x, sympy.diff(formula, x, k), "mpmath") for k in range(4)]
         for point in map(float32, points):
             at = [mpmath.nstr(f(mpmath.mpf(point)).real, 20) for f in orders]

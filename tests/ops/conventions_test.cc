@@ -80,6 +80,12 @@ const Convention kConventions[] = {
            [](const Var& x) { return maximum(x, 0.5); },
            [](const Var& x) { return minimum(x, 0.5); },
            [](const Var& x) { return abs(x); },
+           [](const Var& x) { return leaky_relu(x); },
+           [](const Var& x) { return prelu(x, 0.25); },
+           [](const Var& x) { return relu6(x); },
+           [](const Var& x) { return hard_tanh(x); },
+           [](const Var& x) { return hard_sigmoid(x); },
+           [](const Var& x) { return hard_swish(x); },
        };
        for (const Function& f : functions) {
          EXPECT_TRUE(std::isnan(gradient(f, {kNan, 1})[0]));
@@ -109,6 +115,38 @@ const Convention kConventions[] = {
        expect_same(gradient([](const Var& x) { return relu(x); }, {0}), {0});
        expect_same(gradient([](const Var& x) { return abs(x); }, {0}), {0});
        expect_same(gradient([](const Var& x) { return clip(x, -1, 2); }, {-1, 2}), {1, 1});
+       expect_same(gradient([](const Var& x) { return relu6(x); }, {0, 6}), {0, 0});
+       expect_same(gradient([](const Var& x) { return hard_tanh(x); }, {-1, 1}), {0, 0});
+       expect_same(gradient([](const Var& x) { return hard_sigmoid(x); }, {-3, 3}), {0, 0});
+       expect_same(gradient([](const Var& x) { return leaky_relu(x, 0.25); }, {0}), {0.25});
+       expect_same(gradient([](const Var& x) { return prelu(x, 0.25); }, {0}), {0.25});
+       expect_same(gradient([](const Var& x) { return elu(x, 0.25); }, {0}), {0.25});
+     }},
+    {"activations",
+     [] {
+       const Tensor x = vector_of({-1, 2});
+       EXPECT_NEAR(list(gelu(x))[0], -0.15865525393145705, 1e-15);
+       EXPECT_NEAR(list(gelu_tanh(x))[0], -0.1588080093917233, 1e-15);
+       expect_same(list(leaky_relu(x)), {-0.01, 2});
+       EXPECT_NEAR(list(hard_sigmoid(x))[0], 1.0 / 3, 1e-15);
+       EXPECT_NEAR(list(hard_sigmoid(x, 0.2, 0.5))[0], 0.3, 1e-15);
+     }},
+    {"learned slopes",
+     [] {
+       const Tensor x = Tensor::full({1, 2, 2}, -1, DType::kFloat64);
+       const Tensor slopes = vector_of({1, 2});
+       expect_same(list(prelu(x, 3.0)), {-3, -3, -3, -3});
+       expect_same(list(prelu(x, slopes)), {-1, -2, -1, -2});
+       expect_same(list(prelu(x, slopes, 1)), {-1, -1, -2, -2});
+       const Tensor elements = Tensor::from<double>({1, 2, 3, 4}, {2, 2});
+       expect_same(list(prelu(x, elements)), {-1, -2, -3, -4});
+     }},
+    {"random slopes",
+     [] {
+       RandomStream stream(1);
+       const Tensor x = vector_of({-1, 1});
+       expect_same(list(rrelu(x, stream, 0.125, 0.5)), {-0.3125, 1});
+       expect_same(list(rrelu(x, stream, 0.125, 0.5, MeanSlope::kHarmonic)), {-0.2, 1});
      }},
     {"domain ends",
      [] {
