@@ -2,6 +2,7 @@
 
 // Private to the library.
 
+#include <cmath>
 #include <functional>
 #include <source_location>
 #include <span>
@@ -17,11 +18,16 @@ namespace wengert::testing {
 using ElementLoss = std::function<Var(const Var& prediction, const Var& target, Reduction,
                                       const Var& weights, std::source_location)>;
 
-/// Every reduction, with weights and without, over predictions in ±3 and targets in [low, high],
-/// beside `loss` of one element; and what such a loss rejects.
+/// An interval that samples are drawn from.
+struct Interval {
+  double low, high;
+};
+
+/// Every reduction, with weights and without, over predictions and targets in [low, high], beside
+/// `loss` of one element; and what such a loss rejects.
 inline OpTests loss_of_elements_tests(const ElementLoss& f,
                                       const std::function<double(double, double)>& loss, double low,
-                                      double high) {
+                                      double high, Interval predictions = {-3, 3}) {
   OpTests tests;
   int seed = 0;
   for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 4}, Shape{0, 2}, kLongVector}) {
@@ -33,7 +39,8 @@ inline OpTests loss_of_elements_tests(const ElementLoss& f,
         Sample sample;
         sample.name = to_string(shape) + " " + std::string(name_of(reduction)) +
                       (weighted ? " weighted" : "");
-        sample.inputs = {spread(shape, -3, 3, ++seed), spread(shape, low, high, seed + 50)};
+        sample.inputs = {spread(shape, predictions.low, predictions.high, ++seed),
+                         spread(shape, low, high, seed + 50)};
         sample.call = [=](std::span<const Var> x) {
           const Var w = weighted ? Var(weights.to(x[0].dtype())) : Var();
           return std::vector<Var>{f(x[0], x[1], reduction, w, std::source_location::current())};
@@ -70,6 +77,17 @@ inline OpTests loss_of_elements_tests(const ElementLoss& f,
                      ErrorKind::kDType, "mixed dtypes: f32[2] and f64[2]"}};
   tests.ulps32 = tests.ulps64 = 16;
   return tests;
+}
+
+/// Marks samples in which some element lies within 0.02 of a kink: kink(prediction, target) is its
+/// distance from there.
+inline void mark_kinks(OpTests& tests, const std::function<double(double, double)>& kink) {
+  for (Sample& sample : tests.samples) {
+    for (std::int64_t i = 0; i < sample.inputs[0].element_count(); ++i) {
+      const double distance = kink(sample.inputs[0].at(i), sample.inputs[1].at(i));
+      if (std::fabs(distance) < 2e-2) sample.smooth = false;
+    }
+  }
 }
 
 }  // namespace wengert::testing

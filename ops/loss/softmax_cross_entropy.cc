@@ -54,144 +54,37 @@ Var softmax_cross_entropy(const Var& logits, const Var& targets, Reduction reduc
 #endif
 
 #ifdef WENGERT_TESTS
-#include "wengert/ops/loss/loss_tests.h"
-#include "wengert/ops/reduction/reduction_tests.h"
+#include <cmath>
+
+#include "wengert/ops/loss/class_loss_tests.h"
 
 namespace {
 
 using namespace wengert;
 using namespace wengert::testing;
 
-/// The losses of the rows, −Σ q·log(exp(x)/Σ exp(x)) in long double, as textbooks say it, and what
-/// each counts in the mean.
-struct RowLosses {
-  std::vector<double> losses, counted;
-};
-RowLosses row_losses(const Tensor& x, const Tensor& t, const ClassOptions& options) {
-  const std::int64_t classes = x.size(-1);
-  RowLosses rows;
-  const auto class_weight = [&](std::int64_t j) {
-    return options.class_weights.has_value() ? options.class_weights.value().at(j) : 1;
-  };
-  const double kept = 1 - options.label_smoothing;
-  for (std::int64_t r = 0; r < x.element_count() / std::max<std::int64_t>(1, classes); ++r) {
-    const bool floats = is_floating(t.dtype());
-    if (!floats && options.ignore_index && t.at(r) == static_cast<double>(*options.ignore_index)) {
-      rows.losses.push_back(0);
-      rows.counted.push_back(0);
-      continue;
-    }
-    long double most = -kInfinity, total = 0, loss = 0;
-    for (std::int64_t j = 0; j < classes; ++j) {
-      most = std::max<long double>(most, x.at(r * classes + j));
-    }
-    for (std::int64_t j = 0; j < classes; ++j) total += std::exp(x.at(r * classes + j) - most);
-    const long double logarithm = most + std::log(total);
-    for (std::int64_t j = 0; j < classes; ++j) {
-      const double stated = floats ? t.at(r * classes + j) : (t.at(r) == static_cast<double>(j));
-      const double weight = class_weight(j) * (kept * stated + options.label_smoothing /
-                                                                   static_cast<double>(classes));
-      if (weight != 0) loss -= weight * (x.at(r * classes + j) - logarithm);
-    }
-    rows.losses.push_back(static_cast<double>(loss));
-    rows.counted.push_back(floats ? 1 : class_weight(static_cast<std::int64_t>(t.at(r))));
-  }
-  return rows;
+/// log(exp(x)/Σ exp(x)).
+std::vector<long double> log_softmax_of(std::span<const double> row) {
+  long double most = -kInfinity, total = 0;
+  for (const double x : row) most = std::max<long double>(most, x);
+  for (const double x : row) total += std::exp(x - most);
+  std::vector<long double> scores;
+  for (const double x : row) scores.push_back(x - (most + std::log(total)));
+  return scores;
 }
 
-Sample entropy_sample(const Tensor& x, const Tensor& t, Reduction reduction,
-                      const ClassOptions& options = {}, const std::string& told = {}) {
-  Sample sample;
-  sample.name = to_string(x.shape()) + " at " + to_string(t.dtype(), t.shape()) + " " +
-                std::string(name_of(reduction)) + told;
-  sample.inputs = {x, t};
-  sample.call = [=](std::span<const Var> in) {
-    ClassOptions given = options;
-    for (Var* weights : {&given.class_weights, &given.weights}) {
-      if (weights->has_value()) *weights = weights->value().to(in[0].dtype());
-    }
-    return std::vector<Var>{softmax_cross_entropy(in[0], in[1], reduction, given)};
-  };
-  sample.reference = [=](std::span<const Tensor> in) {
-    Shape batch = in[0].shape();
-    batch.erase(batch.size() - 1);
-    const RowLosses rows = row_losses(in[0], in[1], options);
-    std::vector<double> weights;
-    if (options.weights.has_value()) weights = options.weights.value().to_vector<double>();
-    return std::vector<Tensor>{reduced(rows.losses, batch, reduction, weights, rows.counted)};
-  };
-  sample.scale = 8;
-  return sample;
-}
-
-/// Every way to tell the loss more, alone and together.
-void add_told_samples(OpTests& tests) {
-  const Shape shape{5, 4};
-  const Tensor x = spread(shape, -3, 3, 91), probabilities = spread(shape, 0, 1, 92);
-  const Tensor classes = Tensor::from<std::int64_t>({2, 0, 3, -7, 2}, {5});
-  const Tensor unmasked = Tensor::from<std::int64_t>({2, 0, 3, 1, 2}, {5});
-  const Tensor of_classes = Tensor::from({0.5, 2., 0., 1.5}, {4});
-  const Tensor of_rows = Tensor::from({1., 0., 2., 0.25, 3.}, {5});
-  for (Reduction reduction : kReductions) {
-    const auto add = [&](const Tensor& t, const ClassOptions& options, const std::string& told) {
-      tests.samples.push_back(entropy_sample(x, t, reduction, options, told));
-    };
-    for (const double smoothing : {0.0, 0.2}) {
-      const std::string smooth = smoothing == 0 ? "" : " smoothed";
-      add(classes, {.ignore_index = -7, .label_smoothing = smoothing}, " ignoring" + smooth);
-      add(unmasked, {.class_weights = of_classes, .label_smoothing = smoothing},
-          " weighing classes" + smooth);
-      add(unmasked, {.weights = of_rows, .label_smoothing = smoothing}, " weighing rows" + smooth);
-      add(classes,
-          {.class_weights = of_classes,
-           .weights = of_rows,
-           .ignore_index = -7,
-           .label_smoothing = smoothing},
-          " told all" + smooth);
-      add(probabilities,
-          {.class_weights = of_classes, .weights = of_rows, .label_smoothing = smoothing},
-          " told all" + smooth);
-    }
-  }
-  const Tensor many = spread(kLongColumns, -3, 3, 93);
-  tests.samples.push_back(entropy_sample(
-      many, spread({kLongColumns[0]}, 0, 3, 94).to(DType::kInt64), Reduction::kMean,
-      {.weights = spread({kLongColumns[0]}, 0.5, 2, 95), .ignore_index = 1, .label_smoothing = 0.1},
-      " told all"));
-}
+constexpr ClassLoss kLoss{softmax_cross_entropy, log_softmax_of, -3, 3};
 
 }  // namespace
 
 WENGERT_OP_TESTS(softmax_cross_entropy) {
-  OpTests tests;
-  int seed = 0;
-  for (const Shape& shape :
-       {Shape{5}, Shape{1, 1}, Shape{20, 3}, Shape{2, 3, 4}, Shape{2, 70}, Shape{0, 3}}) {
-    Shape batch = shape;
-    batch.erase(batch.size() - 1);
-    const auto classes = static_cast<double>(shape[shape.size() - 1]);
-    for (Reduction reduction : kReductions) {
-      const Tensor x = spread(shape, -3, 3, ++seed);
-      for (DType dtype : {DType::kInt32, DType::kInt64, DType::kUint8}) {
-        tests.samples.push_back(
-            entropy_sample(x, spread(batch, 0, classes, seed).to(dtype), reduction));
-      }
-      tests.samples.push_back(entropy_sample(x, spread(shape, 0, 1, seed + 50), reduction));
-    }
-  }
-  for (const Shape& shape : {kLongColumns, Shape{150, 70}, kLongRows}) {
-    const Tensor x = spread(shape, -3, 3);
-    const Tensor classes = spread({shape[0]}, 0, static_cast<double>(shape[1])).to(DType::kInt64);
-    tests.samples.push_back(entropy_sample(x, classes, Reduction::kMean));
-    tests.samples.push_back(entropy_sample(x, spread(shape, 0, 1, 50), Reduction::kNone));
-  }
-  add_told_samples(tests);
+  OpTests tests = class_loss_tests(kLoss);
   const Tensor far = Tensor::from({1e4, -1e4, 0., -kInfinity, 2., 2.}, {2, 3});
   tests.samples.push_back(
-      entropy_sample(far, Tensor::from<std::int32_t>({0, 1}, {2}), Reduction::kNone));
+      class_loss_sample(kLoss, far, Tensor::from<std::int32_t>({0, 1}, {2}), Reduction::kNone));
   tests.samples.back().smooth = false;
-  tests.samples.push_back(
-      entropy_sample(far, Tensor::from({1., 0., 0., 0., .5, .5}, {2, 3}), Reduction::kNone));
+  tests.samples.push_back(class_loss_sample(
+      kLoss, far, Tensor::from({1., 0., 0., 0., .5, .5}, {2, 3}), Reduction::kNone));
   tests.samples.back().smooth = false;
   const auto at = [](std::initializer_list<std::int32_t> t) {
     return Tensor::from<std::int32_t>(t, {static_cast<std::int64_t>(t.size())});
@@ -202,41 +95,6 @@ WENGERT_OP_TESTS(softmax_cross_entropy) {
                         return softmax_cross_entropy(x, at({1, 1}), Reduction::kSum);
                       },
                       {1, -1, 0, 0, -.5, .5}));
-  const auto bad = [](const Tensor& t, DType dtype = DType::kFloat32) {
-    return [=] { return softmax_cross_entropy(Tensor::zeros({2, 3}, dtype), t); };
-  };
-  const auto told = [at](const ClassOptions& options) {
-    return [=] {
-      return softmax_cross_entropy(Tensor::zeros({2, 3}), at({0, 1}), Reduction::kMean, options);
-    };
-  };
-  tests.rejected = {
-      {"class too large", bad(at({0, 3})), ErrorKind::kIndex, "target 3 in row 1 is no class of 3"},
-      {"negative class", bad(at({-1, 0})), ErrorKind::kIndex,
-       "target -1 in row 0 is no class of 3"},
-      {"shape", bad(at({0, 1, 2})), ErrorKind::kShape,
-       "logits are f32[2,3] but targets are i32[3]"},
-      {"probabilities' shape", bad(Tensor::zeros({2}, DType::kFloat32)), ErrorKind::kShape,
-       "logits are f32[2,3] but targets are f32[2]"},
-      {"bool", bad(Tensor::zeros({2}, DType::kBool)), ErrorKind::kDType,
-       "targets must be class indices or probabilities, got bool[2]"},
-      {"integer logits", bad(at({0, 1}), DType::kInt32), ErrorKind::kDType,
-       "needs float32 or float64, got i32[2,3]"},
-      {"class weights", told({.class_weights = Tensor::zeros({2}, DType::kFloat32)}),
-       ErrorKind::kShape, "the class weights are f32[2] for logits f32[2,3]"},
-      {"row weights", told({.weights = Tensor::zeros({3}, DType::kFloat32)}), ErrorKind::kShape,
-       "the weights are f32[3] for losses of shape [2]"},
-      {"smoothing", told({.label_smoothing = 1.5}), ErrorKind::kValue,
-       "label_smoothing 1.5 lies outside [0, 1]"},
-      {"ignored probabilities",
-       [] {
-         return softmax_cross_entropy(Tensor::zeros({2, 3}), Tensor::zeros({2, 3}),
-                                      Reduction::kMean, {.ignore_index = 1});
-       },
-       ErrorKind::kValue, "ignore_index 1 with probabilities as targets"},
-      {"scalar", [] { return softmax_cross_entropy(Tensor::scalar(1.f), Tensor::scalar(0)); },
-       ErrorKind::kShape, "logits must have a class axis, got f32[]"}};
-  tests.ulps32 = tests.ulps64 = 16;
   return tests;
 }
 #endif
