@@ -152,7 +152,7 @@ std::vector<Optimizer::StateTensor> Optimizer::state() const {
     for (std::size_t k = 0; k < options.size(); ++k) {
       result.push_back(
           {std::string(kOptions) + std::to_string(g) + "/" + std::string(options[k].name),
-           Tensor::scalar(members_->groups[g].options[k])});
+           Tensor::scalar(static_cast<double>(members_->groups[g].options[k]))});
     }
   }
   for (const std::string& parameter : members_->order) {
