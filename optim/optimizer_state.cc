@@ -174,6 +174,9 @@ void Optimizer::restore(const std::vector<StateTensor>& state, std::source_locat
   for (const StateTensor& entry : state) reader.read(entry);
   reader.finish();
   method_.options()[members_->rate_index].check(reader.rate(), name());
+  if (method_.check != nullptr) {
+    for (const OptionValues& group : reader.options()) method_.check(group);
+  }
   decltype(members_->states) states;
   for (const std::string& parameter : reader.order()) {
     states.emplace(parameter, std::make_unique<ParameterState>(reader.state(parameter)));
