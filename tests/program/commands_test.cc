@@ -14,7 +14,7 @@ using nlohmann::json;
 
 const std::vector<std::string> kCommands = {"train",      "predict", "graph",     "ops",
                                             "optimizers", "passes",  "schedules", "gradcheck",
-                                            "bench",      "version"};
+                                            "bench",      "version", "rate-range"};
 
 TEST(Program, HelpOfEveryCommand) {
   const Outcome all = run_wengert({"--help"});

@@ -18,7 +18,7 @@ std::vector<NumberOption> number_options() {
   std::vector<NumberOption> result;
   const std::regex form("^  (?:-[a-z],)?(--[a-z0-9-]+) (INT|UINT|FLOAT)\\b.*");
   for (const char* command : {"train", "predict", "graph", "ops", "optimizers", "passes",
-                              "schedules", "gradcheck", "bench", "version"}) {
+                              "schedules", "gradcheck", "bench", "version", "rate-range"}) {
     std::istringstream help(run_wengert({command, "--help"}).out);
     for (std::string line; std::getline(help, line);) {
       std::smatch found;
