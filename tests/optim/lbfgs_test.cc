@@ -70,6 +70,20 @@ TEST(Lbfgs, ItsStepsMeetBothConditions) {
   }
 }
 
+/// The first length leads from 1 to −0.6, where the slope is small enough and the loss is not.
+TEST(Lbfgs, AFlatPlaceIsNotEnough) {
+  ParameterSet parameters;
+  parameters.add("w", Tensor::from({1.0}, {1}));
+  Lbfgs lbfgs({.rate = 1.6, .decrease = 0.4});
+  lbfgs.step(parameters, [&] {
+    const Tape tape;
+    return backward(sum(square(use(parameters.at("w")))));
+  });
+  const double w = parameters.at("w").value().at(0);
+  EXPECT_LT(w, 1);
+  EXPECT_LE(w * w, 1 + 0.4 * 2 * (w - 1));
+}
+
 TEST(Lbfgs, ReachesTheBottomOfABowlInFewSteps) {
   ParameterSet parameters;
   std::vector<double> start(20), curvatures(20);
