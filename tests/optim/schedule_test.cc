@@ -234,6 +234,10 @@ TEST(Schedules, RefuseBadOptions) {
               PiecewiseConstant({.boundaries = {1, 2}, .shares = {1}});
             }).message(),
             "2 boundaries and 1 shares");
+  EXPECT_EQ(error_of([&] {
+              PiecewiseConstant({.boundaries = {1}, .shares = {1, 2}});
+            }).kind(),
+            ErrorKind::kValue);
   for (const ScheduleDef* def : registered_schedules()) {
     const OptionValues defaults = option_values(def->options(), {}, def->name);
     for (std::size_t k = 0; k < defaults.size(); ++k) {
