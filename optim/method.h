@@ -44,11 +44,13 @@ struct ParameterStep {
   std::span<Tensor> slots;      ///< those in use, in the record's order
   std::int64_t step;            ///< how often this parameter was stepped, from 1
   const OptionValues& options;  ///< of the parameter's group; `rate` is that of this step
-  bool looked_ahead;            ///< the gradient is that at ClosureStep::look_ahead's point
+  bool looked_ahead;            ///< as ClosureStep::update was told
   std::source_location where;
   /// Of a gradient of a few rows their positions along axis 0, int64 [k], each once and ascending;
   /// only methods that take rows get some.
   std::optional<Tensor> rows = {};
+  /// How far a line search found to go, see ClosureStep::update.
+  double length = 1;
 };
 
 /// A step that evaluates gradients where its method chooses.
@@ -62,8 +64,9 @@ class WENGERT_API ClosureStep {
   /// Gradients with each parameter standing at `points` (in the order of parameters()), which then
   /// stand where they were, also when the evaluation fails.
   virtual Gradients evaluate_at(std::span<const Tensor> points) = 0;
-  /// The update of all parameters by these gradients.
-  virtual void update(const Gradients& gradients, bool looked_ahead) = 0;
+  /// The update of all parameters by these gradients. What the method's update is told of how they
+  /// came about: whether it looked ahead, and how far a line search found to go.
+  virtual void update(const Gradients& gradients, bool looked_ahead, double length = 1) = 0;
 };
 
 /// A method. `update` or `update_all`: a method whose parameters depend on each other takes all of
@@ -79,6 +82,8 @@ struct MethodDef {
   void (*update_all)(std::span<ParameterStep> steps) = nullptr;
   /// For step(parameters, closure); null: evaluate where the parameters stand.
   void (*with_closure)(ClosureStep& step) = nullptr;
+  /// Throws Error(kValue) on options that do not go together; null: all do.
+  void (*check)(const OptionValues& options) = nullptr;
 };
 
 /// Adds a method of a program's own to the table, for the rest of the process. Throws

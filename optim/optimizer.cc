@@ -16,8 +16,11 @@ Optimizer::Optimizer(const MethodDef& method, OptionValues options, std::source_
     : method_(method), rate_(0), members_(std::make_unique<Members>()) {
   const detail::CallSite site(where);
   check_options(method.options(), options, name());
+  if (method.check != nullptr) method.check(options);
   const std::vector<OptionDef>& list = method.options();
   while (list[members_->rate_index].name != "rate") ++members_->rate_index;
+  while (members_->decay_index < list.size() && list[members_->decay_index].name != "weight_decay")
+    ++members_->decay_index;
   rate_ = options[members_->rate_index];
   members_->groups.push_back({is_any_parameter, std::move(options)});
 }
@@ -32,6 +35,7 @@ void Optimizer::set_rate(double rate, std::source_location where) {
 int Optimizer::add_group(ParameterFilter filter, OptionValues options, std::source_location where) {
   const detail::CallSite site(where);
   check_options(method_.options(), options, name());
+  if (method_.check != nullptr) method_.check(options);
   members_->groups.push_back({std::move(filter), std::move(options)});
   return static_cast<int>(members_->groups.size()) - 1;
 }
@@ -52,9 +56,10 @@ class Optimizer::Step {
   }
 
   /// A parameter that takes part. Throws where its gradient or its state does not fit.
-  void add(const Gradients::Entry& entry, bool looked_ahead) {
+  void add(const Gradients::Entry& entry, bool looked_ahead, double length) {
     const Gradient gradient = checked_gradient(entry);
     add(*entry.parameter, gradient.stored().value().contiguous(), looked_ahead);
+    steps_.back().length = length;
     if (gradient.is_rows()) steps_.back().rows = gradient.indices();
   }
   void add(Parameter& parameter, Tensor gradient = Tensor(), bool looked_ahead = false) {
@@ -195,8 +200,13 @@ class Optimizer::Step {
     }
   }
 
-  bool takes_rows() const {
-    const RowUpdates rows = optimizer_.method_.rows;
+  bool takes_rows(const Parameter& parameter) const {
+    RowUpdates rows = optimizer_.method_.rows;
+    const OptionValues& options = options_[group_of(parameter)];
+    if (rows == RowUpdates::kExact && members_.decay_index < options.size() &&
+        options[members_.decay_index] > 0.0) {
+      rows = RowUpdates::kLazy;  // by the formula rows without a gradient would decay
+    }
     return rows == RowUpdates::kExact || (rows == RowUpdates::kLazy && optimizer_.lazy_rows_);
   }
 
@@ -208,7 +218,7 @@ class Optimizer::Step {
       fail(ErrorKind::kShape, "the gradient of '" + parameter + "' is " + gradient.describe() +
                                   ", the parameter " + to_string(value.dtype(), value.shape()));
     }
-    if (gradient.is_rows() && !takes_rows()) gradient = gradient.dense();
+    if (gradient.is_rows() && !takes_rows(*entry.parameter)) gradient = gradient.dense();
     const Tensor stored = gradient.stored().value().contiguous();
     if (!kernels::all_finite(stored.dtype(), stored.data(), stored.element_count())) {
       fail(ErrorKind::kNonFinite, "the gradient of '" + parameter + "' holds NaN or infinity",
@@ -241,11 +251,11 @@ void Optimizer::check_state(ParameterSet& parameters, std::source_location where
 
 void Optimizer::step(ParameterSet& parameters, const Gradients& gradients,
                      std::source_location where) {
-  step_checked(parameters, gradients, false, where);
+  step_checked(parameters, gradients, false, 1, where);
 }
 
 void Optimizer::step_checked(ParameterSet& parameters, const Gradients& gradients,
-                             bool looked_ahead, std::source_location where) {
+                             bool looked_ahead, double length, std::source_location where) {
   const detail::CallSite site(where);
   Step step(*this, parameters, where);
   bool own = false;
@@ -257,7 +267,7 @@ void Optimizer::step_checked(ParameterSet& parameters, const Gradients& gradient
       continue;
     }
     own = true;
-    if (entry.parameter->trainable()) step.add(entry, looked_ahead);
+    if (entry.parameter->trainable()) step.add(entry, looked_ahead, length);
   }
   if (!own && others > 0) {
     throw Error(
@@ -312,8 +322,8 @@ class Optimizer::Closure : public ClosureStep {
       throw;
     }
   }
-  void update(const Gradients& gradients, bool looked_ahead) override {
-    optimizer_.step_checked(set_, gradients, looked_ahead, where_);
+  void update(const Gradients& gradients, bool looked_ahead, double length) override {
+    optimizer_.step_checked(set_, gradients, looked_ahead, length, where_);
   }
 
  private:

@@ -95,7 +95,7 @@ class WENGERT_API Optimizer {
   void step_with(ParameterSet& parameters, Gradients (*closure)(void*), void* context,
                  std::source_location where);
   void step_checked(ParameterSet& parameters, const Gradients& gradients, bool looked_ahead,
-                    std::source_location where);
+                    double length, std::source_location where);
 
   const MethodDef& method_;
   double rate_;

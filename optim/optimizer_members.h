@@ -28,6 +28,8 @@ struct Optimizer::Members {
   std::vector<std::string> order;
   std::vector<Group> groups;   ///< the first is everybody else's
   std::size_t rate_index = 0;  ///< of the option `rate`
+  /// Of the option `weight_decay`, or how many options there are.
+  std::size_t decay_index = 0;
 };
 
 }  // namespace wengert::optim

@@ -152,7 +152,7 @@ std::vector<Optimizer::StateTensor> Optimizer::state() const {
     for (std::size_t k = 0; k < options.size(); ++k) {
       result.push_back(
           {std::string(kOptions) + std::to_string(g) + "/" + std::string(options[k].name),
-           Tensor::scalar(members_->groups[g].options[k])});
+           Tensor::scalar(static_cast<double>(members_->groups[g].options[k]))});
     }
   }
   for (const std::string& parameter : members_->order) {
@@ -174,6 +174,9 @@ void Optimizer::restore(const std::vector<StateTensor>& state, std::source_locat
   for (const StateTensor& entry : state) reader.read(entry);
   reader.finish();
   method_.options()[members_->rate_index].check(reader.rate(), name());
+  if (method_.check != nullptr) {
+    for (const OptionValues& group : reader.options()) method_.check(group);
+  }
   decltype(members_->states) states;
   for (const std::string& parameter : reader.order()) {
     states.emplace(parameter, std::make_unique<ParameterState>(reader.state(parameter)));

@@ -14,6 +14,7 @@
 //       option("rate", o.rate, kNotNegative, "η, the step size");
 //       option("amsgrad", o.amsgrad, "whether …");
 //       option("epsilon_place", o.epsilon_place, kEpsilonPlaces, "where ε stands");
+//       option("milestones", o.milestones, ListKind::kRising, kNotNegative, "steps at which …");
 //     }
 //
 // in the order of `Adam::Options`, every member of it. From this follow the list with defaults,
@@ -23,6 +24,9 @@ namespace wengert::optim {
 using Words = std::span<const std::string_view>;
 inline constexpr std::string_view kFlagWords[] = {"false", "true"};
 inline constexpr std::string_view kEpsilonPlaces[] = {"outside", "inside"};
+inline constexpr std::string_view kEpsilonOrders[] = {"after", "before"};
+inline constexpr std::string_view kAmsGrads[] = {"off", "corrected", "uncorrected"};
+inline constexpr std::string_view kAnneals[] = {"cosine", "linear"};
 inline constexpr std::string_view kRatePlaces[] = {"inside", "outside"};
 inline constexpr std::string_view kL2Forms[] = {"half", "full"};
 inline constexpr std::string_view kNormOrders[] = {"1", "2"};
@@ -79,6 +83,10 @@ struct Lister {
   void operator()(const char* name, double value, Range range, const char* doc) const {
     list.push_back({name, doc, value, range});
   }
+  void operator()(const char* name, const std::vector<double>& value, ListKind kind, Range range,
+                  const char* doc) const {
+    list.push_back({name, doc, value, range, {}, kind});
+  }
   void operator()(const char* name, bool value, const char* doc) const {
     list.push_back({name, doc, value ? 1.0 : 0.0, {0, 1, false, false}, kFlagWords});
   }
@@ -110,8 +118,12 @@ const std::vector<OptionDef>& list_options() {
 template <class Class>
 OptionValues values_of(const typename Class::Options& options) {
   OptionValues values;
-  OptionsOf<Class>::visit(options, [&values](const char*, const auto& member, auto&&...) {
-    values.push_back(static_cast<double>(member));
+  OptionsOf<Class>::visit(options, [&values]<class T>(const char*, const T& member, auto&&...) {
+    if constexpr (std::is_class_v<T>) {
+      values.emplace_back(member);
+    } else {
+      values.emplace_back(static_cast<double>(member));
+    }
   });
   return values;
 }
@@ -121,7 +133,11 @@ typename Class::Options options_as(const OptionValues& values) {
   typename Class::Options options{};
   std::size_t k = 0;
   OptionsOf<Class>::visit(options, [&values, &k]<class T>(const char*, T& member, auto&&...) {
-    member = static_cast<T>(values[k++]);
+    if constexpr (std::is_class_v<T>) {
+      member = values[k++].list();
+    } else {
+      member = static_cast<T>(static_cast<double>(values[k++]));
+    }
   });
   return options;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/api.h"
@@ -27,11 +28,18 @@ struct Range {
 };
 inline constexpr Range kNotNegative = {0, std::numeric_limits<double>::infinity()};
 inline constexpr Range kPositive = {0, std::numeric_limits<double>::infinity(), true};
+inline constexpr Range kWholeStep = {1, std::numeric_limits<double>::infinity()};
 inline constexpr Range kShare = {0, 1, false, false};  ///< [0, 1]
 inline constexpr Range kBelowOne = {0, 1};             ///< [0, 1): what a running average keeps
 
 /// Where ε of a root stands: √s + ε, or √(s + ε).
 enum class EpsilonPlace { kOutside, kInside };
+/// Whether ε joins the root of the corrected average of squares or of the average as it is kept:
+/// √ŝ + ε, or (√s + ε)·√(ŝ/s).
+enum class EpsilonOrder { kAfter, kBefore };
+/// Whether steps are divided by the largest average of squares so far, and which: ŝ, or s, which is
+/// corrected afterwards.
+enum class AmsGrad { kOff, kCorrected, kUncorrected };
 /// Where the rate η of a method with momentum stands: m ← βm + ηg, θ ← θ − m, or m ← βm + g,
 /// θ ← θ − ηm. They differ once η changes.
 enum class RatePlace { kInside, kOutside };
@@ -46,6 +54,9 @@ enum class UnitAxis { kLast, kFirst };
 /// What decays: weights (is_weight), or biases and gains as well.
 enum class Decays { kWeights, kAll };
 
+/// How a rate goes from one value to another: on half a cosine, or on a line.
+enum class Anneal { kCosine, kLinear };
+
 /// What people read about an optimizer, a pass or a schedule.
 struct Documentation {
   std::string_view summary = {};  ///< one sentence
@@ -54,26 +65,47 @@ struct Documentation {
   std::string_view source = {};  ///< paper, section
 };
 
+/// What an option is set to: a number (a flag's is 0 or 1, a choice's its index), or a list.
+class OptionValue {
+ public:
+  OptionValue(double number = 0) : number_(number) {}
+  OptionValue(std::vector<double> list) : list_(std::move(list)) {}
+  operator double() const { return number_; }
+  const std::vector<double>& list() const { return list_; }
+  friend bool operator==(const OptionValue&, const OptionValue&) = default;
+
+ private:
+  double number_ = 0;
+  std::vector<double> list_;
+};
+
+/// Whether an option is a list of numbers.
+enum class ListKind : std::uint8_t {
+  kNone,    ///< it is one number, flag or choice
+  kAny,     ///< a list of numbers, "0.5,0.1"
+  kRising,  ///< each of which is above the one before, "100,200"
+};
+
 /// What people read about an option, and what it takes.
 struct OptionDef {
   std::string_view name;
   std::string_view doc;
-  double initial;                                ///< the default; of a choice its index
+  OptionValue initial;                           ///< the default
   Range range = {0, 1, false, false};            ///< of numbers; flags are 0 or 1
   std::span<const std::string_view> words = {};  ///< of a choice or a flag, in order
-  /// "0.001", "outside", "true"
-  WENGERT_API std::string text(double value) const;
+  ListKind list = ListKind::kNone;
+  /// "0.001", "outside", "true", "100,200"; an empty list is "none".
+  WENGERT_API std::string text(const OptionValue& value) const;
   /// What text stands for. Throws Error(kValue) naming `owner` and what the option takes.
-  WENGERT_API double parse(std::string_view text, std::string_view owner) const;
-  /// Throws Error(kValue) unless the value belongs to the range.
-  WENGERT_API void check(double value, std::string_view owner) const;
-  /// "[0, 1)", "outside or inside"
+  WENGERT_API OptionValue parse(std::string_view text, std::string_view owner) const;
+  /// Throws Error(kValue) unless the value, or each of a list, belongs to the range.
+  WENGERT_API void check(const OptionValue& value, std::string_view owner) const;
+  /// "[0, 1)", "outside or inside", "a rising list of numbers in [0, ∞)"
   WENGERT_API std::string values() const;
 };
 
-/// The values of a list of options, in its order: numbers as they are, flags as 0 or 1, choices as
-/// their index.
-using OptionValues = std::vector<double>;
+/// The values of a list of options, in its order.
+using OptionValues = std::vector<OptionValue>;
 
 /// Throws Error(kValue) unless each option has a value, in its range.
 WENGERT_API void check_options(std::span<const OptionDef> options, const OptionValues& values,

@@ -22,8 +22,9 @@ void in_pieces(std::int64_t n, Body&& body) {
 
 }  // namespace
 
-RunUpdate::RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer)
-    : kernels_(*levels[static_cast<int>(kernels::cpu_level())]) {
+RunUpdate::RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer,
+                     double decay)
+    : kernels_(*levels[static_cast<int>(kernels::cpu_level())]), decay_(decay) {
   Tensor& value = step.parameter.mutable_value();
   dtype_ = value.dtype() == DType::kFloat64 ? 1 : 0;
   count_ = value.element_count();
@@ -77,6 +78,11 @@ void RunUpdate::update(const void* numbers) const {
   const auto update_piece = [&](std::int64_t begin, std::int64_t from, std::int64_t n) {
     void* at[kernels::kMostSlots];
     for (int k = 0; k < kernels_.slots; ++k) at[k] = slots_[k] + begin * bytes_;
+    if (decay_ != 0) {
+      kernels_.update_decayed[dtype_](value_ + begin * bytes_, gradient_ + from * bytes_, at, n,
+                                      numbers, decay_);
+      return;
+    }
     kernels_.update[dtype_](value_ + begin * bytes_, gradient_ + from * bytes_, at, n, numbers);
   };
   if (!has_rows_) {

@@ -1,5 +1,10 @@
 #include "wengert/optim/schedule.h"
 
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/optim/schedules/record.h"
@@ -7,27 +12,53 @@
 namespace wengert::optim {
 
 Schedule::Schedule(const ScheduleDef& def, OptionValues options, std::source_location where)
-    : def_(&def), options_(std::move(options)), state_(def.state.size()) {
+    : def_(&def), options_(std::move(options)), state_(def.state.size()), name_(def.name) {
   const detail::CallSite site(where);
   check_options(def.options(), options_, name());
+  if (def.check != nullptr) def.check(options_);
 }
 
 double Schedule::factor(const Progress& progress) const {
-  return def_->factor(options_, progress, state_);
+  double product = def_->factor(options_, progress, state_);
+  for (const Schedule& other : others_) product *= other.factor(progress);
+  return product;
 }
 
 void Schedule::observe(double watched) {
   if (def_->observe != nullptr) def_->observe(options_, watched, state_);
+  for (Schedule& other : others_) other.observe(watched);
+}
+
+Schedule& Schedule::operator*=(Schedule other) {
+  name_ += "*" + other.name_;
+  others_.push_back(std::move(other));
+  return *this;
+}
+
+std::vector<double> Schedule::state() const {
+  std::vector<double> all = state_;
+  for (const Schedule& other : others_) {
+    const std::vector<double> more = other.state();
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 void Schedule::restore(std::vector<double> state, std::source_location where) {
-  if (state.size() != state_.size()) {
-    throw Error(ErrorKind::kValue, std::string(name()),
-                "a state of " + std::to_string(state.size()) + " numbers, it keeps " +
-                    std::to_string(state_.size()),
-                "restore the state of this schedule", where);
+  const std::size_t kept = this->state().size();
+  if (state.size() != kept) {
+    throw Error(
+        ErrorKind::kValue, std::string(name()),
+        "a state of " + std::to_string(state.size()) + " numbers, it keeps " + std::to_string(kept),
+        "restore the state of this schedule", where);
   }
-  state_ = std::move(state);
+  auto next = state.begin();
+  const auto take = [&next](std::size_t count) {
+    next += static_cast<std::ptrdiff_t>(count);
+    return std::vector<double>(next - static_cast<std::ptrdiff_t>(count), next);
+  };
+  state_ = take(state_.size());
+  for (Schedule& other : others_) other.restore(take(other.state().size()), where);
 }
 
 std::vector<const ScheduleDef*> registered_schedules() {

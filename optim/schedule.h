@@ -4,7 +4,9 @@
 #include <memory>
 #include <source_location>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/api.h"
@@ -37,22 +39,29 @@ struct ScheduleDef {
   std::span<const std::string_view> state = {};  ///< their names
   /// Sees what is watched (a validation loss, smaller is better) after each epoch; null: nothing.
   void (*observe)(const OptionValues& options, double watched, std::span<double> state) = nullptr;
+  /// Throws Error(kValue) on options that do not go together; null: all do.
+  void (*check)(const OptionValues& options) = nullptr;
 };
 
-/// A schedule of the table with its options, and what it has seen.
+/// A schedule of the table with its options, and what it has seen; or a product of several.
 class WENGERT_API Schedule {
  public:
   /// Throws Error(kValue) on options outside their ranges.
   Schedule(const ScheduleDef& def, OptionValues options,
            std::source_location where = std::source_location::current());
-  std::string_view name() const { return def_->name; }
+  /// Of a product the names, as "linear_warm_up*cosine".
+  std::string_view name() const { return name_; }
   const ScheduleDef& def() const { return *def_; }
   const OptionValues& option_values() const { return options_; }
   /// What multiplies the optimizer's rate, and with it the rates of its groups.
   double factor(const Progress& progress) const;
   void observe(double watched);
+  /// Goes on with this one's factor times that of `other`, for a warm-up before anything else. Both
+  /// are asked at the same step.
+  Schedule& operator*=(Schedule other);
+  friend Schedule operator*(Schedule a, Schedule b) { return std::move(a *= std::move(b)); }
   /// What it has seen, to save and restore. Throws Error(kValue) on another count.
-  const std::vector<double>& state() const { return state_; }
+  std::vector<double> state() const;
   void restore(std::vector<double> state,
                std::source_location where = std::source_location::current());
 
@@ -60,6 +69,8 @@ class WENGERT_API Schedule {
   const ScheduleDef* def_;
   OptionValues options_;
   std::vector<double> state_;
+  std::string name_;
+  std::vector<Schedule> others_;  ///< the further factors of a product
 };
 
 // The schedules of the table: LinearDecay({.final_share = 0.02}). `wengert schedules NAME` prints

@@ -26,6 +26,7 @@ WENGERT_OPTIONS(AdaGrad) {
   option("initial", o.initial, kNotNegative, "what s starts with");
   option("epsilon", o.epsilon, kPositive, "ε, which keeps the quotient finite");
   option("epsilon_place", o.epsilon_place, kEpsilonPlaces, "√s + ε, or √(s + ε)");
+  visit_coupled_decay(o, option);
 }
 
 namespace {
@@ -39,7 +40,8 @@ void update_adagrad(ParameterStep& step) {
   const auto o = options_as<AdaGrad>(step.options);
   const bool inside = o.epsilon_place == EpsilonPlace::kInside;
   run_update(adagrad_levels, step, "AdaGrad::step",
-             updates::AdaGrad::Numbers{o.rate, inside ? o.epsilon : 0, inside ? 0 : o.epsilon});
+             updates::AdaGrad::Numbers{o.rate, inside ? o.epsilon : 0, inside ? 0 : o.epsilon},
+             coupled_decay(o, step.parameter));
 }
 }  // namespace
 
@@ -48,7 +50,8 @@ WENGERT_METHOD(adagrad, AdaGrad) = {
     .doc = {.summary = "Steps that shrink by the squares of all gradients so far.",
             .formula = "s ← s + g²; θ ← θ − ηg/(√s + ε)",
             .notes = "epsilon_place = inside: θ ← θ − ηg/√(s + ε). s starts at `initial`: 0 here "
-                     "and in PyTorch, 0.1 in Keras and Optax. By rows it is exact.",
+                     "and in PyTorch, 0.1 in Keras and Optax. By rows it is exact, with "
+                     "weight_decay lazy. weight_decay = λ: g + λθ for g.",
             .source = "J. Duchi, E. Hazan, Y. Singer, Adaptive subgradient methods, 2011"},
     .options = list_options<AdaGrad>,
     .slots = kSlots,
@@ -62,12 +65,13 @@ WENGERT_METHOD(adagrad, AdaGrad) = {
 #ifdef WENGERT_TESTS
 namespace wengert::testing {
 namespace {
-auto duchi(double initial, double outside, double inside) {
+auto duchi(double initial, double outside, double inside, double decay = 0) {
   return [=, s = Numbers()](Numbers& w, const Numbers& g, double rate) mutable {
     s.resize(w.size(), initial);
     for (std::size_t i = 0; i < w.size(); ++i) {
-      s[i] += g[i] * g[i];
-      w[i] -= rate * g[i] / (std::sqrt(s[i] + inside) + outside);
+      const double slope = g[i] + decay * w[i];
+      s[i] += slope * slope;
+      w[i] -= rate * slope / (std::sqrt(s[i] + inside) + outside);
     }
   };
 }
@@ -86,6 +90,11 @@ WENGERT_OPTIMIZER_TESTS(adagrad) {
        .by_hand = {0.5, 0.5 + 0.75 / std::sqrt(10.0)},
        .reference = [] { return duchi(1, 0, 4); }},
       {.settings = {}, .reference = [] { return duchi(0, 1e-10, 0); }},
+      // g = 2.5: 1 − 0.5·2.5/3 = 7/12; g = −1 + 7/24, s = 6.25 + g².
+      {.settings =
+           {{"rate", "0.5"}, {"epsilon", "0.5"}, {"weight_decay", "0.5"}, {"decays", "all"}},
+       .by_hand = {7.0 / 12, 7.0 / 12 + 0.5 * (17.0 / 24) / (std::sqrt(6.25 + 289.0 / 576) + 0.5)},
+       .reference = [] { return duchi(0, 0.5, 0, 0.5); }},
   }};
 }
 #endif

@@ -23,16 +23,18 @@ constexpr int sums_of() {
   return 0;
 }
 
-template <class F, class T, int... I>
+template <class F, bool kDecays, class T, int... I>
 inline void run_update(T* w, const T* g, void* const* slots, std::int64_t n, const void* numbers,
-                       Indices<I...>) {
+                       [[maybe_unused]] double decay, Indices<I...>) {
   // Copies, which stores of lanes cannot reach: what is made of them stays in registers.
   const typename F::Numbers k = *static_cast<const typename F::Numbers*>(numbers);
   void* const at[] = {slots[I]..., nullptr};
   sweep<T>(n, [&](std::int64_t i, std::int64_t m) {
     Lanes<T> weight = load<T>(w, i, m);
     Lanes<T> kept[] = {load<T>(at[I], i, m)..., Lanes<T>{}};
-    F::update(weight, load<T>(g, i, m), kept[I]..., k);
+    Lanes<T> gradient = load<T>(g, i, m);
+    if constexpr (kDecays) gradient = gradient + weight * decay;
+    F::update(weight, gradient, kept[I]..., k);
     store<T>(weight, w, i, m);
     if constexpr (sums_of<F>() == 0) (store<T>(kept[I], at[I], i, m), ...);
   });
@@ -40,8 +42,15 @@ inline void run_update(T* w, const T* g, void* const* slots, std::int64_t n, con
 
 template <class F, class T>
 void update(void* w, const void* g, void* const* slots, std::int64_t n, const void* numbers) {
-  run_update<F>(static_cast<T*>(w), static_cast<const T*>(g), slots, n, numbers,
-                typename FirstIndices<F::slots>::type{});
+  run_update<F, false>(static_cast<T*>(w), static_cast<const T*>(g), slots, n, numbers, 0,
+                       typename FirstIndices<F::slots>::type{});
+}
+
+template <class F, class T>
+void update_decayed(void* w, const void* g, void* const* slots, std::int64_t n, const void* numbers,
+                    double decay) {
+  run_update<F, true>(static_cast<T*>(w), static_cast<const T*>(g), slots, n, numbers, decay,
+                      typename FirstIndices<F::slots>::type{});
 }
 
 constexpr std::int64_t kSumBlock = 1024;  // elements summed in lanes before float64 takes over
@@ -81,11 +90,16 @@ constexpr UpdateKernels update_kernels() {
   static_assert(sums_of<F>() <= kMostSums);
   if constexpr (sums_of<F>() > 0) {
     return {{update<F, float>, update<F, double>},
+            {},
             {measure<F, float>, measure<F, double>},
             F::slots,
             F::sums};
   } else {
-    return {{update<F, float>, update<F, double>}, {}, F::slots, 0};
+    return {{update<F, float>, update<F, double>},
+            {update_decayed<F, float>, update_decayed<F, double>},
+            {},
+            F::slots,
+            0};
   }
 }
 

@@ -42,6 +42,7 @@ WENGERT_OPTIONS(Lamb) {
   option("epsilon", o.epsilon, kNotNegative, "ε, added to the root after the correction");
   option("weight_decay", o.weight_decay, kNotNegative, "λ: adds λθ to the direction");
   option("decays", o.decays, kDecays, "weights (matrices and higher), or all parameters");
+  option("bias_correction", o.bias_correction, "whether m̂ and ŝ are corrected, or m and s");
 }
 
 namespace {
@@ -50,13 +51,14 @@ constexpr SlotDef kSlots[] = {{"first_moment"}, {"second_moment"}};
 void update_lamb(ParameterStep& step) {
   const auto o = options_as<Lamb>(step.options);
   const bool decays = o.decays == Decays::kAll || is_weight(step.parameter);
-  const updates::Lamb::Numbers numbers = {o.beta1,
-                                          o.beta2,
-                                          o.epsilon,
-                                          bias_correction(o.beta1, step.step),
-                                          bias_correction(o.beta2, step.step),
-                                          decays ? o.weight_decay : 0,
-                                          o.rate};
+  const updates::Lamb::Numbers numbers = {
+      o.beta1,
+      o.beta2,
+      o.epsilon,
+      o.bias_correction ? bias_correction(o.beta1, step.step) : 1,
+      o.bias_correction ? bias_correction(o.beta2, step.step) : 1,
+      decays ? o.weight_decay : 0,
+      o.rate};
   run_update(lamb_levels, step, "Lamb::step", numbers,
              [](updates::Lamb::Numbers& k, const RunUpdate::Sums& sums) {
                if (sums[0] > 0 && sums[1] > 0) k.rate *= std::sqrt(sums[0] / sums[1]);
@@ -86,24 +88,25 @@ WENGERT_METHOD(lamb, Lamb) = {
 #ifdef WENGERT_TESTS
 namespace wengert::testing {
 namespace {
-auto you(double beta1, double beta2, double epsilon, double decay) {
-  return [=, m = Numbers(), s = Numbers(), t = 0](Numbers& w, const Numbers& g,
-                                                  double rate) mutable {
-    m.resize(w.size()), s.resize(w.size());
-    ++t;
-    Numbers r(w.size());
-    double of_w = 0, of_r = 0;
-    for (std::size_t i = 0; i < w.size(); ++i) {
-      m[i] = beta1 * m[i] + (1 - beta1) * g[i];
-      s[i] = beta2 * s[i] + (1 - beta2) * g[i] * g[i];
-      const double mean = m[i] / (1 - std::pow(beta1, t)), raw = s[i] / (1 - std::pow(beta2, t));
-      r[i] = mean / (std::sqrt(raw) + epsilon) + decay * w[i];
-      of_w += w[i] * w[i];
-      of_r += r[i] * r[i];
-    }
-    const double trust = of_w > 0 && of_r > 0 ? std::sqrt(of_w) / std::sqrt(of_r) : 1;
-    for (std::size_t i = 0; i < w.size(); ++i) w[i] -= rate * trust * r[i];
-  };
+auto you(double beta1, double beta2, double epsilon, double decay, bool corrects = true) {
+  return
+      [=, m = Numbers(), s = Numbers(), t = 0](Numbers& w, const Numbers& g, double rate) mutable {
+        m.resize(w.size()), s.resize(w.size());
+        ++t;
+        Numbers r(w.size());
+        double of_w = 0, of_r = 0;
+        for (std::size_t i = 0; i < w.size(); ++i) {
+          m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+          s[i] = beta2 * s[i] + (1 - beta2) * g[i] * g[i];
+          const double mean = corrects ? m[i] / (1 - std::pow(beta1, t)) : m[i];
+          const double raw = corrects ? s[i] / (1 - std::pow(beta2, t)) : s[i];
+          r[i] = mean / (std::sqrt(raw) + epsilon) + decay * w[i];
+          of_w += w[i] * w[i];
+          of_r += r[i] * r[i];
+        }
+        const double trust = of_w > 0 && of_r > 0 ? std::sqrt(of_w) / std::sqrt(of_r) : 1;
+        for (std::size_t i = 0; i < w.size(); ++i) w[i] -= rate * trust * r[i];
+      };
 }
 }  // namespace
 }  // namespace wengert::testing
@@ -123,6 +126,9 @@ WENGERT_OPTIMIZER_TESTS(lamb) {
        .by_hand = {0.75, 0.5625},
        .reference = [] { return you(0.5, 0.75, 0.5, 0.5); }},
       {.settings = {}, .reference = [] { return you(0.9, 0.999, 1e-6, 0); }},
+      // Without decay the correction of m would cancel in the norms.
+      {.settings = {{"bias_correction", "false"}, {"weight_decay", "0.5"}, {"decays", "all"}},
+       .reference = [] { return you(0.9, 0.999, 1e-6, 0.5, false); }},
   }};
 }
 #endif

@@ -27,6 +27,7 @@ WENGERT_OPTIONS(Momentum) {
   option("momentum", o.momentum, kBelowOne, "β, how much of the last move is kept");
   option("dampening", o.dampening, Range{0, 1, false, false}, "τ, what the gradient loses");
   option("rate_place", o.rate_place, kRatePlaces, "where η stands, inside m or outside");
+  visit_coupled_decay(o, option);
 }
 
 namespace {
@@ -37,7 +38,8 @@ void update_momentum(ParameterStep& step) {
   const bool inside = o.rate_place == RatePlace::kInside;
   run_update(momentum_levels, step, "Momentum::step",
              updates::Momentum::Numbers{o.momentum, (inside ? o.rate : 1) * (1 - o.dampening),
-                                        inside ? 1 : o.rate});
+                                        inside ? 1 : o.rate},
+             coupled_decay(o, step.parameter));
 }
 }  // namespace
 
@@ -50,7 +52,7 @@ WENGERT_METHOD(momentum, Momentum) = {
              "rate_place = outside: m ← βm + (1 − τ)g; θ ← θ − ηm, as in PyTorch. Both are one "
              "as long as η stays; when η falls, outside slows the moves at once and inside "
              "as m forgets. The first step is undamped where τ = 0. By rows it is lazy: m of rows "
-             "without a gradient neither decays nor moves them.",
+             "without a gradient neither decays nor moves them. weight_decay = λ: g + λθ for g.",
          .source = "B. Polyak, Some methods of speeding up the convergence of iteration "
                    "methods, 1964"},
     .options = list_options<Momentum>,
@@ -66,11 +68,11 @@ WENGERT_METHOD(momentum, Momentum) = {
 namespace wengert::testing {
 namespace {
 /// m in units of the gradient, and the move as it was made.
-auto polyak(double beta, double dampening, bool inside) {
+auto polyak(double beta, double dampening, bool inside, double decay = 0) {
   return [=, m = Numbers()](Numbers& w, const Numbers& g, double rate) mutable {
     m.resize(w.size());
     for (std::size_t i = 0; i < w.size(); ++i) {
-      const double pull = (1 - dampening) * g[i];
+      const double pull = (1 - dampening) * (g[i] + decay * w[i]);
       m[i] = beta * m[i] + (inside ? rate * pull : pull);
       w[i] -= inside ? m[i] : rate * m[i];
     }
@@ -93,6 +95,11 @@ WENGERT_OPTIMIZER_TESTS(momentum) {
       {.settings = {{"rate", "0.5"}, {"momentum", "0.75"}, {"dampening", "0.5"}},
        .by_hand = {0.5, 0.375},
        .reference = [] { return polyak(0.75, 0.5, true); }},
+      // m = 0.5·(2 + 0.5) = 1.25, then 0.75·1.25 + 0.5·(−1 − 0.125) = 0.375.
+      {.settings =
+           {{"rate", "0.5"}, {"momentum", "0.75"}, {"weight_decay", "0.5"}, {"decays", "all"}},
+       .by_hand = {-0.25, -0.625},
+       .reference = [] { return polyak(0.75, 0, true, 0.5); }},
   }};
 }
 #endif

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 #include "wengert/graph/parameter_filter.h"
 #include "wengert/ops/kernels/cpu.h"
@@ -26,7 +27,8 @@ using UpdateLevels = const kernels::UpdateKernels* [3];
 /// over the rows that have a gradient; cut by size into tasks for the pool.
 class RunUpdate {
  public:
-  RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer);
+  /// `decay`: λ of a coupled weight decay, g + λθ for g; formulas that measure take none.
+  RunUpdate(const UpdateLevels& levels, ParameterStep& step, const char* writer, double decay = 0);
   /// By formula, the first `sums` of its kernels.
   using Sums = std::array<double, kernels::kMostSums>;
   /// Sums over the whole tensor, each piece's in float64, the pieces in order. Never fails for
@@ -36,6 +38,7 @@ class RunUpdate {
 
  private:
   const kernels::UpdateKernels& kernels_;
+  double decay_;
   int dtype_;
   std::int64_t count_, bytes_;
   std::int64_t width_;  ///< elements of a row
@@ -49,16 +52,34 @@ class RunUpdate {
 /// Runs a formula; `writer` names it where a saved value is found overwritten.
 template <class Numbers>
 void run_update(const UpdateLevels& levels, ParameterStep& step, const char* writer,
-                const Numbers& numbers) {
-  RunUpdate(levels, step, writer).update(&numbers);
+                const Numbers& numbers, double decay = 0) {
+  RunUpdate(levels, step, writer, decay).update(&numbers);
 }
 /// The same for a formula with sums: complete(numbers, sums) puts them into the numbers.
 template <class Numbers, class Complete>
+requires std::is_invocable_v<Complete&, Numbers&, const RunUpdate::Sums&>
 void run_update(const UpdateLevels& levels, ParameterStep& step, const char* writer,
                 Numbers numbers, Complete&& complete) {
   const RunUpdate run(levels, step, writer);
   complete(numbers, run.measure(&numbers));
   run.update(&numbers);
+}
+
+/// The options of a weight decay that is added to the gradient, as the last of a method's.
+template <class Options, class Option>
+constexpr void visit_coupled_decay(Options& o, Option& option) {
+  option("weight_decay", o.weight_decay, kNotNegative, "λ: adds λθ to the gradient");
+  option("decays", o.decays, kDecays, "weights (matrices and higher), or all parameters");
+}
+/// Whether weight decay, coupled or not, works on a parameter.
+template <class Options>
+bool decays_here(const Options& o, const Parameter& parameter) {
+  return o.decays == Decays::kAll || is_weight(parameter);
+}
+/// λ of a parameter, for run_update.
+template <class Options>
+double coupled_decay(const Options& o, const Parameter& parameter) {
+  return decays_here(o, parameter) ? o.weight_decay : 0;
 }
 
 /// 1/(1 − βᵗ): what a running average that started at 0 is multiplied with.

@@ -83,6 +83,7 @@ WENGERT_OPTIONS(RmsProp) {
   option("epsilon_place", o.epsilon_place, kEpsilonPlaces, "√s + ε, or √(s + ε)");
   option("momentum", o.momentum, kBelowOne, "β, how much of the last move is kept");
   option("centered", o.centered, "divide by the standard deviation: s less the mean's square");
+  visit_coupled_decay(o, option);
 }
 
 namespace {
@@ -100,7 +101,7 @@ void update_rmsprop(ParameterStep& step) {
   const bool moves = o.momentum > 0;
   run_update(o.centered ? (moves ? rmsprop_centered_momentum_levels : rmsprop_centered_levels)
                         : (moves ? rmsprop_momentum_levels : rmsprop_levels),
-             step, "RmsProp::step", numbers);
+             step, "RmsProp::step", numbers, coupled_decay(o, step.parameter));
 }
 }  // namespace
 
@@ -112,7 +113,7 @@ WENGERT_METHOD(rmsprop, RmsProp) = {
                      "μ ← αμ + (1 − α)g. epsilon_place = inside: √(s + ε). α is .99 here and in "
                      "PyTorch, .9 in the lecture, with ε inside. By rows it is lazy: averages of "
                      "rows without a "
-                     "gradient stay as they are.",
+                     "gradient stay as they are. weight_decay = λ: g + λθ for g.",
             .source = "T. Tieleman, G. Hinton, Lecture 6.5, 2012; centered: A. Graves, Generating "
                       "sequences with recurrent neural networks, 2013"},
     .options = list_options<RmsProp>,
@@ -127,15 +128,17 @@ WENGERT_METHOD(rmsprop, RmsProp) = {
 #ifdef WENGERT_TESTS
 namespace wengert::testing {
 namespace {
-auto hinton(double alpha, double outside, double inside, double beta, bool centered) {
+auto hinton(double alpha, double outside, double inside, double beta, bool centered,
+            double decay = 0) {
   return [=, s = Numbers(), mean = Numbers(), m = Numbers()](Numbers& w, const Numbers& g,
                                                              double rate) mutable {
     for (Numbers* kept : {&s, &mean, &m}) kept->resize(w.size());
     for (std::size_t i = 0; i < w.size(); ++i) {
-      s[i] = alpha * s[i] + (1 - alpha) * g[i] * g[i];
-      mean[i] = alpha * mean[i] + (1 - alpha) * g[i];
+      const double slope = g[i] + decay * w[i];
+      s[i] = alpha * s[i] + (1 - alpha) * slope * slope;
+      mean[i] = alpha * mean[i] + (1 - alpha) * slope;
       const double square = centered ? std::fmax(0, s[i] - mean[i] * mean[i]) : s[i];
-      m[i] = beta * m[i] + g[i] / (std::sqrt(square + inside) + outside);
+      m[i] = beta * m[i] + slope / (std::sqrt(square + inside) + outside);
       w[i] -= rate * m[i];
     }
   };
@@ -170,6 +173,9 @@ WENGERT_OPTIMIZER_TESTS(rmsprop) {
       {.settings = with({{"centered", "true"}, {"momentum", "0.5"}}),
        .reference = [] { return hinton(0.75, 1, 0, 0.5, true); }},
       {.settings = {}, .reference = [] { return hinton(0.99, 1e-8, 0, 0, false); }},
+      {.settings = with(
+           {{"centered", "true"}, {"momentum", "0.5"}, {"weight_decay", "0.5"}, {"decays", "all"}}),
+       .reference = [] { return hinton(0.75, 1, 0, 0.5, true, 0.5); }},
   }};
 }
 #endif

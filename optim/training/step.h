@@ -47,6 +47,10 @@ class WENGERT_API TrainingStep {
   TrainingStep(ParameterSet& parameters, Model model, const PassPipeline* passes = nullptr,
                std::source_location where = std::source_location::current());
 
+  /// Makes the parameters and buffers that the model makes when it first runs, and changes nothing
+  /// else.
+  void make_parameters(const Batch& batch);
+
   /// The forward half on the live tape: parameter passes, the model, loss passes; the outcome's
   /// loss has the penalties. Throws Error(kShape, kDType, kValue) on an outcome that is none.
   Outcome record(const Batch& batch, PassContext& context);
@@ -81,7 +85,6 @@ class WENGERT_API TrainingStep {
 
  private:
   Outcome outcome_of(const Batch& batch, PassContext& context);
-  void make_parameters(const Batch& batch);
   /// Where a finite loss is asked for, false as soon as one is not.
   bool evaluate(std::span<const Batch> batches, PassContext& context, bool finite,
                 Evaluation& result);

@@ -31,8 +31,12 @@ void try_options(const Def& def, Input& input, Make&& make) {
   try {
     const optim::OptionValues values = optim::option_values(options, settings, def.name);
     for (std::size_t i = 0; i < options.size(); ++i) {
-      require(std::isfinite(values[i]) || options[i].range.holds(values[i]), "a value outside");
-      const double again = options[i].parse(options[i].text(values[i]), def.name);
+      const double number = values[i];
+      require(std::isfinite(number) || options[i].range.holds(number), "a value outside");
+      for (const double x : values[i].list()) {
+        require(options[i].range.holds(x), "a value of a list outside");
+      }
+      const optim::OptionValue again = options[i].parse(options[i].text(values[i]), def.name);
       require(again == values[i], "a text that reads as another number");
     }
     accept();

@@ -31,9 +31,11 @@ TEST(OptimizerState, HasItsNames) {
   for (const auto& entry : adam->state()) names.push_back(entry.name);
   EXPECT_EQ(names, (std::vector<std::string>{
                        "steps", "rate", "options/0/rate", "options/0/beta1", "options/0/beta2",
-                       "options/0/epsilon", "steps/a/weight", "slots/a/weight/first_moment",
-                       "slots/a/weight/second_moment", "steps/a/bias", "slots/a/bias/first_moment",
-                       "slots/a/bias/second_moment"}));
+                       "options/0/epsilon", "options/0/weight_decay", "options/0/decays",
+                       "options/0/epsilon_place", "options/0/epsilon_order",
+                       "options/0/bias_correction", "options/0/amsgrad", "steps/a/weight",
+                       "slots/a/weight/first_moment", "slots/a/weight/second_moment",
+                       "steps/a/bias", "slots/a/bias/first_moment", "slots/a/bias/second_moment"}));
 }
 
 /// A state that Adam refuses; what it had stays.

@@ -101,7 +101,8 @@ TEST_P(Resumed, GoesOnToTheSameBitsFromAnyStep) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, Resumed, ::testing::Values("sgd", "nesterov", "adamw", "lamb"),
+INSTANTIATE_TEST_SUITE_P(, Resumed,
+                         ::testing::Values("sgd", "nesterov", "adamw", "nadam", "lamb", "lbfgs"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(TrainingFile, IsAModelFileToo) {

@@ -269,6 +269,38 @@ TEST_F(Train, EveryScheduleNeedsNoOptions) {
   }
 }
 
+TEST_F(Train, TakesListsAndAWarmUp) {
+  ASSERT_EQ(train("run", {"--schedule", "multi_step", "--schedule-option", "milestones=2,4",
+                          "--warm-up", "2"})
+                .status,
+            0);
+  const Outcome other =
+      train("run", {"--schedule", "multi_step", "--schedule-option", "milestones=2,4", "--resume"});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_TRUE(holds(other.err, "linear_warm_up*multi_step")) << other.err;
+  EXPECT_EQ(
+      train("bad", {"--schedule", "multi_step", "--schedule-option", "milestones=4,2"}).status, 2);
+}
+
+TEST_F(Train, RateRangePrintsWhatItSawAndDrawsIt) {
+  const std::string curve = out("rates.svg");
+  const Outcome outcome =
+      run_wengert({"rate-range", "mlp", "--data", data(), "--steps", "12", "--low", "0.001",
+                   "--high", "0.1", "--out", curve, "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const json range = json::parse(outcome.out);
+  ASSERT_GE(range.at("rates").size(), 2u);
+  EXPECT_EQ(range.at("rates").size(), range.at("losses").size());
+  EXPECT_EQ(range.at("rates")[0], 0.001);
+  EXPECT_TRUE(holds(bytes_at(curve), "<svg"));
+  const Outcome table =
+      run_wengert({"rate-range", "mlp", "--data", data(), "--steps", "3", "--optimizer", "sgd"});
+  ASSERT_EQ(table.status, 0) << table.err;
+  EXPECT_TRUE(holds(table.out, "falls most steeply")) << table.out;
+  EXPECT_EQ(
+      run_wengert({"rate-range", "mlp", "--data", data(), "--low", "1", "--high", "1"}).status, 2);
+}
+
 TEST_F(Train, ResumesOnlyWhatItBegan) {
   ASSERT_EQ(train("run", {"--seed", "2"}).status, 0);
   const auto refused = [&](std::vector<std::string> more, const char* part) {

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
       "  wengert ops tanh                 the page of an op",
       std::string("wengert ") + WENGERT_VERSION);
   add_train(program);
+  add_rate_range(program);
   add_predict(program);
   add_graph(program);
   add_ops(program);

@@ -26,8 +26,10 @@ Json options_json(const std::vector<optim::OptionDef>& options) {
   Json list = Json::array();
   for (const optim::OptionDef& option : options) {
     Json one = {{"name", option.name}};
-    if (option.words.empty()) {
-      one["default"] = option.initial;
+    if (option.list != optim::ListKind::kNone) {
+      one["default"] = option.initial.list();
+    } else if (option.words.empty()) {
+      one["default"] = static_cast<double>(option.initial);
     } else {
       one["default"] = option.text(option.initial);
     }

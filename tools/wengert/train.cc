@@ -7,6 +7,7 @@
 #include "tools/wengert/commands.h"
 #include "tools/wengert/console.h"
 #include "tools/wengert/images.h"
+#include "tools/wengert/option_settings.h"
 #include "tools/wengert/pictures.h"
 #include "tools/wengert/run_folder.h"
 #include "wengert/graph/error.h"
@@ -31,6 +32,7 @@ struct Settings {
   std::string rate;
   std::string schedule = "linear_decay";
   std::vector<std::string> schedule_options;
+  std::int64_t warm_up = 0;
   double l2 = 0;
   double clip = 0;
   std::int64_t epochs = 10;
@@ -41,29 +43,6 @@ struct Settings {
   bool resume = false;
   bool json = false;
 };
-
-/// "beta1=0.8" as a setting, of option `flag`.
-std::vector<optim::OptionSetting> settings_of(const std::vector<std::string>& texts,
-                                              const char* flag) {
-  std::vector<optim::OptionSetting> result;
-  for (const std::string& text : texts) {
-    const std::size_t sign = text.find('=');
-    if (sign == std::string::npos) {
-      throw Error(ErrorKind::kValue, "train", "'" + text + "' sets no option",
-                  "write " + std::string(flag) + " NAME=VALUE, as in --option beta1=0.8");
-    }
-    result.push_back({text.substr(0, sign), text.substr(sign + 1)});
-  }
-  return result;
-}
-
-/// "sgd, adam": the names of a table's records.
-template <class Def>
-std::string names_of(const std::vector<const Def*>& all) {
-  std::string names;
-  for (const Def* def : all) names += (names.empty() ? "" : ", ") + std::string(def->name);
-  return names;
-}
 
 /// Where nothing is wrong but the numbers: the first mean of these that is NaN or infinite.
 std::string not_finite(const optim::Totals& test, const std::optional<optim::Totals>& validation) {
@@ -88,14 +67,17 @@ class Run : public optim::TrainingHook {
         parameters_(settings.seed) {}
 
   void execute() {
-    auto options = settings_of(settings_.options, "--option");
+    auto options = settings_of(settings_.options, "train", "--option");
     if (!settings_.rate.empty()) options.push_back({"rate", settings_.rate});
     const auto optimizer = optim::make_optimizer(settings_.optimizer, options);
-    auto schedule_options = settings_of(settings_.schedule_options, "--schedule-option");
+    auto schedule_options = settings_of(settings_.schedule_options, "train", "--schedule-option");
     if (settings_.schedule == "linear_decay" && schedule_options.empty()) {
       schedule_options.push_back({"final_share", "0.02"});
     }
-    const optim::Schedule schedule = optim::make_schedule(settings_.schedule, schedule_options);
+    optim::Schedule schedule = optim::make_schedule(settings_.schedule, schedule_options);
+    if (settings_.warm_up > 0) {
+      schedule = optim::LinearWarmUp({.steps = static_cast<double>(settings_.warm_up)}) * schedule;
+    }
     const io::ImageSet data = io::load_fashion_mnist(settings_.data);
     const optim::Split split =
         optim::split_examples(data.train_images.size(0), {settings_.validation}, settings_.seed);
@@ -289,6 +271,11 @@ void add_train(Program& program) {
   command.option("--schedule-option", s->schedule_options,
                  "NAME=VALUE, an option of the schedule; `wengert schedules NAME` lists them; "
                  "default for linear_decay: final_share=0.02");
+  command
+      .option("--warm-up", s->warm_up,
+              "steps in which the rate rises on a line before all else, times the schedule")
+      .between(0, 1000000000)
+      .shows_default();
   command.option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²").not_negative().shows_default();
   command.option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
       .not_negative()
