@@ -177,7 +177,7 @@ class Optimizer::Step {
   void check_state(const Parameter& parameter, std::size_t group) const {
     const auto known = members_.states.find(parameter.name());
     if (known == members_.states.end()) return;
-    const ParameterState& state = *known->second;
+    ParameterState& state = *known->second;
     if (state.defs != slots_[group]) {
       fail(ErrorKind::kParameter,
            "the state of '" + parameter.name() + "' has " + names_of(state.defs) +
@@ -185,6 +185,8 @@ class Optimizer::Step {
            "restore the state that was saved with these options");
     }
     const Tensor& value = parameter.value();
+    const std::pair<DType, Shape> kind(value.dtype(), value.shape());
+    if (state.fits == kind) return;  // making what slots begin with takes memory and time
     for (std::size_t k = 0; k < state.slots.size(); ++k) {
       const Tensor& slot = state.slots[k];
       bool fits = slot.dtype() == value.dtype() && slot.shape() == value.shape();
@@ -198,6 +200,7 @@ class Optimizer::Step {
                ", the parameter " + to_string(value.dtype(), value.shape()),
            "restore the state that was saved with these parameters");
     }
+    state.fits = kind;
   }
 
   bool takes_rows(const Parameter& parameter) const {

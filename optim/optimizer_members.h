@@ -3,7 +3,9 @@
 // Private to the library.
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/hash_map.h"
@@ -16,6 +18,8 @@ struct ParameterState {
   std::vector<const SlotDef*> defs;  ///< of the slots, which the options need
   std::vector<Tensor> slots;
   std::int64_t step = 0;
+  /// The dtype and shape of a parameter that the slots were found to fit, if they were.
+  std::optional<std::pair<DType, Shape>> fits = {};
 };
 
 struct Optimizer::Members {

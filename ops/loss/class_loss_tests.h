@@ -153,10 +153,10 @@ inline OpTests class_loss_tests(const ClassLoss& f) {
   const auto at = [](std::initializer_list<std::int32_t> t) {
     return Tensor::from<std::int32_t>(t, {static_cast<std::int64_t>(t.size())});
   };
-  const auto bad = [](const Tensor& t, DType dtype = DType::kFloat32) {
+  const auto bad = [=](const Tensor& t, DType dtype = DType::kFloat32) {
     return [=] { (void)call(Tensor::zeros({2, 3}, dtype), t, Reduction::kMean, {}, here()); };
   };
-  const auto told = [at](const ClassOptions& options) {
+  const auto told = [=](const ClassOptions& options) {
     return [=] {
       (void)call(Tensor::zeros({2, 3}), at({0, 1}), Reduction::kMean, options, here());
     };

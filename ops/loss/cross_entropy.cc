@@ -64,6 +64,14 @@ std::vector<long double> logarithms(std::span<const double> row) {
 }  // namespace
 
 WENGERT_OP_TESTS(cross_entropy) {
-  return class_loss_tests({wengert::cross_entropy, logarithms, 0.05, 0.95});
+  OpTests tests = class_loss_tests({wengert::cross_entropy, logarithms, 0.05, 0.95});
+  tests.samples.push_back(gradient_sample("cut at −100", Tensor::from({0., 1., 0.5, 0.5}, {2, 2}),
+                                          [](const wengert::Var& p) {
+                                            return wengert::cross_entropy(
+                                                p, Tensor::from<std::int32_t>({0, 1}, {2}),
+                                                wengert::Reduction::kSum);
+                                          },
+                                          {0, 0, 0, -2}));
+  return tests;
 }
 #endif

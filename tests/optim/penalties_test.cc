@@ -1,12 +1,17 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "tests/optim/training_models.h"
+#include "wengert/optim/methods.h"
 #include "wengert/optim/passes.h"
+#include "wengert/optim/training/step.h"
 
 // Penalties by closed forms: what they add to the loss, and two derivatives of it.
 namespace wengert::optim {
@@ -129,6 +134,44 @@ TEST(Penalties, OneFormIsAnotherWithItsFactors) {
   expect_same(stepped(make_pass("elastic_net_shared", {{"lambda", "0.3"}})), net("0.3", "0.6"));
   expect_same(stepped(make_pass("l1_penalty", {{"lambda", "0.3"}})), net("0.3", "0"));
   expect_same(stepped(make_pass("l2_penalty", {{"lambda", "0.3"}})), net("0", "0.3"));
+}
+
+/// Σ over 20 steps of an optimizer on (w − 1)²/2, with a penalty or with weight decay of the same
+/// λ.
+std::vector<double> decayed(const char* optimizer, bool by_pass) {
+  ParameterSet parameters;
+  fill(parameters);
+  constexpr double kLambda = 0.3;
+  const auto method =
+      make_optimizer(optimizer, {{"rate", "0.1"}, {"weight_decay", by_pass ? "0" : "0.3"}});
+  PassPipeline passes;
+  if (by_pass) passes.add<L2Penalty>({.lambda = kLambda});
+  TrainingStep step(
+      parameters,
+      [](ParameterSet& set, const Batch&) -> Outcome {
+        return {sum(square(use(set.at("fc/weight")) - 1)) * 0.5, 1};
+      },
+      &passes);
+  const Batch batch{.inputs = Tensor::zeros({1, 1}), .targets = Tensor::zeros({1})};
+  for (int t = 0; t < 20; ++t) {
+    PassContext context;
+    step.run(*method, std::span(&batch, 1), context);
+  }
+  return parameters.at("fc/weight").value().to_vector<double>();
+}
+
+double furthest(const std::vector<double>& a, const std::vector<double>& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::fabs(a[i] - b[i]));
+  return most;
+}
+
+TEST(WeightDecay, EqualsThePenaltyForSgdAndNotForAdam) {
+  EXPECT_LT(furthest(decayed("sgd", true), decayed("sgd", false)), 1e-15);
+  // Coupled: the same gradient, so the same steps of any method.
+  EXPECT_LT(furthest(decayed("adam", true), decayed("adam", false)), 1e-12);
+  // Decoupled: Adam scales the penalty's gradient, not the decay.
+  EXPECT_GT(furthest(decayed("adamw", true), decayed("adamw", false)), 0.01);
 }
 
 }  // namespace

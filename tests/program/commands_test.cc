@@ -200,6 +200,21 @@ TEST(Schedules, PagesAndJson) {
   }
 }
 
+TEST(Techniques, ListsSectionsAndRows) {
+  const json all = json::parse(run_wengert({"techniques", "--json"}).out);
+  EXPECT_EQ(all.size(), 236u);
+  const json one = json::parse(run_wengert({"techniques", "activation/gelu-erf", "--json"}).out);
+  EXPECT_EQ(one.at("symbol"), "gelu");
+  EXPECT_TRUE(holds(run_wengert({"techniques", "activation/gelu-erf"}).out,
+                    "test     All/Op.HoldsEveryProperty/gelu"));
+  const Outcome section = run_wengert({"techniques", "schedule"});
+  EXPECT_TRUE(holds(section.out, "schedule/one-cycle")) << section.out;
+  EXPECT_FALSE(holds(section.out, "optimizer/adam")) << section.out;
+  const Outcome wrong = run_wengert({"techniques", "activation/gelu-erff"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_TRUE(holds(wrong.err, "did you mean 'activation/gelu-erf'?")) << wrong.err;
+}
+
 TEST(Initializers, PagesAndJson) { EXPECT_GE(pages_of("initializers").size(), 15u); }
 
 TEST(Passes, PagesAndJson) {

@@ -115,6 +115,7 @@ TEST(Hostile, ArgumentsReachTheTerminalAsTextOnly) {
                                              {"passes", kEvil},
                                              {"schedules", kEvil},
                                              {"initializers", kEvil},
+                                             {"techniques", kEvil},
                                              {"gradcheck", "--op", kEvil},
                                              {"bench", kEvil}}) {
     const Outcome outcome = run_wengert(words);

@@ -18,6 +18,7 @@ void add_optimizers(Program& program);
 void add_passes(Program& program);
 void add_schedules(Program& program);
 void add_initializers(Program& program);
+void add_techniques(Program& program);
 void add_gradcheck(Program& program);
 void add_bench(Program& program);
 void add_version(Program& program);

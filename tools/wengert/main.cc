@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   add_passes(program);
   add_schedules(program);
   add_initializers(program);
+  add_techniques(program);
   add_gradcheck(program);
   add_bench(program);
   add_version(program);

@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/house/sources.h"
+
+// docs/techniques.tsv: every technique is where it says, and has the test and the planted mistake
+// that it names.
+namespace wengert::house {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Technique {
+  std::string id, kind, symbol, file, test, mistake;
+};
+
+std::string text_at(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::vector<Technique> table() {
+  std::vector<Technique> rows;
+  std::istringstream lines(text_at(WENGERT_SOURCE_DIR "/docs/techniques.tsv"));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "id\tkind\tsymbol\tfile\ttest\tmistake");
+  while (std::getline(lines, line)) {
+    std::vector<std::string> fields;
+    std::istringstream parts(line);
+    for (std::string field; std::getline(parts, field, '\t');) fields.push_back(field);
+    EXPECT_EQ(fields.size(), 6u) << line;
+    fields.resize(6);
+    rows.push_back({fields[0], fields[1], fields[2], fields[3], fields[4], fields[5]});
+  }
+  return rows;
+}
+
+/// "Suite.Name" of every test in the tree, without instances and parameters.
+std::set<std::string> known_tests() {
+  std::set<std::string> names;
+  const std::regex form("TEST(?:_P|_F)?\\(\\s*(\\w+),\\s*(\\w+)\\)");
+  for (const Source& source : sources({"tests"})) {
+    for (std::sregex_iterator at(source.text.begin(), source.text.end(), form), end; at != end;
+         ++at) {
+      names.insert(at->str(1) + "." + at->str(2));
+    }
+  }
+  return names;
+}
+
+/// The names in a table of the tree: the first argument of its lines.
+std::set<std::string> names_in(const char* table) {
+  std::set<std::string> names;
+  const std::string text = text_at(fs::path(WENGERT_SOURCE_DIR) / table);
+  const std::regex form("(?:^|\n)[A-Z]+\\((\\w+)");
+  for (std::sregex_iterator at(text.begin(), text.end(), form), end; at != end; ++at) {
+    names.insert(at->str(1));
+  }
+  return names;
+}
+
+std::set<std::string> planted() {
+  std::set<std::string> ids;
+  std::istringstream lines(text_at(WENGERT_SOURCE_DIR "/tools/mutations.txt"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t end = line.find(" ¦");
+    if (end != std::string::npos) ids.insert(line.substr(0, end));
+  }
+  return ids;
+}
+
+bool has_word(const std::string& text, const std::string& word) {
+  return std::regex_search(text, std::regex("\\b" + word + "\\b"));
+}
+
+/// "All/Op.HoldsEveryProperty/relu" as it stands in a source, and its parameter.
+std::pair<std::string, std::string> parts_of(const std::string& test) {
+  const std::size_t dot = test.find('.'), begin = test.rfind('/', dot),
+                    end = test.find('/', dot == std::string::npos ? 0 : dot);
+  const std::size_t from = begin == std::string::npos ? 0 : begin + 1;
+  return {test.substr(from, end == std::string::npos ? end : end - from),
+          end == std::string::npos ? "" : test.substr(end + 1)};
+}
+
+TEST(Techniques, StandWhereTheTableSays) {
+  const std::set<std::string> kinds = {"example", "core",  "op",    "initializer",
+                                       "pass",    "optim", "export"};
+  std::set<std::string> ids;
+  int done = 0;
+  for (const Technique& row : table()) {
+    EXPECT_TRUE(ids.insert(row.id).second) << row.id << " stands twice";
+    EXPECT_TRUE(std::regex_match(row.id, std::regex("[a-z-]+/[a-z0-9-]+"))) << row.id;
+    EXPECT_TRUE(kinds.contains(row.kind)) << row.id;
+    if (row.symbol == "planned") {
+      EXPECT_EQ(row.file + row.test + row.mistake, "---") << row.id;
+      continue;
+    }
+    ++done;
+    const std::string text = text_at(fs::path(WENGERT_SOURCE_DIR) / row.file);
+    EXPECT_FALSE(text.empty()) << row.id << ": no file " << row.file;
+    EXPECT_TRUE(has_word(text, row.symbol))
+        << row.id << ": no " << row.symbol << " in " << row.file;
+  }
+  EXPECT_EQ(ids.size(), 236u);
+  EXPECT_GE(done, 120);
+}
+
+TEST(Techniques, OfATableAreInIt) {
+  const std::vector<std::pair<std::string, const char*>> tables = {
+      {"ops/", "ops/ops.def"},
+      {"optim/passes/", "optim/passes.def"},
+      {"optim/optimizers/", "optim/optimizers.def"},
+      {"optim/schedules/", "optim/schedules.def"},
+      {"nn/initializers/", "nn/initializers.def"}};
+  int seen = 0;
+  for (const Technique& row : table()) {
+    for (const auto& [folder, name] : tables) {
+      if (!row.file.starts_with(folder) || !row.file.ends_with(".cc")) continue;
+      ++seen;
+      EXPECT_TRUE(names_in(name).contains(row.symbol)) << row.id << ": not in " << name;
+    }
+  }
+  EXPECT_GE(seen, 80);
+}
+
+TEST(Techniques, HaveTheTestAndTheMistakeThatTheyName) {
+  const std::set<std::string> tests = known_tests(), ops = names_in("ops/ops.def");
+  const std::set<std::string> mistakes = planted();
+  const std::set<std::string> formulas = {"op", "pass", "initializer"};
+  for (const Technique& row : table()) {
+    if (row.symbol == "planned") continue;
+    const auto [test, parameter] = parts_of(row.test);
+    EXPECT_TRUE(tests.contains(test)) << row.id << ": no test " << row.test;
+    if (test == "Op.HoldsEveryProperty") {
+      EXPECT_TRUE(ops.contains(parameter)) << row.id << ": no op of test " << row.test;
+    }
+    if (row.mistake != "-") {
+      EXPECT_TRUE(mistakes.contains(row.mistake)) << row.id << ": no mistake " << row.mistake;
+    } else {
+      EXPECT_FALSE(formulas.contains(row.kind)) << row.id << ": a formula without a mistake";
+    }
+  }
+}
+
+TEST(Techniques, TheCheckFindsWhatItLooksFor) {
+  EXPECT_EQ(parts_of("All/Op.HoldsEveryProperty/relu"),
+            (std::pair<std::string, std::string>{"Op.HoldsEveryProperty", "relu"}));
+  EXPECT_EQ(parts_of("Split.IsDisjoint"),
+            (std::pair<std::string, std::string>{"Split.IsDisjoint", ""}));
+  EXPECT_TRUE(has_word("Var relu6(x); relu(x)", "relu"));
+  EXPECT_FALSE(has_word("Var relu6(x)", "relu"));
+}
+
+}  // namespace
+}  // namespace wengert::house
