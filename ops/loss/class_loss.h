@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,8 @@
 // each class (weights, smoothing and ignored rows in it), h a score for each class. A formula says
 // what h is:
 //   static void scores(const T* x, int64_t rows, int64_t classes, T* h);
-//   static void backward(const T* u, const T* h, rows, classes, T* gx, bool accumulate);
-//     gx (+)= uᵀ·∂h/∂x of each row, from h alone
+//   static void backward(const T* u, const T* x, const T* h, rows, classes, T* gx);
+//     gx = uᵀ·∂h/∂x of each row
 //   static Var scores(const Var& x);  static Var backward(const Var& u, const Var& x);  in ops
 // and, if it has a quicker way where q is 1 at one class of each row and 0 elsewhere,
 //   static void backward_of_class(const T* g, const T* x, const int64_t* target, rows, classes,
@@ -118,6 +119,20 @@ void by_group(std::int64_t rows, const Body& body) {
   });
 }
 
+/// A sum in float64 with what its roundings have lost (A. Neumaier, 1974).
+class CompensatedSum {
+ public:
+  void add(double term) {
+    const double sum = sum_ + term;
+    lost_ += std::fabs(sum_) >= std::fabs(term) ? (sum_ - sum) + term : (term - sum) + sum_;
+    sum_ = sum;
+  }
+  double value() const { return std::isfinite(sum_) ? sum_ + lost_ : sum_; }
+
+ private:
+  double sum_ = 0, lost_ = 0;
+};
+
 template <class F>
 void evaluate_class_loss(EvalContext& call) {
   const DenseInput x(call.input(kScores)), row_weights(operand_or_none(call, kRowWeights));
@@ -143,13 +158,13 @@ void evaluate_class_loss(EvalContext& call) {
           continue;
         }
         targets.distribution(first + r, q.data());
-        double total = 0;  // of many classes, in float32 too
+        CompensatedSum total;  // of many classes
         for (std::int64_t k = 0; k < n; ++k) {
           if (q[static_cast<std::size_t>(k)] != 0) {  // 0·∞ is 0 here
-            total -= q[static_cast<std::size_t>(k)] * h[k];
+            total.add(-static_cast<double>(q[static_cast<std::size_t>(k)]) * h[k]);
           }
         }
-        loss = static_cast<T>(total);
+        loss = static_cast<T>(total.value());
       }
     });
     const T* weights = elements_or_none<T>(row_weights);
@@ -204,7 +219,7 @@ class ClassGradients {
       targets_.distribution(first + r, row);
       for (std::int64_t k = 0; k < n_; ++k) row[k] = row[k] == 0 ? T(0) : -g * row[k];
     }
-    F::backward(u.data(), h, rows, n_, gx.data(), false);
+    F::backward(u.data(), x_ + first * n_, h, rows, n_, gx.data());
     T* to = to_x_.view.as<T>() + first * n_;
     for (std::int64_t r = 0; r < rows; ++r) {
       for (std::int64_t k = 0; k < n_; ++k) {

@@ -1,39 +1,48 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
-#include "wengert/ops/composite.h"
+#include <cmath>
+
 #include "wengert/ops/loss/class_loss.h"
 
 namespace wengert {
 namespace ops {
 namespace {
 
-Var expand_cross_entropy(const ExpandContext& call) {
-  const Var logarithms = maximum(log(call.operand(kScores)), -100.0, call.where());
-  const auto operand = [&](int i) { return call.has(i) ? call.operand(i) : Var(); };
-  const Var targets = call.operand(kTargets), of_classes = operand(kClassWeights),
-            of_rows = operand(kRowWeights);
-  return apply(nll_loss_op, {&logarithms, &targets, &of_classes, &of_rows},
-               call.attributes<ClassAttributes>(), call.where());
-}
-
-constexpr OpDef cross_entropy_record(const Documentation& doc) {
-  OpDef def = composite("cross_entropy", 2, 4, 3, expand_cross_entropy,
-                        &attribute_type<ClassAttributes>, nullptr, doc);
-  def.optional = 0b1100;
-  return def;
-}
+/// h = max(ln x, −100); NaN stays NaN.
+struct LogOfProbabilities {
+  template <class T>
+  static void scores(const T* x, std::int64_t rows, std::int64_t classes, T* h) {
+    for (std::int64_t i = 0; i < rows * classes; ++i) {
+      const T logarithm = std::log(x[i]);
+      h[i] = logarithm < -100 ? T(-100) : logarithm;
+    }
+  }
+  template <class T>
+  static void backward(const T* u, const T* x, const T* h, std::int64_t rows, std::int64_t classes,
+                       T* gx) {
+    for (std::int64_t i = 0; i < rows * classes; ++i) {
+      gx[i] = u[i] == 0 || h[i] <= -100 ? T(0) : u[i] / x[i];
+    }
+  }
+  static Var scores(const Var& x) { return maximum(log(x), -100.0); }
+  static Var backward(const Var& u, const Var& x) {
+    const Var zero = zeros_like(x);
+    return cotangent_product(u, where(log(x) <= -100.0, zero, reciprocal(x)));
+  }
+};
 
 }  // namespace
 
-constinit const OpDef cross_entropy_op = cross_entropy_record(
+constinit const OpDef cross_entropy_op = class_loss<LogOfProbabilities>(
+    "cross_entropy",
     {.summary = "Cross-entropy of targets from probabilities.",
      .formula = "y = −(1/n)·Σ max(ln p[row, t[row]], −100), or −(1/n)·Σ t·max(ln p, −100) for "
                 "probabilities t, over n rows",
-     .arguments = "probabilities p: float32 or float64 […, classes], as softmax gives them, not "
-                  "normalised here; " WENGERT_CLASS_ARGUMENTS
-                  ". Recorded as log, maximum and nll_loss. From logits softmax_cross_entropy is "
-                  "exact where this rounds or is cut",
+     .arguments =
+         "probabilities p: float32 or float64 […, classes], as softmax gives them, not "
+         "normalised here; " WENGERT_CLASS_ARGUMENTS ". From logits softmax_cross_entropy is exact "
+         "where this rounds or is cut",
      .gradient = "∂p: −t/(p·n), 0 where the logarithm is cut; ∂t: −max(ln p, −100)/n",
      .source = "C. Bishop, Pattern Recognition and Machine Learning, 2006, eq. 4.108"});
 

@@ -14,9 +14,9 @@ struct LogSoftmax {
     kernels::row_kernels<T>().log_softmax(x, rows, classes, h);
   }
   template <class T>
-  static void backward(const T* u, const T* h, std::int64_t rows, std::int64_t classes, T* gx,
-                       bool accumulate) {
-    kernels::row_kernels<T>().log_softmax_backward(u, h, rows, classes, gx, accumulate);
+  static void backward(const T* u, const T*, const T* h, std::int64_t rows, std::int64_t classes,
+                       T* gx) {
+    kernels::row_kernels<T>().log_softmax_backward(u, h, rows, classes, gx, false);
   }
   template <class T>
   static void backward_of_class(const T* g, const T* x, const std::int64_t* target,

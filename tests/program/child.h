@@ -114,7 +114,7 @@ inline Outcome run_wengert(const std::vector<std::string>& arguments,
 inline std::vector<std::string> commands() {
   std::vector<std::string> names;
   std::istringstream help(run_wengert({"--help"}).out);
-  const std::regex form("^  ([a-z-]+)  +[A-Z].*");
+  const std::regex form("^  ([a-z][a-z-]*)  +[A-Z].*");
   for (std::string line; std::getline(help, line);) {
     std::smatch found;
     if (std::regex_match(line, found, form)) names.push_back(found[1]);

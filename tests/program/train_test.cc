@@ -188,7 +188,9 @@ TEST_F(Train, TooManyHeldOutIsFoundBeforeTraining) {
   const Outcome outcome =
       run_wengert({"train", "mlp", "--data", data(), "--out", out(), "--validation", "400"});
   EXPECT_EQ(outcome.status, 2);
-  EXPECT_TRUE(holds(outcome.err, "400 of 400 examples cannot be held out")) << outcome.err;
+  EXPECT_TRUE(
+      holds(outcome.err, "400 for validation and 0 for a test cannot be held out of 400 examples"))
+      << outcome.err;
   EXPECT_FALSE(exists(out()));
 }
 
