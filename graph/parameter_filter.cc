@@ -29,12 +29,14 @@ bool fits(std::string_view text, std::string_view pattern) {
 
 std::vector<std::string> set_trainable(ParameterSet& parameters, const ParameterFilter& filter,
                                        bool on) {
-  std::vector<std::string> names;
+  std::vector<Parameter*> chosen;  // a filter may look at others, and may throw
   for (Parameter* parameter : parameters.all()) {
     if (parameter->trainable() == on || !filter(*parameter)) continue;
-    names.push_back(parameter->name());
-    parameter->set_trainable(on);
+    chosen.push_back(parameter);
   }
+  std::vector<std::string> names;
+  for (const Parameter* parameter : chosen) names.push_back(parameter->name());
+  for (Parameter* parameter : chosen) parameter->set_trainable(on);
   return names;
 }
 

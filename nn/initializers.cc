@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"

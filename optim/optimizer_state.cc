@@ -62,11 +62,11 @@ class StateReader {
   }
 
   void finish() const {
-    if (steps_ < 0) refuse("the state has no step count");
+    if (!is_count(steps_)) refuse("the state has no step count");
     if (!has_rate_) refuse("the state has no rate");
     for (const std::string& parameter : order_) {
       const Entry& entry = entries_.at(parameter);
-      if (entry.step < 0) refuse("the state has no step count of '" + parameter + "'");
+      if (!is_count(entry.step)) refuse("the state has no step count of '" + parameter + "'");
       for (std::size_t k = 0; k < method_.slots.size(); ++k) {
         if (entry.filled[k] || method_.slots[k].used != nullptr) continue;
         refuse("the state has no '" + parameter + "/" + std::string(method_.slots[k].name) + "'");
@@ -91,6 +91,9 @@ class StateReader {
   }
 
  private:
+  /// A count that many more steps do not take beyond int64.
+  static bool is_count(std::int64_t steps) { return steps >= 0 && steps <= std::int64_t{1} << 53; }
+
   void read_option(const Optimizer::StateTensor& entry) {
     const auto [group, option] = split_last(entry.name.substr(kOptions.size()));
     const std::vector<OptionDef>& list = method_.options();

@@ -79,6 +79,11 @@ OptionValue OptionDef::parse(std::string_view text, std::string_view owner) cons
 }
 
 void OptionDef::check(const OptionValue& given, std::string_view owner) const {
+  if (given.is_list() != (list != ListKind::kNone)) {
+    throw Error(ErrorKind::kValue, std::string(owner),
+                std::string(name) + (given.is_list() ? " is a list" : " is a number") +
+                    " where it takes " + values());
+  }
   if (list != ListKind::kNone) {
     const std::vector<double>& numbers = given.list();
     for (std::size_t i = 0; i < numbers.size(); ++i) {

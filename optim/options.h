@@ -69,14 +69,16 @@ struct Documentation {
 class OptionValue {
  public:
   OptionValue(double number = 0) : number_(number) {}
-  OptionValue(std::vector<double> list) : list_(std::move(list)) {}
+  OptionValue(std::vector<double> list) : list_(std::move(list)), is_list_(true) {}
   operator double() const { return number_; }
+  bool is_list() const { return is_list_; }
   const std::vector<double>& list() const { return list_; }
   friend bool operator==(const OptionValue&, const OptionValue&) = default;
 
  private:
   double number_ = 0;
   std::vector<double> list_;
+  bool is_list_ = false;
 };
 
 /// Whether an option is a list of numbers.

@@ -116,17 +116,27 @@ bool run_on_gradients(const PassPipeline& passes, Gradients& gradients, PassCont
       }
     }
   } put_back{roots, entries};
-  if (recorded) {  // on the tape of the gradients: what is drawn waits there
+  if (recorded) {  // on the tape of the gradients, if that lives: what is drawn waits there
     const bool changed = passes.run(PassStage::kGradients, roots, context);
-    if (parameters != nullptr) gradients.append_updates(Tape::current()->updates());
+    const Tape* live = Tape::current();
+    if (parameters != nullptr && live != nullptr) gradients.append_updates(live->updates());
     return changed;
   }
-  const NoGrad off;
-  if (parameters == nullptr) return passes.run(PassStage::kGradients, roots, context);
+  if (parameters == nullptr) {
+    const NoGrad off;
+    return passes.run(PassStage::kGradients, roots, context);
+  }
   Tape draws;  // they take effect with the step that the gradients are of
   draws.start_after(gradients.updates());
-  const bool changed = passes.run(PassStage::kGradients, roots, context);
-  gradients.append_updates(draws.updates());
+  const NoGrad off;
+  bool changed = false;
+  try {
+    changed = passes.run(PassStage::kGradients, roots, context);
+  } catch (...) {  // what passes before it drew is in the gradients
+    gradients.append_updates(draws.updates());
+    throw;
+  }
+  if (!draws.updates().empty()) gradients.append_updates(draws.updates());
   return changed;
 }
 

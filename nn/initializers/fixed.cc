@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "wengert/graph/error.h"
 #include "wengert/nn/initializers/record.h"
 

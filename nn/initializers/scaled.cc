@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdint>
 
 #include "wengert/nn/initializers/record.h"
 
@@ -9,7 +10,10 @@ namespace {
 std::string_view refuse_gain(double gain, double) { return gain < 0 ? "the gain is negative" : ""; }
 
 std::int64_t in(const Fans& fans) { return fans.fan_in; }
-std::int64_t both(const Fans& fans) { return fans.fan_in + fans.fan_out; }
+std::int64_t both(const Fans& fans) {
+  std::int64_t sum = 0;
+  return __builtin_add_overflow(fans.fan_in, fans.fan_out, &sum) ? INT64_MAX : sum;
+}
 double of_gain(double gain) { return gain * gain; }
 double of_both(double gain) { return 2 * gain * gain; }  // the mean of the fans is half their sum
 /// A rectifier with that slope below 0 leaves (1 + slope²)/2 of a variance.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "wengert/graph/error.h"
@@ -27,7 +28,9 @@ void fill_sparse(const Initializer& self, std::uint64_t seed, std::string_view n
   if (out.element_count() == 0) return;
   const auto units = static_cast<std::size_t>(out.shape()[out.rank() - 1]);
   const std::size_t inputs = static_cast<std::size_t>(out.element_count()) / units;
-  const auto zeros = static_cast<std::size_t>(std::ceil(self.first * static_cast<double>(inputs)));
+  // 0.55 of 100 is 55, though the product is a little more.
+  const double share = self.first * static_cast<double>(inputs);
+  const auto zeros = static_cast<std::size_t>(std::ceil(share * (1 - 0x1p-50)));
   Tensor draws = Tensor::empty(out.shape(), DType::kFloat64);
   fill_uniform(draws, seed, stream_beside(name, "zeros"), 0);
   const auto keys = draws.span<double>();

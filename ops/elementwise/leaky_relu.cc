@@ -84,7 +84,7 @@ Var placed_slope(const Var& x, const Var& slope, int axis, std::source_location 
     while (placed.size() < rank - from_front) placed.insert(placed.size(), 1);
     return reshape(slope, placed, where);
   }
-  bool for_elements = slopes.size() == rank - 1;
+  bool for_elements = slopes.size() == rank - 1 && rank > 2;
   for (int d = 1; for_elements && d < rank; ++d) for_elements = slopes[d - 1] == shape[d];
   if (!for_elements) {
     throw Error(ErrorKind::kShape, "prelu",
@@ -111,11 +111,12 @@ constinit const OpDef prelu_op = binary<formulas::Prelu>(
     "prelu", prelu_elementwise,
     {.summary = "Rectifier whose slope for negative x is learned.",
      .formula = "y = x where x > 0, else slope·x",
-     .arguments = "x, slope: float32 or float64 of one dtype. slope: one number, shared by all; "
-                  "one for each channel along the call's axis, negative from the back; or x's "
-                  "shape with or without axis 0, one for each element. It broadcasts from "
-                  "the last axis: slopes of channels along another one are recorded under reshape. "
-                  "NaN in x stays NaN. Equal to max(slope·x, x) for slope ≤ 1 only",
+     .arguments =
+         "x, slope: float32 or float64 of one dtype. slope: one number, shared by all; "
+         "one for each channel along the call's axis, negative from the back; or x's "
+         "shape with or, from rank 3 on, without axis 0, one for each element. It broadcasts from "
+         "the last axis: slopes of channels along another one are recorded under reshape. "
+         "NaN in x stays NaN. Equal to max(slope·x, x) for slope ≤ 1 only",
      .gradient = "∂y/∂x = 1 where x > 0, else slope, at 0 too; NaN at NaN. ∂y/∂slope = x where "
                  "x ≤ 0, else 0, summed over all that share the slope",
      .source = "K. He et al., Delving deep into rectifiers, ICCV 2015"});

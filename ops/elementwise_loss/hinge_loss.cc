@@ -73,6 +73,8 @@ constinit const OpDef squared_hinge_loss_op =
 #endif
 
 #ifdef WENGERT_TESTS
+#include <algorithm>
+
 WENGERT_OP_TESTS(hinge_loss) {
   OpTests tests = loss_of_elements_tests(
       wengert::hinge_loss, [](double x, double t) { return std::max(0.0, 1 - t * x); }, -2, 2);

@@ -46,7 +46,7 @@ WENGERT_FORMULAS {
     template <class T>
     static T value(T prediction, T target, const Attributes& a) {
       const T error = abs(prediction - target);
-      return where(error <= a.beta, square(error) / (2 * a.beta), error - 0.5 * a.beta);
+      return where(error <= a.beta, 0.5 * error * (error / a.beta), error - 0.5 * a.beta);
     }
     template <class T>
     static T partial_a(T prediction, T target, T, const Attributes& a) {

@@ -27,8 +27,9 @@ struct LogOfProbabilities {
   }
   static Var scores(const Var& x) { return maximum(log(x), -100.0); }
   static Var backward(const Var& u, const Var& x) {
-    const Var zero = zeros_like(x);
-    return cotangent_product(u, where(log(x) <= -100.0, zero, reciprocal(x)));
+    const Var cut = log(x) <= -100.0;
+    const Var slope = u / where(cut, ones_like(x), x);  // a reciprocal of its own may overflow
+    return where(logical_or(cut, equal(u, 0.0)), zeros_like(slope), slope);
   }
 };
 

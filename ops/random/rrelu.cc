@@ -29,7 +29,7 @@ struct RreluAttributes {
     v("inference", self.inference);
   }
   double mean_slope() const {
-    return inference == MeanSlope::kHarmonic ? 2 / (1 / low + 1 / high) : low + (high - low) / 2;
+    return inference == MeanSlope::kHarmonic ? 2 / (1 / low + 1 / high) : low / 2 + high / 2;
   }
 };
 

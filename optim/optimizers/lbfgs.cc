@@ -4,6 +4,7 @@
 
 #ifdef WENGERT_RECORDS
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -126,12 +127,17 @@ class Direction {
     }
   }
 
-  /// Remembers a pair whose curvature is positive; gives whether it is.
-  bool add_pair(Parts moves, Parts changes) {
+  /// Whether a pair tells of a bowl: sᵀy > 0 beyond roundings, and nothing that overflows or
+  /// vanishes when it divides.
+  static bool tells(double curvature, double squares) {
+    return std::isfinite(curvature) && std::isfinite(squares) && squares > 0 &&
+           curvature > 1e-10 * squares;
+  }
+  /// Remembers a pair that tells something.
+  void add_pair(Parts moves, Parts changes) {
     const double curvature = product(moves, changes);
-    if (!(curvature > 1e-10 * product(changes, changes))) return false;
+    if (!tells(curvature, product(changes, changes))) return;
     pairs_.push_back({std::move(moves), std::move(changes), curvature});
-    return true;
   }
 
   /// The remembered pairs, the oldest first, and the one that this gradient completes.
@@ -151,7 +157,7 @@ class Direction {
     if (steps_.empty()) return;
     // With the new pair one more would be remembered than there is room for.
     const double curvature = product(last_moves, parts(changes_));
-    keeps_new_ = curvature > 1e-10 * product(parts(changes_), parts(changes_));
+    keeps_new_ = tells(curvature, product(parts(changes_), parts(changes_)));
     for (std::int64_t k = keeps_new_ ? 1 : 0; k < least_; ++k) {
       Parts moves, changes;
       for (const ParameterStep& step : steps_) {
@@ -161,7 +167,7 @@ class Direction {
         moves.push_back(step.slots[kMoves].data() + at);
         changes.push_back(step.slots[kChanges].data() + at);
       }
-      (void)add_pair(std::move(moves), std::move(changes));
+      add_pair(std::move(moves), std::move(changes));
     }
     if (keeps_new_) pairs_.push_back({std::move(last_moves), parts(changes_), curvature});
   }
@@ -379,6 +385,12 @@ void search(ClosureStep& step) {
 
 void check_conditions(const OptionValues& options) {
   const auto o = options_as<Lbfgs>(options);
+  for (const auto& [name, count] :
+       {std::pair("history", o.history), std::pair("evaluations", o.evaluations)}) {
+    if (std::trunc(count) == count) continue;
+    throw Error(ErrorKind::kValue, "lbfgs",
+                std::string(name) + " " + format_number(count) + " is no whole number");
+  }
   if (o.decrease < o.curvature) return;
   throw Error(ErrorKind::kValue, "lbfgs",
               "a decrease of " + format_number(o.decrease) + " and a curvature of " +

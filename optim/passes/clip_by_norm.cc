@@ -11,13 +11,12 @@ namespace {
 
 bool clip_each(const OptionValues& options, const ParameterFilter& filter, Roots& roots,
                PassContext& context) {
-  const double limit = options_as<ClipByNorm>(options).limit;
-  bool changed = false;
+  std::vector<ClippedGroup> each;
   for (Roots::Root& root : roots.all()) {
     if (root.parameter != nullptr && !filter(*root.parameter)) continue;
-    changed |= clip_norm("clip_by_norm", limit, {root.name, root.name, {&root}}, roots, context);
+    each.push_back({root.name, root.name, {&root}});
   }
-  return changed;
+  return clip_norms("clip_by_norm", options_as<ClipByNorm>(options).limit, each, roots, context);
 }
 
 }  // namespace

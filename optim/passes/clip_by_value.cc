@@ -1,3 +1,6 @@
+#include <cmath>
+#include <string>
+
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/kernels/measure.h"
@@ -14,6 +17,20 @@ namespace {
 
 constexpr std::string_view kName = "clip_by_value";
 
+std::int64_t count_beyond(const Tensor& values, double limit) {
+  const Tensor dense = values.contiguous();
+  std::int64_t count = 0;
+  dispatch_floating(dense.dtype(), [&]<class T>(T) {
+    for (const T v : dense.span<T>()) count += std::fabs(static_cast<double>(v)) > limit;
+  });
+  return count;
+}
+
+std::string words(std::int64_t beyond, const Tensor& of, double limit) {
+  return std::to_string(beyond) + " of " + std::to_string(of.element_count()) +
+         " elements are beyond ±" + format_number(limit);
+}
+
 bool clip_elements(const OptionValues& options, const ParameterFilter& filter, Roots& roots,
                    PassContext& context) {
   const double limit = options_as<ClipByValue>(options).limit;
@@ -22,25 +39,25 @@ bool clip_elements(const OptionValues& options, const ParameterFilter& filter, R
   for (Roots::Root& root : roots.all()) {
     if (root.parameter != nullptr && !filter(*root.parameter)) continue;
     const Var before = root.value;
-    const Var clipped = clip(before, -limit, limit);
-    // An infinite element made finite would be a step along a direction that nobody computed.
     if (before.requires_grad()) {
-      root.value = where(all(is_finite(before)), clipped, before);
-    } else {
-      const Tensor g = before.value().contiguous();
-      if (!kernels::all_finite(g.dtype(), g.data(), g.element_count())) {
-        context.explain(kName, root.name, "holds NaN or infinity: nothing of it was clipped");
-        continue;
-      }
-      root.value = clipped;
+      // An infinite element made finite would be a step along a direction that nobody computed.
+      root.value = where(all(is_finite(before)), clip(before, -limit, limit), before);
+      changed = true;
+      context.explain(kName, root.name, [before, limit] {
+        return words(count_beyond(before.value(), limit), before.value(), limit);
+      });
+      continue;
     }
+    const Tensor g = before.value().contiguous();
+    if (!kernels::all_finite(g.dtype(), g.data(), g.element_count())) {
+      context.explain(kName, root.name, "holds NaN or infinity: nothing of it was clipped");
+      continue;
+    }
+    const std::int64_t beyond = count_beyond(g, limit);
+    if (beyond == 0) continue;
+    root.value = clip(g, -limit, limit);
     changed = true;
-    context.explain(kName, root.name, [before, limit] {
-      const NoGrad off;
-      const double beyond = sum(cast(abs(before) > limit, DType::kFloat64)).scalar_value();
-      return format_number(beyond) + " of " + std::to_string(before.value().element_count()) +
-             " elements are beyond ±" + format_number(limit);
-    });
+    context.explain(kName, root.name, words(beyond, g, limit));
   }
   return changed;
 }

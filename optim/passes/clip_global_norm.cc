@@ -15,8 +15,9 @@ bool clip_all(const OptionValues& options, const ParameterFilter& filter, Roots&
   for (Roots::Root& root : roots.all()) {
     if (root.parameter == nullptr || filter(*root.parameter)) all.roots.push_back(&root);
   }
-  return clip_norm("clip_global_norm", options_as<ClipGlobalNorm>(options).limit, all, roots,
-                   context);
+  if (all.roots.empty()) return false;
+  return clip_norms("clip_global_norm", options_as<ClipGlobalNorm>(options).limit, {all}, roots,
+                    context);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "wengert/optim/passes/clip_norm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -30,9 +31,16 @@ void report_non_finite(const char* pass, double norm, const ClippedGroup& group,
                   "‖g‖² = " + format_number(norm) + " overflows float64: nothing was clipped");
 }
 
-/// Over unrecorded gradients: one pass over memory for the norm, a second where it is too large.
-bool clip_memory(const char* pass, double limit, const ClippedGroup& group, const Roots& roots,
-                 PassContext& context) {
+/// Gradients that are to be scaled: everything that can fail is done.
+struct Scaling {
+  Roots::Root* root;
+  Tensor from, to;
+  double factor;
+};
+
+/// Over unrecorded gradients: one pass over memory for the norm. Adds what is to be scaled.
+void plan_in_memory(const char* pass, double limit, const ClippedGroup& group, const Roots& roots,
+                    PassContext& context, std::vector<Scaling>& plan) {
   double total = 0;
   for (const Roots::Root* root : group.roots) {
     const Tensor g = root->value.value().contiguous();
@@ -40,28 +48,15 @@ bool clip_memory(const char* pass, double limit, const ClippedGroup& group, cons
   }
   const double norm = std::sqrt(total);
   context.report(pass, group.reported, norm);
-  if (!std::isfinite(norm)) {
-    report_non_finite(pass, norm, group, context);
-    return false;
-  }
-  if (norm <= limit) return false;
+  if (!std::isfinite(norm)) return report_non_finite(pass, norm, group, context);
+  if (norm <= limit) return;
   context.explain(pass, group.subject, [norm, limit] { return scaled_words(norm, limit); });
-  std::vector<Tensor> results;  // what can fail comes before the first is written
-  for (const Roots::Root* root : group.roots) {
+  for (Roots::Root* root : group.roots) {
     const bool own = roots.may_overwrite(*root);
-    const Tensor g = root->value.value();
-    results.push_back(own ? g : Tensor::empty(g.shape(), g.dtype()));
+    const Tensor from = root->value.value().contiguous();
+    plan.push_back(
+        {root, from, own ? from : Tensor::empty(from.shape(), from.dtype()), limit / norm});
   }
-  for (std::size_t i = 0; i < group.roots.size(); ++i) {
-    const Tensor from = group.roots[i]->value.value().contiguous();
-    {
-      const WriteGuard to(results[i], pass);
-      kernels::scaled(from.dtype(), from.data(), from.element_count(), limit / norm, to.data(),
-                      false);
-    }
-    group.roots[i]->value = Var(results[i]);
-  }
-  return true;
 }
 
 /// Over recorded gradients, as ops: the factor min(1, c/‖g‖) can be differentiated too.
@@ -93,13 +88,29 @@ bool clip_recorded(const char* pass, double limit, const ClippedGroup& group,
 
 }  // namespace
 
-bool clip_norm(const char* pass, double limit, const ClippedGroup& group, const Roots& roots,
-               PassContext& context) {
-  if (group.roots.empty()) return false;
-  for (const Roots::Root* root : group.roots) {
-    if (root->value.requires_grad()) return clip_recorded(pass, limit, group, context);
+bool clip_norms(const char* pass, double limit, const std::vector<ClippedGroup>& groups,
+                const Roots& roots, PassContext& context) {
+  bool changed = false;
+  std::vector<Scaling> plan;
+  for (const ClippedGroup& group : groups) {
+    const bool recorded =
+        std::any_of(group.roots.begin(), group.roots.end(),
+                    [](const Roots::Root* root) { return root->value.requires_grad(); });
+    if (recorded) {
+      changed |= clip_recorded(pass, limit, group, context);
+    } else {
+      plan_in_memory(pass, limit, group, roots, context, plan);
+    }
   }
-  return clip_memory(pass, limit, group, roots, context);
+  for (Scaling& scaling : plan) {
+    {
+      const WriteGuard to(scaling.to, pass);
+      kernels::scaled(scaling.from.dtype(), scaling.from.data(), scaling.from.element_count(),
+                      scaling.factor, to.data(), false);
+    }
+    scaling.root->value = Var(scaling.to);
+  }
+  return changed || !plan.empty();
 }
 
 }  // namespace wengert::optim

@@ -16,10 +16,10 @@ struct ClippedGroup {
   std::vector<Roots::Root*> roots;
 };
 
-/// The work of a pass over gradients: scales those of the group by min(1, limit/‖g‖), ‖g‖ over all
-/// of them, recorded where they are. A norm that is not finite is said and changes nothing. Whether
-/// anything changed.
-bool clip_norm(const char* pass, double limit, const ClippedGroup& group, const Roots& roots,
-               PassContext& context);
+/// The work of a pass over gradients: scales those of each group by min(1, limit/‖g‖), ‖g‖ over the
+/// group, recorded where they are. A norm that is not finite is said and changes nothing. Whether
+/// anything changed. Nothing is written where something fails.
+bool clip_norms(const char* pass, double limit, const std::vector<ClippedGroup>& groups,
+                const Roots& roots, PassContext& context);
 
 }  // namespace wengert::optim

@@ -27,18 +27,24 @@ bool add_noise(const OptionValues& options, const ParameterFilter& filter, Roots
   }
   const Scope scope(kName);
   Buffer& steps = roots.parameters->declare_buffer("steps", {}, DType::kInt64);
-  const std::int64_t t = use(steps).value().to_vector<std::int64_t>()[0];
+  const std::int64_t t = steps.value().to_vector<std::int64_t>()[0];
+  if (t < 0 || t > std::int64_t{1} << 53) {  // a file may say anything
+    throw Error(ErrorKind::kParameter, kName, "the buffer '" + steps.name() + "' is no count",
+                "load a file that a training has saved");
+  }
   const double stddev = std::sqrt(o.variance * std::pow(1 + static_cast<double>(t), -o.decay));
+  bool changed = false;
   for (Roots::Root& root : roots.all()) {
     if (root.parameter != nullptr && !filter(*root.parameter)) continue;
+    changed = true;
     RandomStream& stream = roots.parameters->stream(root.name);
     root.value =
         root.value + random_normal(stream, root.value.shape(), 0, stddev, root.value.dtype());
     context.explain(kName, root.name, "adds noise of σ = " + format_number(stddev));
   }
   context.report(kName, "stddev", stddev);
-  update(steps, Tensor::scalar(t + 1));
-  return !roots.empty();
+  if (changed) update(steps, Tensor::scalar(t + 1));
+  return changed;
 }
 
 }  // namespace
@@ -50,7 +56,8 @@ WENGERT_PASS(gradient_noise, GradientNoise) = {
             .notes =
                 "The steps are counted in the buffer gradient_noise/steps of the parameter set, "
                 "and the streams are gradient_noise/NAME of it: they are saved with the training, "
-                "and a failed step draws again. Reports `stddev`. The paper takes η of 0.01, 0.3 "
+                "and a failed step draws again. Several such passes see one count. Reports "
+                "`stddev`. The paper takes η of 0.01, 0.3 "
                 "or 1. Gradients of rows become dense: every row gets its noise.",
             .source = "A. Neelakantan et al., Adding gradient noise improves learning for very "
                       "deep networks, 2015"},

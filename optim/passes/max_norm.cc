@@ -37,7 +37,9 @@ bool project(const OptionValues& options, const ParameterFilter& filter, Roots& 
     // A unit of zeros has no direction, and one that is not finite is not made finite.
     const Var kept = logical_or(equal(norms, target),
                                 logical_or(equal(norms, 0.0), logical_not(is_finite(norms))));
-    const Var factor = where(kept, ones_like(norms), target / norms);
+    const Var quotient = target / norms;
+    const Var factor =
+        where(logical_or(kept, logical_not(is_finite(quotient))), ones_like(norms), quotient);
     if (all(equal(factor, 1.0)).value().at(0) != 0) continue;
     root.value = w * factor;
     changed = true;

@@ -35,7 +35,7 @@ WENGERT_PASS(remove_dropout, RemoveDropout) = {
             .formula = "dropout(x) → x",
             .notes = "Every op whose record says that it is the identity for inference. The graph "
                      "then computes for inference what the model does, whatever mode it was "
-                     "captured in.",
+                     "captured in, but for slopes that rrelu has drawn, which stay.",
             .source = "N. Srivastava et al., Dropout: a simple way to prevent neural networks from "
                       "overfitting, 2014, section 4"},
     .stage = PassStage::kCapture,

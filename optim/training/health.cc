@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
-#include <optional>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "wengert/autodiff/backward.h"
 #include "wengert/graph/call_site.h"
@@ -27,17 +27,17 @@ struct Activation {
   bool low_end, high_end;  ///< which of them are
 };
 constexpr Activation kActivations[] = {
-    {"relu", 0, 0, true, false},        {"relu6", 0, 6, true, true},
+    {"relu", 0, 0, true, false},        {"relu6", 0, 0, true, false},
     {"sigmoid", 0, 1, true, true},      {"tanh", -1, 1, true, true},
     {"softsign", -1, 1, true, true},    {"hard_tanh", -1, 1, true, true},
-    {"hard_sigmoid", 0, 1, true, true}, {"softmax", 0, 1, true, true},
+    {"hard_sigmoid", 0, 1, true, true}, {"log_sigmoid", 0, 0, false, false},
     {"leaky_relu", 0, 0, false, false}, {"prelu", 0, 0, false, false},
     {"rrelu", 0, 0, false, false},      {"elu", 0, 0, false, false},
     {"selu", 0, 0, false, false},       {"celu", 0, 0, false, false},
     {"gelu", 0, 0, false, false},       {"gelu_tanh", 0, 0, false, false},
     {"silu", 0, 0, false, false},       {"softplus", 0, 0, false, false},
     {"mish", 0, 0, false, false},       {"hard_swish", 0, 0, false, false},
-    {"maxout", 0, 0, false, false},     {"log_softmax", 0, 0, false, false}};
+    {"softmax", 0, 0, false, false},    {"log_softmax", 0, 0, false, false}};
 
 const Activation* activation_of(const OpDef& op) {
   for (const Activation& activation : kActivations) {
@@ -84,7 +84,7 @@ class Watcher final : public TapeObserver {
   void on_record(const Tape& tape, std::uint32_t id) override {
     const detail::Node& node = tape.node(id);
     const Activation* kind = activation_of(*node.op);
-    if (kind == nullptr && !is_layer(tape, id)) return;
+    if (kind == nullptr && node.op->fans == nullptr) return;
     if (node.output != 0 || !is_floating(tape.dtype(id))) return;
     const Tensor y = tape.var(id).value().contiguous();
     if (y.element_count() == 0) return;
@@ -94,16 +94,6 @@ class Watcher final : public TapeObserver {
     outputs.push_back(std::move(out));
   }
   std::vector<OutputHealth> outputs;
-
- private:
-  /// Whether one of the op's operands is a weight that its record tells fans of.
-  static bool is_layer(const Tape& tape, std::uint32_t id) {
-    if (tape.node(id).op->fans == nullptr) return false;
-    for (const std::uint32_t input : tape.inputs(id)) {
-      if (tape.parameter(input) != nullptr) return true;
-    }
-    return false;
-  }
 };
 
 double norm_of(const Tensor& values) {

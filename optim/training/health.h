@@ -10,8 +10,10 @@
 
 namespace wengert::optim {
 
-/// What one op of a layer gave on a batch: an activation, or an op whose weight is a parameter.
-/// Numbers are over all its elements, in float64; those of elements that are not finite are NaN.
+/// What one op of a layer gave on a batch: an activation, or an op that takes a weight (linear,
+/// matmul). Activations made of other ops (maxout) are told by these alone.
+/// Numbers are over all its elements, in float64; mean and variance of elements that are not finite
+/// are NaN.
 struct OutputHealth {
   std::string scope;  ///< "encoder/fc1", empty at the top
   std::string op;     ///< "linear", "relu"
@@ -42,9 +44,9 @@ struct HealthReport {
   WENGERT_API std::string str() const;
 };
 
-/// Records the model on one batch, loss passes included, and differentiates it; changes nothing,
-/// and draws what the next step will. Throws what the model throws, Error(kGraph) under a tape for
-/// inference.
+/// Records the model on one batch, loss passes included, and differentiates it. It draws what the
+/// next step will draw, and changes nothing, but that a model which has not run makes its
+/// parameters. Throws what the model throws, Error(kGraph) under a tape for inference.
 WENGERT_API HealthReport health_of(ParameterSet& parameters, const Model& model, const Batch& batch,
                                    const PassPipeline* passes = nullptr,
                                    std::source_location where = std::source_location::current());

@@ -15,16 +15,15 @@
 namespace wengert::optim {
 namespace {
 
-/// The weight of a layer's op, or null.
+/// The weight of a layer's op, its second operand, or null.
 const Parameter* weight_of(const Tape& tape, std::uint32_t id) {
-  if (tape.node(id).op->fans == nullptr || tape.node(id).output != 0) return nullptr;
-  for (const std::uint32_t input : tape.inputs(id)) {
-    const Parameter* parameter = tape.parameter(input);
-    if (parameter != nullptr && parameter->trainable() && parameter->value().rank() >= 2) {
-      return parameter;
-    }
+  const detail::Node& node = tape.node(id);
+  if (node.op->fans == nullptr || node.output != 0 || node.input_count < 2) return nullptr;
+  const Parameter* parameter = tape.parameter(tape.inputs(id)[1]);
+  if (parameter == nullptr || !parameter->trainable() || parameter->value().rank() < 2) {
+    return nullptr;
   }
-  return nullptr;
+  return parameter;
 }
 
 double variance_of(const Tensor& values) {
@@ -93,6 +92,10 @@ std::vector<LsuvLayer> lsuv(ParameterSet& parameters, const Model& model, const 
   }
   const auto look = [&](Layers& layers) {
     Tape tape;
+    if (tape.mode() == Mode::kInference) {
+      throw Error(ErrorKind::kGraph, "lsuv", "a tape for inference is live",
+                  "end it before initializing");
+    }
     tape.observe(&layers);
     const detail::UserCode users;
     (void)model(parameters, batch);
@@ -102,7 +105,9 @@ std::vector<LsuvLayer> lsuv(ParameterSet& parameters, const Model& model, const 
   Restore restore;
   std::vector<LsuvLayer> result;
   for (const Parameter* found : all.weights) {
-    Parameter& weight = parameters.at(found->name());
+    Parameter* own = parameters.find(found->name());
+    if (own != found) continue;  // of another set that the model uses
+    Parameter& weight = *own;
     restore.remember(weight);
     if (options.orthogonal) {
       Tensor value = Tensor::empty(weight.value().shape(), weight.value().dtype());

@@ -31,7 +31,8 @@ struct LsuvLayer {
 /// weight of several layers is set by the first. The model computes for training; its draws and
 /// updates of buffers are dropped. D. Mishkin, J. Matas, All you need is a good init, 2015. Throws
 /// Error(kValue) on options outside their ranges, Error(kNonFinite) where a layer's variance is 0
-/// or not finite, naming the layer; all weights are as before then.
+/// or not finite, naming the layer; all weights are as before then. Error(kGraph) under a tape for
+/// inference; Error(kFile) where orthogonal weights find no LAPACK.
 WENGERT_API std::vector<LsuvLayer> lsuv(
     ParameterSet& parameters, const Model& model, const Batch& batch,
     const LsuvOptions& options = {}, std::source_location where = std::source_location::current());

@@ -59,11 +59,16 @@ RateRange rate_range_test(ParameterSet& parameters, Optimizer& optimizer, const 
   const detail::CallSite site(where);
   check(options, where);
   TrainingStep step(parameters, std::move(model), options.passes, where);
-  step.make_parameters(loader.batch(1, 0));  // what is put back must be there before
+  {  // What is put back must be there before: parameters, and buffers of the model and of passes.
+    const Batch first = loader.batch(1, 0);
+    step.make_parameters(first);
+    PassContext context;
+    (void)step.evaluate({&first, 1}, context);
+  }
   const Restore restore(parameters, optimizer);
   RateRange range;
   double mean = 0, best = 0;
-  const double growth = std::log(options.high / options.low);
+  const double growth = std::log(options.high) - std::log(options.low);
   for (std::int64_t t = 0; t < options.steps; ++t) {
     const double share = static_cast<double>(t) / static_cast<double>(options.steps - 1);
     const double rate = options.low * std::exp(growth * share);

@@ -98,8 +98,8 @@ Split split_stratified(const std::vector<std::int64_t>& labels, HeldOut held_out
   check_held_out("split_stratified", static_cast<std::int64_t>(labels.size()), held_out);
   Split split;
   split.train = by_label(labels, seed);
-  split.validation = taken_evenly(split.train, held_out.validation);
-  split.test = taken_evenly(split.train, held_out.test);
+  split.test = taken_evenly(split.train, held_out.validation + held_out.test);
+  split.validation = taken_evenly(split.test, held_out.validation);
   return split;
 }
 

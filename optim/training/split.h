@@ -25,8 +25,9 @@ struct HeldOut {
 /// number is negative or nothing is left for training.
 WENGERT_API Split split_examples(std::int64_t count, HeldOut held_out, std::uint64_t seed,
                                  std::source_location where = std::source_location::current());
-/// The same with every label in each part by its share of all, to less than one example; labels[i]
-/// is that of example i.
+/// The same with every label by its share of all: what is left for training and what is held out in
+/// all to less than one example, validation and test to less than two. labels[i] is that of
+/// example i.
 WENGERT_API Split split_stratified(const std::vector<std::int64_t>& labels, HeldOut held_out,
                                    std::uint64_t seed,
                                    std::source_location where = std::source_location::current());

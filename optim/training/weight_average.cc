@@ -58,6 +58,11 @@ void WeightAverage::restore(const std::vector<io::NamedTensor>& state) {
   if (steps < 0 || steps > (std::int64_t{1} << 53)) {
     throw Error(ErrorKind::kParameter, "WeightAverage", "no entry 'steps' that is a count");
   }
+  if ((steps == 0) != weights.empty()) {
+    throw Error(ErrorKind::kParameter, "WeightAverage",
+                std::to_string(steps) + " steps and averages of " + std::to_string(weights.size()) +
+                    " tensors");
+  }
   average_.set_tensors(std::move(weights));
   steps_ = steps;
 }

@@ -128,6 +128,12 @@ TEST(Techniques, OfATableAreInIt) {
       if (!row.file.starts_with(folder) || !row.file.ends_with(".cc")) continue;
       ++seen;
       EXPECT_TRUE(names_in(name).contains(row.symbol)) << row.id << ": not in " << name;
+      // Their records are named after them.
+      const std::string text = text_at(fs::path(WENGERT_SOURCE_DIR) / row.file);
+      EXPECT_TRUE(
+          std::regex_search(text, std::regex("(OpDef |_(PASS|METHOD|SCHEDULE)\\(|InitializerDef )" +
+                                             row.symbol + "(_op|_initializer|,)")))
+          << row.id << ": " << row.file << " has no record of " << row.symbol;
     }
   }
   EXPECT_GE(seen, 80);

@@ -229,19 +229,52 @@ TEST(GradientNoise, HasTheVarianceOfItsStep) {
 }
 
 TEST(GradientNoise, IsDrawnAgainWhereTheStepFailed) {
-  Given first({1, 2}, {3}), again({1, 2}, {3});
-  EXPECT_TRUE(first.run<GradientNoise>({}));
-  const auto noisy = first.at("a");
+  Given given({1, 2}, {3});
+  const auto drawn = [&] {
+    given.gradients = gradients_equal_to(given.parameters, {{"a", Tensor::from({1.0, 2.0}, {2})}});
+    EXPECT_TRUE(given.run<GradientNoise>({}));
+    return given.at("a");
+  };
+  const auto noisy = drawn();
   EXPECT_NE(noisy, (std::vector<double>{1, 2}));
-  // Nothing took effect: the same noise once more, and other noise after it has.
-  first.gradients = std::move(again.gradients);
-  Given same({1, 2}, {3});
-  same.run<GradientNoise>({});
-  EXPECT_EQ(same.at("a"), noisy);
-  same.gradients.updates().commit();
-  same.gradients = gradients_equal_to(same.parameters, {{"a", Tensor::from({1.0, 2.0}, {2})}});
-  same.run<GradientNoise>({});
-  EXPECT_NE(same.at("a"), noisy);
+  EXPECT_EQ(drawn(), noisy) << "nothing had taken effect";
+  given.gradients.updates().commit();
+  EXPECT_NE(drawn(), noisy);
+}
+
+TEST(GradientNoise, RefusesACountThatIsNone) {
+  for (const std::int64_t bad : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
+    Given given({1, 2}, {3});
+    given.parameters.add_buffer("gradient_noise/steps", Tensor::scalar(bad));
+    EXPECT_EQ(error_of([&] { given.run<GradientNoise>({}); }).kind(), ErrorKind::kParameter);
+  }
+}
+
+TEST(PassesOverGradients, ThatAreRecordedOnATapeThatHasEndedDrawNothing) {
+  ParameterSet parameters;
+  parameters.add("w", Tensor::from({1.0, 2.0}, {2}));
+  Gradients gradients;
+  {
+    const Tape tape;
+    gradients = backward(sum(square(square(use(parameters.at("w"))))), {.create_graph = true});
+  }
+  PassPipeline passes;
+  passes.add(std::make_unique<ClipByValue>(ClipByValue::Options{.limit = 1}, named("none")));
+  PassContext context;
+  EXPECT_FALSE(run_on_gradients(passes, gradients, context, &parameters));
+}
+
+TEST(PassesOverGradients, OfAStepAreNotRecorded) {
+  ParameterSet parameters;
+  parameters.add("w", Tensor::from({3.0, 4.0}, {2}));
+  Gradients gradients = gradients_equal_to(parameters, {{"w", Tensor::from({3.0, 4.0}, {2})}});
+  const std::byte* memory = gradients.at("w").value().data();
+  PassPipeline passes;
+  passes.add<ClipByValue>({.limit = 3.5}).add<ClipGlobalNorm>({.limit = 1});
+  PassContext context;
+  EXPECT_TRUE(run_on_gradients(passes, gradients, context, &parameters));
+  EXPECT_FALSE(gradients.at("w").requires_grad());
+  (void)memory;
 }
 
 TEST(GradientNoise, NeedsAParameterSet) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -88,9 +89,38 @@ TEST(Split, StratifiedKeepsEveryLabelsShare) {
   const Split split = split_stratified(labels(), {200, 100}, 5);
   EXPECT_EQ(together(split), all_of(1000));
   for (const auto& [label, all] : counts(all_of(1000), labels())) {
-    EXPECT_NEAR(counts(split.validation, labels())[label], 0.2 * all, 1) << label;
-    EXPECT_NEAR(counts(split.test, labels())[label], 0.1 * all, 1) << label;
+    EXPECT_NEAR(counts(split.validation, labels())[label], 0.2 * all, 2) << label;
+    EXPECT_NEAR(counts(split.test, labels())[label], 0.1 * all, 2) << label;
     EXPECT_NEAR(counts(split.train, labels())[label], 0.7 * all, 1) << label;
+  }
+}
+
+TEST(Split, StratifiedKeepsSharesOfFewExamplesToo) {
+  // Of some hundred sets of small labels, whatever is held out.
+  int seed = 0;
+  for (std::int64_t classes = 2; classes < 6; ++classes) {
+    for (std::int64_t validation = 0; validation < 8; ++validation) {
+      for (std::int64_t test = 0; test < 4; ++test) {
+        Examples mixed;
+        for (std::int64_t label = 0; label < classes; ++label) {
+          const std::int64_t count = 3 + (label * 5 + validation * 3 + test) % 6;
+          mixed.insert(mixed.end(), static_cast<std::size_t>(count), label);
+        }
+        const auto all = static_cast<std::int64_t>(mixed.size());
+        if (validation + test >= all) continue;
+        const Split split =
+            split_stratified(mixed, {validation, test}, static_cast<std::uint64_t>(++seed));
+        EXPECT_EQ(together(split), all_of(all));
+        EXPECT_EQ(split.validation.size(), static_cast<std::size_t>(validation));
+        auto left = counts(split.train, mixed), tested = counts(split.test, mixed);
+        for (const auto& [label, count] : counts(all_of(all), mixed)) {
+          const double share = static_cast<double>(count) / static_cast<double>(all);
+          const auto rest = static_cast<double>(all - validation - test);
+          EXPECT_LT(std::fabs(left[label] - share * rest), 1) << label;
+          EXPECT_LT(std::fabs(tested[label] - share * static_cast<double>(test)), 2) << label;
+        }
+      }
+    }
   }
 }
 

@@ -25,7 +25,7 @@ std::string draw_step(const nn::ModelDef& model, ParameterSet& parameters,
   tape.name(loss, "loss");
   GradientFlow flow;
   Gradients gradients = backward(loss, {.retain = true, .observer = &flow});
-  optim::run_on_gradients(passes, gradients, context);
+  optim::run_on_gradients(passes, gradients, context, &parameters);
   GraphOptions options;
   options.view = direction;
   options.root = loss;
