@@ -12,33 +12,29 @@
 
 using namespace wengert;
 
-struct Isru {  // y = x/√(1 + x²), y' = √(1 − y²)³
+struct Symlog {  // y = sign(x)·ln(1 + |x|), y' = exp(−|y|)
   static constexpr int reads = kY;
-  static auto value(auto x) -> decltype(x) { return x / sqrt(1.0 + square(x)); }
-  static auto partial(auto, auto y) -> decltype(y) {
-    const auto rest = 1.0 - square(y);
-    return rest * sqrt(rest);
-  }
+  static auto value(auto x) -> decltype(x) { return sign(x) * log1p(abs(x)); }
+  static auto partial(auto, auto y) -> decltype(y) { return exp(-abs(y)); }
 };
 
-Var isru(const Var& x, std::source_location where = std::source_location::current()) {
-  static const OpDef& op =
-      elementwise_op<Isru>("isru", {"Inverse square root unit.", "y = x/√(1 + x²)"});
+Var symlog(const Var& x, std::source_location where = std::source_location::current()) {
+  static const OpDef& op = elementwise_op<Symlog>("symlog", {"Symlog.", "y = ±ln(1 + |x|)"});
   return apply(op, x, where);
 }
 
 int main() {
-  (void)isru(0.5);  // the first call registers it
+  (void)symlog(0.5);  // the first call registers it
   testing::OpTests tests = testing::unary_tests(
-      isru, [](double x) { return x / std::sqrt(1 + x * x); }, 0.1, 3);
+      symlog, [](double x) { return std::log1p(x); }, 0.1, 3);
   tests.exempt = "takes every floating tensor";
-  const testing::CheckReport report = testing::check_op(*find_op("isru"), tests, {.order = 2});
+  const testing::CheckReport report = testing::check_op(*find_op("symlog"), tests, {.order = 2});
   ParameterSet parameters(1);
   optim::Adam adam({.rate = 0.05});
   const Tensor x = testing::spread({64, 1}, -2, 2), target = sin(x).value();
   for (int step = 0; step < 300; ++step) {
     Tape tape;
-    const Var h = isru(linear(parameters, "hidden", x, 16));
+    const Var h = symlog(linear(parameters, "hidden", x, 16));
     const Var loss = mean_squared_error(linear(parameters, "out", h, 1), target);
     GradientFlow flow;
     adam.step(parameters, backward(loss, {.retain = true, .observer = &flow}));

@@ -42,7 +42,7 @@ expect_user_op() {
   out=$("$@") || fail "$* ended with status $?"
   grep -q '^0 failures, loss 0\.0' <<<"$out" || fail "user_op says: $(head -n 1 <<<"$out")"
   grep -q digraph <<<"$out" || fail "user_op draws nothing"
-  grep -q isru <<<"$out" || fail "user_op's own op is not in its picture"
+  grep -q symlog <<<"$out" || fail "user_op's own op is not in its picture"
 }
 
 # expect_custom_gradient PROGRAM…: both derivatives are right, weights were found that no gradient of
