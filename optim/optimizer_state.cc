@@ -2,6 +2,7 @@
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
+#include "wengert/optim/count.h"
 #include "wengert/optim/optimizer_members.h"
 
 // Saving and restoring. An entry's first word says what it is, so that no parameter's name is
@@ -91,9 +92,6 @@ class StateReader {
   }
 
  private:
-  /// A count that many more steps do not take beyond int64.
-  static bool is_count(std::int64_t steps) { return steps >= 0 && steps <= std::int64_t{1} << 53; }
-
   void read_option(const Optimizer::StateTensor& entry) {
     const auto [group, option] = split_last(entry.name.substr(kOptions.size()));
     const std::vector<OptionDef>& list = method_.options();

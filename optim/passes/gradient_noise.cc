@@ -4,6 +4,7 @@
 #include "wengert/graph/tape.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/ops.h"
+#include "wengert/optim/count.h"
 #include "wengert/optim/passes/record.h"
 
 namespace wengert::optim {
@@ -28,7 +29,7 @@ bool add_noise(const OptionValues& options, const ParameterFilter& filter, Roots
   const Scope scope(kName);
   Buffer& steps = roots.parameters->declare_buffer("steps", {}, DType::kInt64);
   const std::int64_t t = steps.value().to_vector<std::int64_t>()[0];
-  if (t < 0 || t > std::int64_t{1} << 53) {  // a file may say anything
+  if (!is_count(t)) {  // a file may say anything
     throw Error(ErrorKind::kParameter, kName, "the buffer '" + steps.name() + "' is no count",
                 "load a file that a training has saved");
   }

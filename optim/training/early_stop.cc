@@ -5,6 +5,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
+#include "wengert/optim/count.h"
 
 namespace wengert::optim {
 namespace {
@@ -16,7 +17,8 @@ constexpr std::string_view kWeights = "weights/";
 /// one more would take beyond it, is no count.
 std::int64_t count_at(const Tensor& numbers, std::int64_t place) {
   const double count = numbers.at(place);
-  if (!(count >= 0 && count <= 0x1p53 && std::trunc(count) == count)) {
+  const bool whole = std::fabs(count) <= 0x1p53 && std::trunc(count) == count;
+  if (!whole || !is_count(static_cast<std::int64_t>(count))) {
     throw Error(ErrorKind::kParameter, "EarlyStop", format_number(count) + " is no count of epochs",
                 "restore a state that EarlyStop::state gave");
   }

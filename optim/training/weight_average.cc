@@ -7,6 +7,7 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
+#include "wengert/optim/count.h"
 #include "wengert/optim/training/fit.h"
 
 namespace wengert::optim {
@@ -55,7 +56,7 @@ void WeightAverage::restore(const std::vector<io::NamedTensor>& state) {
       throw Error(ErrorKind::kParameter, "WeightAverage", "a state entry '" + entry.name + "'");
     }
   }
-  if (steps < 0 || steps > (std::int64_t{1} << 53)) {
+  if (!is_count(steps)) {
     throw Error(ErrorKind::kParameter, "WeightAverage", "no entry 'steps' that is a count");
   }
   if ((steps == 0) != weights.empty()) {
