@@ -46,6 +46,6 @@ foreach(level IN LISTS WENGERT_LEVELS)
   foreach(source IN LISTS own_sources)
     target_sources(wengert PRIVATE ${source})
     set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON
-      COMPILE_OPTIONS "$<IF:$<CONFIG:Debug>,-O1,-O3>;${WENGERT_LEVEL_FLAGS_${level}}")
+      COMPILE_OPTIONS "$<IF:$<CONFIG:Debug>,-O1,-O3>;${WENGERT_LEVEL_FLAGS_${level}};${WENGERT_KERNEL_OPTIONS}")
   endforeach()
 endforeach()

@@ -19,17 +19,34 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
                                  -mprefer-vector-width=512)
 endif()
 
+# Sanitizers make the compiler many times slower than the code they watch. What only tests is
+# neither optimized nor watched for the fuzzer's sake there; kernels are not by the latter.
+set(WENGERT_KERNEL_OPTIONS "")
+set(WENGERT_TEST_OPTIONS "")
+if(CMAKE_CXX_FLAGS_DEBUG MATCHES "-fsanitize=")
+  set(WENGERT_TEST_OPTIONS -O0)
+  if(CMAKE_CXX_FLAGS_DEBUG MATCHES "fuzzer-no-link")
+    set(WENGERT_KERNEL_OPTIONS -fno-sanitize=fuzzer-no-link)
+    list(APPEND WENGERT_TEST_OPTIONS -fno-sanitize=fuzzer-no-link)
+  endif()
+endif()
+
 function(wengert_settings target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE ${WENGERT_COMPILE_OPTIONS})
 endfunction()
+# The same for a target that only tests.
+function(wengert_test_settings target)
+  wengert_settings(${target})
+  target_compile_options(${target} PRIVATE ${WENGERT_TEST_OPTIONS})
+endfunction()
 
 # Headers of the standard library and of packages take most of the time that a file compiles; they
-# are compiled once a target, or taken from another target: wengert_precompile(t REUSE_FROM u). The
-# sanitizer builds go without, so that every file still includes what it uses.
+# are compiled once a target, or taken from another target: wengert_precompile(t REUSE_FROM u). One
+# build goes without for the library, so that every file of it still includes what it uses.
 function(wengert_precompile target)
-  if(NOT PROJECT_IS_TOP_LEVEL OR CMAKE_DISABLE_PRECOMPILE_HEADERS)
+  if(NOT PROJECT_IS_TOP_LEVEL OR (WENGERT_PLAIN_LIBRARY AND target STREQUAL "wengert"))
     return()
   endif()
   if(ARGV1 STREQUAL "REUSE_FROM")
@@ -59,7 +76,7 @@ function(wengert_level_sources library prefix)
                                WENGERT_LANE_BYTES=${WENGERT_LEVEL_BYTES_${level}})
     # Integer lanes wrap around (−INT_MIN is INT_MIN), as the ops' pages say.
     target_compile_options(${objects} PRIVATE $<IF:$<CONFIG:Debug>,-O1,-O3> -fno-math-errno -fno-trapping-math -fwrapv
-                           ${WENGERT_LEVEL_FLAGS_${level}})
+                           ${WENGERT_LEVEL_FLAGS_${level}} ${WENGERT_KERNEL_OPTIONS})
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()

@@ -9,7 +9,7 @@ endforeach()
 file(GLOB testing_sources CONFIGURE_DEPENDS testing/*.cc optim/testing.cc)
 add_library(wengert_testing STATIC ${tested_sources} ${testing_sources})
 add_library(wengert::testing ALIAS wengert_testing)
-wengert_settings(wengert_testing)
+wengert_test_settings(wengert_testing)
 set_target_properties(wengert_testing PROPERTIES EXPORT_NAME testing
                                                  POSITION_INDEPENDENT_CODE ON)
 target_compile_definitions(wengert_testing PRIVATE WENGERT_TESTS)

@@ -6,6 +6,17 @@
 // Shared by gemm.cc and the files compiled for one CPU level. Nothing here may define an inline
 // function or a template with external linkage: the linker could keep the AVX-512 copy of it.
 
+// Loops over the vectors of a tile, whose sizes are constants. AddressSanitizer's checks in them
+// would take clang minutes.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WENGERT_UNROLL
+#endif
+#endif
+#ifndef WENGERT_UNROLL
+#define WENGERT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace wengert::kernels::internal {
 
 /// One product, with gemm()'s meaning; accumulate stands for beta = 1.
