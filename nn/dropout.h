@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <source_location>
 
 #include "wengert/graph/api.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/tape.h"
 #include "wengert/graph/var.h"
+#include "wengert/nn/linear.h"
 #include "wengert/ops/ops.h"
 
 namespace wengert {
@@ -16,5 +18,32 @@ namespace wengert {
 /// Error(kDType) for an x that is not floating.
 WENGERT_API Var dropout(ParameterSet& parameters, const ScopeName& name, const Var& x, double p,
                         std::source_location where = std::source_location::current());
+
+// The same with the ops of these names, whose pages say what is drawn and scaled. `calls`: the
+// mini-batches of an epoch, for which the mask is held.
+WENGERT_API Var classic_dropout(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                                double p,
+                                std::source_location where = std::source_location::current());
+WENGERT_API Var held_dropout(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                             double p, std::int64_t calls,
+                             std::source_location where = std::source_location::current());
+WENGERT_API Var spatial_dropout(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                                double p, int axis = 1,
+                                std::source_location where = std::source_location::current());
+WENGERT_API Var stochastic_depth(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                                 double p,
+                                 std::source_location where = std::source_location::current());
+WENGERT_API Var alpha_dropout(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                              double p,
+                              std::source_location where = std::source_location::current());
+
+/// DropConnect: linear() whose weights, not its units, are dropped in training, each with
+/// probability p under one mask for the batch, the others divided by 1 − p; inference takes all
+/// weights. Throws what linear() and dropout() throw.
+/// Source: L. Wan et al., Regularization of neural networks using DropConnect, ICML 2013; scaled in
+/// training instead of sampled in inference.
+WENGERT_API Var drop_connect(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                             std::int64_t outputs, double p, const LinearOptions& options = {},
+                             std::source_location where = std::source_location::current());
 
 }  // namespace wengert

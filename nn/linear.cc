@@ -1,7 +1,9 @@
 #include "wengert/nn/linear.h"
 
+#include <functional>
 #include <string>
 
+#include "wengert/nn/linear_with.h"
 #include "wengert/ops/ops.h"
 
 namespace wengert {
@@ -23,6 +25,12 @@ namespace {
 
 Var linear(ParameterSet& parameters, const ScopeName& name, const Var& x, std::int64_t outputs,
            const LinearOptions& options, std::source_location where) {
+  return detail::linear_with(parameters, name, x, outputs, options, {}, where);
+}
+
+Var detail::linear_with(ParameterSet& parameters, const ScopeName& name, const Var& x,
+                        std::int64_t outputs, const LinearOptions& options,
+                        const std::function<Var(const Var&)>& change, std::source_location where) {
   const Scope scope(name);
   if (outputs < 1) {
     fail(ErrorKind::kShape, std::to_string(outputs) + " outputs", "a layer has at least one",
@@ -40,8 +48,9 @@ Var linear(ParameterSet& parameters, const ScopeName& name, const Var& x, std::i
   static const OpDef& op = *find_op("linear");
   const Shape operands[] = {x.shape(), weight_shape};
   const Fans fans = fans_of(op, x.dtype(), operands, 1);
-  const Var weight = use(
+  Var weight = use(
       parameters.declare("weight", weight_shape, x.dtype(), options.weight, fans, where), where);
+  if (change) weight = change(weight);
   if (!options.bias) return linear(x, weight, Var(), where);
   const Var bias =
       use(parameters.declare("bias", {outputs}, x.dtype(), options.bias_initializer, fans, where),
