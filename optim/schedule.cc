@@ -57,8 +57,11 @@ void Schedule::restore(std::vector<double> state, std::source_location where) {
     next += static_cast<std::ptrdiff_t>(count);
     return std::vector<double>(next - static_cast<std::ptrdiff_t>(count), next);
   };
-  state_ = take(state_.size());
-  for (Schedule& other : others_) other.restore(take(other.state().size()), where);
+  std::vector<double> own = take(state_.size());
+  std::vector<Schedule> others = others_;
+  for (Schedule& other : others) other.restore(take(other.state().size()), where);
+  state_ = std::move(own);
+  others_ = std::move(others);
 }
 
 std::vector<const ScheduleDef*> registered_schedules() {

@@ -85,10 +85,11 @@ void EarlyStop::restore(const std::vector<io::NamedTensor>& state) {
     throw Error(ErrorKind::kParameter, "EarlyStop", "no entry 'best' of three numbers");
   }
   const std::int64_t best_epoch = count_at(*numbers, 1), waited = count_at(*numbers, 2);
-  best_ = numbers->at(0);
+  const double best = numbers->at(0);
+  best_weights_.set_tensors(std::move(weights));  // nothing fails after it
+  best_ = best;
   best_epoch_ = best_epoch;
   waited_ = waited;
-  best_weights_.set_tensors(std::move(weights));
 }
 
 }  // namespace wengert::optim

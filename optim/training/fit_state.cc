@@ -1,5 +1,7 @@
 #include <cmath>
+#include <optional>
 #include <set>
+#include <type_traits>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
@@ -268,6 +270,9 @@ std::map<std::string, std::string> Training::load(const std::string& path,
   std::vector<std::vector<io::NamedTensor>> hooks_before;
   for (const TrainingHook* hook : options_.hooks) hooks_before.push_back(hook->state());
   const std::string own_keys[] = {kOptimizerKey, kScheduleKey, kMetricsKey};
+  std::optional<Schedule> schedule = options_.schedule;
+  if (schedule) schedule->restore(std::move(saved.schedule), where);
+  static_assert(std::is_nothrow_move_assignable_v<Schedule>);
   std::size_t restored = 0;
   io::LoadReport report;  // after it is there nothing may fail
   try {
@@ -293,7 +298,7 @@ std::map<std::string, std::string> Training::load(const std::string& path,
       throw IoError(path, error.message(), "go on with what it was saved by");
     }
   }
-  if (options_.schedule) options_.schedule->restore(std::move(saved.schedule), where);
+  if (schedule) *options_.schedule = std::move(*schedule);
   torn_ = false;
   untold_ = 0;
   epoch_ = saved.epoch, done_ = saved.done, begun_ = saved.begun;
