@@ -92,6 +92,8 @@ void check_lines(const Panel& panel) {
     same_length(who, band.x.size(), "x", band.low.size(), "low ends");
     same_length(who, band.x.size(), "x", band.high.size(), "high ends");
     check_colour(who, band.colour);
+    if (band.opacity >= 0 && band.opacity <= 1) continue;
+    fail(ErrorKind::kValue, who + " has the opacity " + format_number(band.opacity), "give 0 to 1");
   }
   for (const Bars& bars : panel.bars) {
     const std::string who = named("bars", bars.name);

@@ -53,6 +53,7 @@ struct Band {
   std::string name = {};
   std::vector<double> x = {}, low = {}, high = {};
   int colour = kNextColour;
+  double opacity = 0.3;  ///< 0 to 1
 };
 
 /// Bars at 0, 1, … from 0 (on a logarithmic axis from its low end); several stand side by side.

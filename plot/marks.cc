@@ -158,8 +158,11 @@ void PanelDrawing::draw_band(Canvas& canvas, const Band& band, int colour) const
     if (end > begin) data += "z";
   }
   if (data.empty()) return;
-  canvas.path(data, "fill=" + quoted_colour(colour) + " fill-opacity=\"0.3\" stroke=" +
-                        quoted_colour(colour) + " stroke-opacity=\"0.6\"");
+  const auto opacity = [](const char* what, double value) {
+    return std::string(" ") + what + "-opacity=\"" + Canvas::number(value) + "\"";
+  };
+  canvas.path(data, "fill=" + quoted_colour(colour) + opacity("fill", band.opacity) + " stroke=" +
+                        quoted_colour(colour) + opacity("stroke", std::min(1.0, 2 * band.opacity)));
 }
 
 void PanelDrawing::draw_bars(Canvas& canvas, std::size_t index) const {

@@ -261,6 +261,7 @@ TEST(Figure, MisuseSaysWhatIsWrongAndWhatToDo) {
       {{.panels = {{.curves = {{"a", {1, 2}, {1}}}}}},
        "the curve a has 2 x for 1 y; give each point both"},
       {{.panels = {{.bands = {{"a", {1, 2}, {1, 2}, {1}}}}}}, "2 x for 1 high ends"},
+      {{.panels = {{.bands = {{.name = "a", .opacity = kNan}}}}}, "the opacity nan; give 0 to 1"},
       {{.panels = {{.bars = {{"a", {1, 2}, {1}, {1}}}}}}, "2 heights for 1 low ends"},
       {{.panels = {{.curves = {{"", {}, {}, Mark::kLine, -2}}}}},
        "the curve without a name has the colour -2"},
