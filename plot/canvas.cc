@@ -23,9 +23,12 @@ std::string styled(std::string_view style) {
 }  // namespace
 
 double text_width(std::string_view text, double size) {
-  const auto characters =
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  return kLetter * size * static_cast<double>(characters);
+  double letters = 0;
+  for (const char c : text) {
+    const bool wide = c == 'm' || c == 'w' || c == 'M' || c == 'W';
+    if ((c & 0xc0) != 0x80) letters += wide ? 1.5 : 1;
+  }
+  return kLetter * size * letters;
 }
 
 std::size_t letters_in(double pixels, double size) {

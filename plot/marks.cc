@@ -208,9 +208,13 @@ void PanelDrawing::draw_curve(Canvas& canvas, const Curve& curve, int colour) co
   }
   if (path.empty()) return;
   if (curve.mark != Mark::kPoints) canvas.path(path, stroke(colour, curve.mark == Mark::kLine));
-  const double radius = curve.mark == Mark::kPoints && count > 300 ? 1.8 : 2.5;
+  double radius = 2.5;
+  if (curve.mark == Mark::kPoints) radius = count > 300 ? 1.8 : count > 30 ? 2.5 : 4;
+  // On colours a white edge keeps a point of the same colour apart.
+  const std::string edge =
+      panel_.heat_map ? fill + " stroke=\"#ffffff\" stroke-width=\"0.8\"" : fill;
   for (const std::size_t i : points) {
-    canvas.circle(place_x(curve.x[i]), place_y(curve.y[i]), radius, fill);
+    canvas.circle(place_x(curve.x[i]), place_y(curve.y[i]), radius, edge);
   }
   if (curve.mark != Mark::kPath) return;
   std::size_t first = 0, last = count - 1;

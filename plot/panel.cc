@@ -106,7 +106,7 @@ void PanelDrawing::measure_colours() {
     if (has_place(value, map.scale)) {
       values.add(value);
     } else {
-      ++grey_;
+      ++(has_place(value, Scale::kLinear) ? cells_not_positive_ : cells_not_finite_);
     }
   }
   values.whole = false;
@@ -155,7 +155,8 @@ std::string PanelDrawing::note() const {
   };
   add(not_finite_, "value is not finite: a gap", "values are not finite: gaps");
   add(not_positive_, "value is not positive: a gap", "values are not positive: gaps");
-  add(grey_, "cell without a number is grey", "cells without a number are grey");
+  add(cells_not_finite_, "cell is not finite: grey", "cells are not finite: grey");
+  add(cells_not_positive_, "cell is not positive: grey", "cells are not positive: grey");
   return text;
 }
 

@@ -75,7 +75,8 @@ class PanelDrawing {
   double left_ = 0, top_ = 0;
   PlacedAxis x_, y_, colours_;
   bool empty_ = false, clipped_ = false;
-  std::size_t not_finite_ = 0, not_positive_ = 0, grey_ = 0;
+  std::size_t not_finite_ = 0, not_positive_ = 0;              // of curves, bands and bars
+  std::size_t cells_not_finite_ = 0, cells_not_positive_ = 0;  // of the heat map
   std::vector<LegendEntry> legend_;
 };
 

@@ -204,7 +204,7 @@ TEST(Figure, AHeatMapsFirstRowIsTheLowest) {
             std::string::npos)
       << svg;
   EXPECT_NE(svg.find("M260.00 92.00h190.00v130.00h-190.00z\" fill=\"#bbbbbb\""), std::string::npos);
-  EXPECT_NE(svg.find(">1 cell without a number is grey<"), std::string::npos);
+  EXPECT_NE(svg.find(">1 cell is not finite: grey<"), std::string::npos);
   EXPECT_NE(svg.find(">value<"), std::string::npos);
 }
 
@@ -216,6 +216,9 @@ TEST(Figure, TheColoursOfALogarithmicMapAreDecades) {
                      "\" shape-rendering"),
             std::string::npos);
   EXPECT_NE(svg.find(">10⁻⁴<"), std::string::npos) << svg;
+  const HeatMap none{.grid = {.rows = 1, .columns = 2, .values = {0, 1}}, .scale = Scale::kLog};
+  EXPECT_NE(to_svg({.panels = {{.heat_map = none}}}).find(">1 cell is not positive: grey<"),
+            std::string::npos);
 }
 
 TEST(Figure, AStripHasARowForEachListAndGapsBehindShortOnes) {
