@@ -60,6 +60,8 @@ void place_linear(PlacedAxis& placed, const Axis& axis, const Extent& data, Ends
   if (!(low < high) && axis.low) high = low + std::max(1.0, std::fabs(low));
   if (!(low < high) && axis.high) low = high - std::max(1.0, std::fabs(high));
   if (!axis.low || !axis.high) widen(low, high, data.whole);
+  low = axis.low.value_or(low);  // what is given stays
+  high = axis.high.value_or(high);
   double step = round_step((high - low) / std::min(5, most));
   if (data.whole && !data.empty()) step = std::max(step, 1.0);
   if (ends == Ends::kRounded) {
@@ -159,11 +161,6 @@ double PlacedAxis::fraction(double value) const {
     return (std::log10(value) - std::log10(low)) / (std::log10(high) - std::log10(low));
   }
   return (value - low) / (high - low);
-}
-
-double PlacedAxis::at(double fraction) const {
-  if (scale == Scale::kLog) return low * std::pow(high / low, fraction);
-  return low + fraction * (high - low);
 }
 
 PlacedAxis place_axis(const Axis& axis, Extent data, Ends ends, int most) {

@@ -37,8 +37,6 @@ struct PlacedAxis {
 
   /// 0 at the low end, 1 at the high one.
   double fraction(double value) const;
-  /// The number there.
-  double at(double fraction) const;
 };
 
 /// `most`: how many ticks there is room for.

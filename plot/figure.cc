@@ -95,6 +95,10 @@ void check_lines(const Panel& panel) {
     if (band.opacity >= 0 && band.opacity <= 1) continue;
     fail(ErrorKind::kValue, who + " has the opacity " + format_number(band.opacity), "give 0 to 1");
   }
+  if (!panel.bars.empty() && panel.x.scale == Scale::kLog) {
+    fail(ErrorKind::kValue, "the bars of '" + panel.title + "' have a logarithmic x axis",
+         "bars stand at 0, 1, …: use Scale::kLinear");
+  }
   for (const Bars& bars : panel.bars) {
     const std::string who = named("bars", bars.name);
     same_length(who, bars.low.size(), "low ends", bars.high.size(), "high ends");

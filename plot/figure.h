@@ -113,9 +113,10 @@ struct Figure {
 /// A self-contained SVG picture, "width", "height" and text in pixels: titles, axes, grid, legends.
 /// Text is escaped, wrapped and, where there is no room, shortened. The same figure gives the same
 /// bytes, whatever the locale. Throws Error(kShape) where lists of one curve, band, bars or grid
-/// differ in length, Error(kValue) on a figure without panels, on ends of an axis that are not
-/// finite, not in order or, on a logarithmic one, not positive, on colours below −1, a grid of more
-/// than a million cells, columns below 0 and a plot that is not 60 to 4000 pixels wide and high.
+/// differ in length, Error(kValue) on a figure without panels, on names or bars along a logarithmic
+/// axis, on ends of an axis that are not finite, not in order or, on a logarithmic one, not
+/// positive, on colours below −1, a grid of more than a million cells, columns below 0 and a plot
+/// that is not 60 to 4000 pixels wide and high.
 WENGERT_API std::string to_svg(const Figure& figure,
                                std::source_location where = std::source_location::current());
 

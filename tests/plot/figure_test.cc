@@ -69,6 +69,26 @@ TEST(Figure, GivenEndsStandAndWhatIsBeyondIsCutOff) {
   EXPECT_EQ(chart_of({{"a", {0, 1}, {0, 1}}}).find("<clipPath"), std::string::npos);
 }
 
+TEST(Figure, AGivenEndStaysWhereTheDataHaveOneValue) {
+  const std::string svg =
+      to_svg({.panels = {{.y = {.low = 1}, .curves = {{"a", {0, 1}, {1 + 2e-16, 1 + 2e-16}}}}}});
+  EXPECT_NE(svg.find("d=\"M70.00 352.00L450.00 352.00\""), std::string::npos) << svg;
+}
+
+TEST(Figure, NamesAreThinnedAndTilted) {
+  std::vector<std::string> names;
+  for (int i = 1; i <= 30; ++i) names.push_back("layer " + std::to_string(i));
+  const Axis axis{.names = names};
+  const std::string svg = to_svg({.panels = {{.x = axis, .y = axis}}});
+  // 260 pixels have room for 20 rows of text, 380 for 25 tilted names: every second one.
+  EXPECT_EQ(count_of(svg, ">layer 29<"), 2) << svg;
+  EXPECT_EQ(count_of(svg, ">layer 30<"), 0);
+  EXPECT_EQ(count_of(svg, ">layer "), 30);
+  EXPECT_EQ(count_of(svg, "rotate(-35 "), 15);
+  const std::string few = to_svg({.panels = {{.x = {.names = {"a", "b"}}}}});
+  EXPECT_EQ(count_of(few, "rotate(-35 "), 0);
+}
+
 TEST(Figure, GapsWhereValuesAreNotFinite) {
   const std::string svg = chart_of({{"a", {0, 1, 2, 3, 4, 5}, {1, kNan, 2, 3, -kInfinity, 1}}});
   const auto begin = svg.find("d=\"M") + 3;
@@ -274,6 +294,8 @@ TEST(Figure, MisuseSaysWhatIsWrongAndWhatToDo) {
       {{.panels = {{.y = {.scale = Scale::kLog, .low = 0}}}}, "finite positive ends"},
       {{.panels = {{.y = {.scale = Scale::kLog, .names = {"a"}}}}},
        "names and a logarithmic scale"},
+      {{.panels = {{.title = "p", .x = {.scale = Scale::kLog}, .bars = {{"b", {1}}}}}},
+       "the bars of 'p' have a logarithmic x axis"},
       {{.panels = {{.heat_map = HeatMap{}}}}, "0 rows and 0 columns; give 1 of each at least"},
       {{.panels = {{.heat_map = HeatMap{.grid = {.rows = 2, .columns = 2, .values = {1}}}}}},
        "1 values for 4 cells"},
