@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,18 @@ struct Run {
       const std::string word = argv[i];
       if (word == "--quick") {
         quick = true;
+      } else if (word.starts_with("-")) {
+        std::fprintf(stderr, "usage: %s [FOLDER] [--quick]\n", argv[0]);
+        std::exit(word == "--help" ? 0 : 2);
       } else {
         folder = word;
       }
+    }
+    try {  // before the work, not after it
+      wengert::io::check_writable_folder(folder);
+    } catch (const wengert::IoError& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      std::exit(1);
     }
   }
   /// Draws a figure into FOLDER/NAME.svg.

@@ -195,6 +195,15 @@ TEST(Examples, InitializationsKeepVariancesOrLoseThem) {
   }
 }
 
+TEST(Examples, SayWhatIsWrongBeforeTheyWork) {
+  const std::string xor_path = WENGERT_BINARY_DIR "/xor";
+  const Outcome nowhere = run_command({xor_path, "/dev/null/folder"});
+  EXPECT_EQ(nowhere.status, 1) << nowhere.err;
+  EXPECT_TRUE(holds(nowhere.err, "/dev/null/folder")) << nowhere.err;
+  EXPECT_EQ(nowhere.out, "");
+  EXPECT_EQ(run_command({xor_path, "--fast"}).status, 2);
+}
+
 TEST(Examples, SayWhatTheyShowAndStayShort) {
   int experiments = 0;
   const std::string listed = bytes_at(WENGERT_SOURCE_DIR "/examples/README.md");
