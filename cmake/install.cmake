@@ -1,7 +1,7 @@
 # Installing: headers as <wengert/room/name.h>, the libraries, a CMake package and a pkg-config file.
 include(CMakePackageConfigHelpers)
 
-set(public_rooms graph graph/export io ops ops/elementwise ops/kernels ops/loss autodiff nn optim optim/passes optim/training testing)
+set(public_rooms graph graph/export plot io ops ops/elementwise ops/kernels ops/loss autodiff nn optim optim/passes optim/training testing)
 foreach(room IN LISTS public_rooms)
   file(GLOB headers CONFIGURE_DEPENDS ${room}/*.h)
   foreach(header IN LISTS headers)

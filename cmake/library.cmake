@@ -1,5 +1,6 @@
 # The library: rooms from the lowest floor up. A new op file is found by itself.
 file(GLOB graph_sources CONFIGURE_DEPENDS graph/*.cc graph/export/*.cc graph/passes/*.cc)
+file(GLOB plot_sources CONFIGURE_DEPENDS plot/*.cc)
 file(GLOB io_sources CONFIGURE_DEPENDS io/*.cc)
 file(GLOB op_sources CONFIGURE_DEPENDS ops/*/*.cc)
 list(FILTER op_sources EXCLUDE REGEX "/ops/kernels/")
@@ -14,8 +15,8 @@ file(GLOB upper_sources CONFIGURE_DEPENDS ops/*.cc ops/passes/*.cc autodiff/*.cc
      optim/passes/*.cc optim/schedules/*.cc optim/training/*.cc)
 list(FILTER upper_sources EXCLUDE REGEX "/optim/testing\\.cc$")
 
-add_library(wengert SHARED ${graph_sources} ${io_sources} ${kernel_sources} ${op_sources}
-                           ${upper_sources} ${update_sources})
+add_library(wengert SHARED ${graph_sources} ${plot_sources} ${io_sources} ${kernel_sources}
+                           ${op_sources} ${upper_sources} ${update_sources})
 add_library(wengert::wengert ALIAS wengert)
 wengert_settings(wengert)
 set_target_properties(wengert PROPERTIES

@@ -7,8 +7,8 @@
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
-#include "wengert/optim/curves.h"
 #include "wengert/optim/training/snapshot.h"
+#include "wengert/plot/figure.h"
 
 namespace wengert::optim {
 namespace {
@@ -113,13 +113,12 @@ double RateRange::steepest() const {
 }
 
 std::string rate_range_curve(const std::string& title, const RateRange& range) {
-  std::vector<double> places;
-  for (const double rate : range.rates) places.push_back(std::log10(rate));
-  return line_chart(title,
-                    {{"rate-range test",
-                      "log₁₀ of the rate",
-                      "loss",
-                      {{"loss", places, range.losses}, {"smoothed", places, range.smoothed}}}});
+  return plot::to_svg({.title = title,
+                       .panels = {{.title = "rate-range test",
+                                   .x = {.label = "rate", .scale = plot::Scale::kLog},
+                                   .y = {"loss"},
+                                   .curves = {{"loss", range.rates, range.losses},
+                                              {"smoothed", range.rates, range.smoothed}}}}});
 }
 
 }  // namespace wengert::optim

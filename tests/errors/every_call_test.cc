@@ -16,11 +16,12 @@
 #include "wengert/nn/initializers.h"
 #include "wengert/nn/linear.h"
 #include "wengert/nn/models.h"
-#include "wengert/optim/curves.h"
 #include "wengert/optim/passes.h"
 #include "wengert/optim/schedule.h"
 #include "wengert/optim/training/early_stop.h"
 #include "wengert/optim/training/fit.h"
+#include "wengert/plot/figure.h"
+#include "wengert/plot/histogram.h"
 #include "wengert/wengert.h"
 
 // What a public call rejects names the op or class, the scope, and the line that made the call:
@@ -195,7 +196,8 @@ TEST(EveryCall, OfTrainingAndFilesNamesItsLine) {
   EXPECT_LOCATED(optim::LinearDecay({.final_share = 2}));
   EXPECT_LOCATED(optim::make_schedule("nobody"));
   EXPECT_LOCATED(optim::Totals().value("nobody"));
-  EXPECT_LOCATED(optim::line_chart("", {{"", "", "", {{"", {1, 2}, {1}}}}}));
+  EXPECT_LOCATED(plot::to_svg({.panels = {{.curves = {{"", {1, 2}, {1}}}}}}));
+  EXPECT_LOCATED(plot::histogram("", {}, 1, 0, 3));
   EXPECT_LOCATED(io::write_idx("/nonexistent/x", Tensor::zeros({2}, DType::kBool)));
   const io::NamedTensor twice[] = {{"a", examples.inputs}, {"a", examples.inputs}};
   EXPECT_LOCATED(io::write_safetensors("/nonexistent/x", twice));

@@ -12,11 +12,12 @@ namespace {
 /// What each room may include beside itself.
 const std::map<std::string, std::set<std::string>> kBelow = {
     {"graph", {}},
+    {"plot", {"graph"}},
     {"io", {"graph"}},
     {"ops", {"graph"}},
     {"autodiff", {"graph", "ops"}},
     {"nn", {"graph", "io", "ops", "autodiff"}},
-    {"optim", {"graph", "io", "ops", "autodiff", "nn"}},
+    {"optim", {"graph", "plot", "io", "ops", "autodiff", "nn"}},
     {"testing", {"graph", "ops", "autodiff"}},
 };
 
@@ -75,6 +76,7 @@ TEST(Layering, TheCheckFindsWhatItLooksFor) {
   EXPECT_EQ(fault(low, "wengert/graph/var.h"), "");
   EXPECT_EQ(fault(low, "absl/strings/str_cat.h"), "");
   EXPECT_NE(fault({"io/csv.cc", "io", ""}, "wengert/ops/ops.h"), "");
+  EXPECT_NE(fault({"plot/figure.cc", "plot", ""}, "wengert/io/file.h"), "");
   EXPECT_NE(fault({"ops/calls.cc", "ops", ""}, "wengert/io/file.h"), "");
   const Source odd{"graph/a.h", "graph",
                    "  #  include <a/b.h>\n// include \"no.h\"\n#include\t\"c.h\"\n"};

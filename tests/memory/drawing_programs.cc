@@ -4,7 +4,7 @@
 #include "wengert/graph/export/dot.h"
 #include "wengert/graph/export/json.h"
 #include "wengert/graph/export/render.h"
-#include "wengert/optim/curves.h"
+#include "wengert/plot/figure.h"
 #include "wengert/tests/memory/programs.h"
 
 // Programs that draw: as text, and through Graphviz.
@@ -28,8 +28,12 @@ std::string draw(Attempts& attempt) {
 
 std::string draw_curves(Attempts& attempt) {
   return attempt([] {
-    return optim::line_chart("a title that no short string holds",
-                             {{"panel", "x", "y", {{"curve", {1, 2, 3}, {0.5, 0.25, 0.125}}}}});
+    return plot::to_svg(
+        {.title = "a title that no short string holds",
+         .panels = {{.title = "panel",
+                     .curves = {{"curve", {1, 2, 3}, {0.5, 0.25, 0.125}}},
+                     .heat_map = plot::HeatMap{.grid = plot::strip({{1, 2}, {3}})}}},
+         .caption = "a caption that no short string holds"});
   });
 }
 

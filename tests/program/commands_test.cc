@@ -17,7 +17,7 @@ TEST(Program, HelpOfEveryCommand) {
   std::vector<std::string> all = commands();
   std::sort(all.begin(), all.end());
   EXPECT_EQ(all, (std::vector<std::string>{"bench", "gradcheck", "graph", "initializers", "ops",
-                                           "optimizers", "passes", "predict", "rate-range",
+                                           "optimizers", "passes", "plot", "predict", "rate-range",
                                            "schedules", "techniques", "train", "version"}));
   for (const std::string& command : all) {
     const Outcome one = run_wengert({command, "--help"});

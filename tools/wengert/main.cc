@@ -39,12 +39,14 @@ int main(int argc, char** argv) {
       "Each command has --help with an example.",
       "First steps:\n  wengert train mlp --out run1     train and leave pictures\n"
       "  wengert graph mlp -o mlp.svg     draw a network with its gradient flow\n"
+      "  wengert plot activations -o a.svg   draw every activation with its derivatives\n"
       "  wengert ops tanh                 the page of an op",
       std::string("wengert ") + WENGERT_VERSION);
   add_train(program);
   add_rate_range(program);
   add_predict(program);
   add_graph(program);
+  add_plot(program);
   add_ops(program);
   add_optimizers(program);
   add_passes(program);

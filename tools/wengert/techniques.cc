@@ -1,3 +1,5 @@
+#include "tools/wengert/techniques.h"
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -99,6 +101,17 @@ void run(const std::string& wanted, bool json) {
 }
 
 }  // namespace
+
+std::vector<std::string> ops_of_section(std::string_view section) {
+  std::vector<std::string> names;
+  for (const Technique& row : table()) {
+    if (row.planned() || row.kind != "op" || row.section() != section) continue;
+    if (std::find(names.begin(), names.end(), row.symbol) == names.end()) {
+      names.push_back(row.symbol);
+    }
+  }
+  return names;
+}
 
 void add_techniques(Program& program) {
   Command command = program.command(

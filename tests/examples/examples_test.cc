@@ -1,0 +1,249 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/program/child.h"
+
+// The experiments of examples/, each run on little data: what they print holds, and they leave a
+// picture that says what it shows.
+namespace wengert {
+namespace {
+
+struct Ran {
+  std::string out, picture;
+};
+
+Ran run_example(const std::string& name) {
+  const TemporaryFolder folder;
+  const Outcome outcome = run_command({WENGERT_BINARY_DIR "/" + name, folder.path(), "--quick"});
+  EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+  const std::string picture = bytes_at(folder / (name + ".svg"));
+  EXPECT_TRUE(picture.starts_with("<?xml")) << name;
+  EXPECT_TRUE(holds(picture, "</svg>")) << name;
+  EXPECT_FALSE(holds(picture, "<title></title>")) << name;
+  EXPECT_FALSE(holds(picture, ">no data<")) << name;
+  EXPECT_FALSE(holds(picture, "nan")) << name;
+  return {outcome.out, picture};
+}
+
+/// The numbers in what `form` takes out of the text, in order, one for each group of each match.
+std::vector<double> numbers(const std::string& text, const std::string& form) {
+  std::vector<double> found;
+  const std::regex pattern(form);
+  for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at) {
+    for (std::size_t group = 1; group < at->size(); ++group) {
+      found.push_back(std::strtod(at->str(group).c_str(), nullptr));
+    }
+  }
+  return found;
+}
+
+constexpr const char* kNumber = "([-+.0-9e]+|-?nan)";
+
+/// The first number behind `words`.
+double number_after(const std::string& text, const std::string& words) {
+  const std::vector<double> found = numbers(text, words + " *" + kNumber);
+  EXPECT_FALSE(found.empty()) << "no '" << words << "' in " << text;
+  return found.empty() ? std::nan("") : found[0];
+}
+
+/// The line that begins so.
+std::string line_of(const std::string& text, const std::string& begin) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(begin)) return line;
+  }
+  ADD_FAILURE() << "no line " << begin << " in " << text;
+  return {};
+}
+
+TEST(Examples, APerceptronFailsAtXorAndTwoLayersDoNot) {
+  const Ran ran = run_example("xor");
+  EXPECT_EQ(number_after(ran.out, "on AND"), 0);
+  EXPECT_GT(number_after(ran.out, "AND 0, on XOR"), 0);
+  EXPECT_EQ(number_after(ran.out, "two layers on XOR"), 0);
+  for (const char* text : {">Perceptron, XOR<", ">Mistakes<", ">first input<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
+TEST(Examples, AReluNetIsLinearInEachRegion) {
+  const Ran ran = run_example("piecewise_linear");
+  const std::vector<double> found = numbers(ran.out, "([0-9]+) regions .* by ([-+.0-9e]+) at most");
+  ASSERT_EQ(found.size(), 2u) << ran.out;
+  EXPECT_GT(found[0], 20);
+  EXPECT_LT(found[1], 1e-12);
+}
+
+TEST(Examples, DifferencesCostTwoEvaluationsAParameter) {
+  const Ran ran = run_example("chain_rule_cost");
+  const std::vector<double> found = numbers(
+      ran.out, "([0-9]+) parameters: ([0-9]+) evaluations.* by ([-+.0-9e]+) of the largest");
+  ASSERT_EQ(found.size(), 9u) << ran.out;
+  for (std::size_t i = 0; i < found.size(); i += 3) {
+    EXPECT_EQ(found[i + 1], 2 * found[i]);
+    EXPECT_LT(found[i + 2], 1e-7);
+  }
+  EXPECT_TRUE(holds(ran.picture, ">time (ms)<"));
+}
+
+TEST(Examples, TheSumOverPathsIsTheGradient) {
+  const Ran ran = run_example("path_sum");
+  EXPECT_LT(number_after(ran.out, "differs from backward by"), 1e-13);
+  const std::vector<double> found =
+      numbers(ran.out,
+              "([0-9]+) layers: ([0-9]+) paths a weight, ‖g‖ ([-+.0-9e]+), bound "
+              "([-+.0-9e]+)");
+  ASSERT_EQ(found.size(), 20u) << ran.out;
+  for (std::size_t i = 0; i < found.size(); i += 4) {
+    EXPECT_EQ(found[i + 1], std::pow(4, std::max(0.0, found[i] - 2)));
+    EXPECT_LE(found[i + 2], found[i + 3]);
+  }
+}
+
+TEST(Examples, SurfacesHaveASaddleThatIsLeft) {
+  const Ran ran = run_example("surfaces");
+  const std::vector<double> found =
+      numbers(ran.out, std::string("saddle ") + kNumber + " and " + kNumber + ", at its minimum " +
+                           kNumber + " and " + kNumber);
+  ASSERT_EQ(found.size(), 4u) << ran.out;
+  EXPECT_NEAR(found[0], -2, 1e-9);
+  EXPECT_NEAR(found[1], 2, 1e-9);
+  EXPECT_NEAR(found[2], 2, 1e-9);
+  EXPECT_NEAR(found[3], 4, 1e-4);
+  // The saddle is 1 high, its minima 0: every method leaves it.
+  for (const double height :
+       numbers(line_of(ran.out, "Saddle"), " ([.0-9]+(?:e-[0-9]+)?)(?= |$)")) {
+    EXPECT_LT(height, 0.9) << ran.out;
+  }
+  for (const char* method : {">sgd<", ">nesterov<", ">adam<"}) {
+    EXPECT_TRUE(holds(ran.picture, method)) << method;
+  }
+}
+
+TEST(Examples, GradientsVanishUnderSigmoidsAndExplodeUnderLargeWeights) {
+  const Ran ran = run_example("gradient_health");
+  const std::map<std::string, std::string> wanted = {
+      {"sigmoid  N(0, 0.01²)", "vanishing"}, {"sigmoid  Xavier", "vanishing"},
+      {"sigmoid  He", "vanishing"},          {"sigmoid  N(0, 0.5²)", "vanishing"},
+      {"tanh     N(0, 0.01²)", "vanishing"}, {"tanh     Xavier", "healthy"},
+      {"ReLU     N(0, 0.01²)", "vanishing"}, {"ReLU     He", "healthy"},
+      {"ReLU     N(0, 0.5²)", "exploding"}};
+  for (const auto& [begin, verdict] : wanted) {
+    EXPECT_TRUE(holds(line_of(ran.out, begin), verdict)) << line_of(ran.out, begin);
+  }
+  EXPECT_TRUE(holds(ran.picture, ">norm of the gradient<"));
+}
+
+TEST(Examples, ARateCanBeTooLowAndTooHigh) {
+  const Ran ran = run_example("rate_comparison");
+  const auto loss = [&](const char* name) {
+    return number_after(line_of(ran.out, name), "training loss");
+  };
+  EXPECT_LT(loss("rate 0.1 "), loss("rate 0.001"));
+  EXPECT_FALSE(loss("rate 10 ") < loss("rate 0.1 "));  // or it left, NaN
+  EXPECT_TRUE(holds(ran.picture, ">0.4, falling to 0<"));
+}
+
+TEST(Examples, EverySchedulesRateAndLossIsDrawn) {
+  const Ran ran = run_example("schedules_race");
+  for (const char* name : {"constant", "piecewise_constant", "reduce_on_plateau", "exponential",
+                           "power", "cosine", "one_cycle"}) {
+    EXPECT_LT(number_after(line_of(ran.out, name), "training loss"), 2.4) << ran.out;
+    EXPECT_TRUE(holds(ran.picture, ">" + std::string(name) + "<")) << name;
+  }
+}
+
+TEST(Examples, TheFullGradientReadsMoreForTheSameUpdates) {
+  const Ran ran = run_example("full_batch");
+  const std::vector<double> examples = numbers(ran.out, "updates, ([0-9]+) examples");
+  EXPECT_EQ(examples, (std::vector<double>{600, 6000, 24000}));  // 60 updates
+  const std::vector<double> losses = numbers(ran.out, "loss ([.0-9]+) after");
+  ASSERT_EQ(losses.size(), 3u);
+  EXPECT_LE(losses[2], losses[0]);  // update by update the full gradient is no worse
+  EXPECT_TRUE(holds(ran.picture, ">examples read<"));
+}
+
+TEST(Examples, FiveActivationsLearn) {
+  const Ran ran = run_example("activation_comparison");
+  const double deep_sigmoid = number_after(line_of(ran.out, "sigmoid"), "training loss");
+  for (const char* name : {"tanh", "ReLU", "leaky ReLU", "ELU"}) {
+    EXPECT_LT(number_after(line_of(ran.out, name), "training loss"), deep_sigmoid) << ran.out;
+  }
+}
+
+TEST(Examples, InitializationsKeepVariancesOrLoseThem) {
+  const Ran ran = run_example("initialization_comparison");
+  const auto ratio = [&](const char* name) {
+    return number_after(line_of(ran.out, name), "first over last layer");
+  };
+  EXPECT_LT(ratio("N(0, 0.01"), 1e-10);
+  EXPECT_LT(ratio("U("), 0.01);
+  for (const char* name : {"Xavier", "orthogonal"}) {
+    EXPECT_GT(ratio(name), 0.05);
+    EXPECT_LT(ratio(name), 20);
+  }
+}
+
+TEST(Examples, SayWhatIsWrongBeforeTheyWork) {
+  const std::string xor_path = WENGERT_BINARY_DIR "/xor";
+  const Outcome nowhere = run_command({xor_path, "/dev/null/folder"});
+  EXPECT_EQ(nowhere.status, 1) << nowhere.err;
+  EXPECT_TRUE(holds(nowhere.err, "/dev/null/folder")) << nowhere.err;
+  EXPECT_EQ(nowhere.out, "");
+  EXPECT_EQ(run_command({xor_path, "--fast"}).status, 2);
+}
+
+TEST(Examples, SayWhatTheyShowAndStayShort) {
+  int experiments = 0;
+  const std::string listed = bytes_at(WENGERT_SOURCE_DIR "/examples/README.md");
+  for (const auto& entry : std::filesystem::directory_iterator(WENGERT_SOURCE_DIR "/examples")) {
+    if (entry.path().extension() != ".cc") continue;
+    const std::string text = bytes_at(entry.path());
+    EXPECT_TRUE(holds(listed, "`" + entry.path().filename().string() + "`")) << entry.path();
+    EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 120) << entry.path();
+    if (!holds(text, "\"shared.h\"")) continue;
+    ++experiments;
+    const std::string head = text.substr(0, text.find("#include"));
+    for (const char* part : {"Shown: ", "Source:", "Look at: "}) {
+      EXPECT_TRUE(holds(head, part)) << entry.path() << " does not say " << part;
+    }
+  }
+  EXPECT_GE(experiments, 11);
+}
+
+TEST(Examples, OfTheClaimsAreThere) {
+  const std::string claims = bytes_at(WENGERT_SOURCE_DIR "/docs/claims.md");
+  const std::regex form("`([a-z_]+)`");
+  std::set<std::string> named;
+  for (std::sregex_iterator at(claims.begin(), claims.end(), form), end; at != end; ++at) {
+    const std::string path = std::string(WENGERT_SOURCE_DIR "/examples/") + at->str(1) + ".cc";
+    if (exists(path)) named.insert(at->str(1));
+  }
+  EXPECT_GE(named.size(), 10u);
+  int rows = 0;
+  std::istringstream lines(claims);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| ") || line.starts_with("| claim ")) continue;
+    ++rows;
+    EXPECT_EQ(std::count(line.begin(), line.end(), '|'), 6) << line;
+    const std::string verdict = line.substr(line.find_last_of('|', line.size() - 2) + 2);
+    EXPECT_TRUE(verdict.starts_with("holds") || verdict.starts_with("does not hold") ||
+                verdict.starts_with("in part"))
+        << line;
+  }
+  EXPECT_GE(rows, 12);
+}
+
+}  // namespace
+}  // namespace wengert
