@@ -108,7 +108,8 @@ SearchResult grid_search(std::vector<SearchAxis> axes, const Objective& objectiv
   std::int64_t count = 1;
   for (const SearchAxis& axis : axes) {
     if (axis.grid_size() < 0) {
-      throw Error(ErrorKind::kValue, "grid_search", "axis '" + axis.name() + "' has no end of values",
+      throw Error(ErrorKind::kValue, "grid_search",
+                  "axis '" + axis.name() + "' has no end of values",
                   "give the ones to try, or take random_search");
     }
     if (__builtin_mul_overflow(count, axis.grid_size(), &count) || count > kMostTrials) {

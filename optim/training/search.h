@@ -91,7 +91,7 @@ class WENGERT_API Trial {
 /// What a trial came to.
 struct TrialRecord {
   Trial trial;
-  double loss = 0;          ///< finite, unless it failed
+  double loss = 0;  ///< finite, unless it failed
   double seconds = 0;
   std::string error = {};  ///< what it threw, or that its loss was NaN or infinite; else empty
   bool failed() const { return !error.empty(); }
@@ -139,15 +139,14 @@ using Objective = std::function<double(const Trial& trial)>;
 /// Throws Error(kValue) without axes, on what SearchAxis::check refuses, two axes of one name, an
 /// axis without end, more than 10⁹ trials; IoError on a file of another search and what
 /// read_safetensors and AtomicFile throw. What a trial throws that is no std::exception passes.
-WENGERT_API SearchResult
-grid_search(std::vector<SearchAxis> axes, const Objective& objective,
-            const SearchOptions& options = {},
-            std::source_location where = std::source_location::current());
+WENGERT_API SearchResult grid_search(std::vector<SearchAxis> axes, const Objective& objective,
+                                     const SearchOptions& options = {},
+                                     std::source_location where = std::source_location::current());
 
 /// Tries `trials` random draws. A value depends on seed, name of the axis and number of the trial
 /// alone, so that a search goes on with more trials, and another axis changes none. A file may have
-/// more trials than are asked for: they count. Throws as grid_search does, where axes may be without
-/// end, and Error(kValue) on a count below 1.
+/// more trials than are asked for: they count. Throws as grid_search does, where axes may be
+/// without end, and Error(kValue) on a count below 1.
 WENGERT_API SearchResult
 random_search(std::vector<SearchAxis> axes, std::int64_t trials, const Objective& objective,
               const SearchOptions& options = {},

@@ -109,10 +109,9 @@ void write_trials(const std::string& path, const SearchPlan& plan,
   }
   const auto count = static_cast<std::int64_t>(trials.size());
   const auto axes = static_cast<std::int64_t>(plan.axes->size());
-  const std::vector<io::NamedTensor> tensors = {
-      {"losses", Tensor::from(losses, {count})},
-      {"seconds", Tensor::from(seconds, {count})},
-      {"values", Tensor::from(values, {count, axes})}};
+  const std::vector<io::NamedTensor> tensors = {{"losses", Tensor::from(losses, {count})},
+                                                {"seconds", Tensor::from(seconds, {count})},
+                                                {"values", Tensor::from(values, {count, axes})}};
   io::write_safetensors(path, tensors, metadata);
 }
 

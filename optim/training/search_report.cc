@@ -11,6 +11,7 @@
 #include "wengert/graph/text.h"
 #include "wengert/optim/curves.h"
 #include "wengert/optim/training/search.h"
+#include "wengert/optim/training/text_columns.h"
 
 namespace wengert::optim {
 namespace {
@@ -30,30 +31,6 @@ std::vector<std::size_t> by_loss(const std::vector<TrialRecord>& trials) {
     return trials[a].loss < trials[b].loss;
   });
   return order;
-}
-
-std::size_t characters(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-/// Columns as wide as their widest cell; the last one is not filled up.
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t k = 0; k < row.size(); ++k) widths[k] = std::max(widths[k], characters(row[k]));
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t k = 0; k < row.size(); ++k) {
-      line += row[k] + std::string(widths[k] - characters(row[k]) + 2, ' ');
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
 }
 
 /// Losses along one axis, in the order of its values.
@@ -127,7 +104,7 @@ std::string SearchResult::str() const {
     if (record.failed()) row.push_back(record.error);
     rows.push_back(std::move(row));
   }
-  return text + aligned(rows);
+  return text + text_columns(rows);
 }
 
 std::string SearchResult::json() const {

@@ -45,8 +45,8 @@ class SearchFile {
 };
 
 std::vector<SearchAxis> grid_axes() {
-  return {SearchAxis::values("rate", {0.5, 0.1, 0.25}), SearchAxis::words("method", {"sgd", "adam"}),
-          SearchAxis::whole("units", 3, 4)};
+  return {SearchAxis::values("rate", {0.5, 0.1, 0.25}),
+          SearchAxis::words("method", {"sgd", "adam"}), SearchAxis::whole("units", 3, 4)};
 }
 std::vector<SearchAxis> random_axes() {
   return {SearchAxis::log_uniform("rate", 1e-4, 1), SearchAxis::uniform("keep", 0.25, 0.75),
@@ -202,13 +202,12 @@ TEST(Search, GoesOnAfterAKillAndLosesOneTrialAtMost) {
   EXPECT_EXIT((void)grid_search(grid_axes(), die_in(5), {.file = file.path()}),
               testing::ExitedWithCode(9), "");
   std::vector<std::int64_t> tried;
-  const SearchResult result = grid_search(
-      grid_axes(),
-      [&](const Trial& trial) {
-        tried.push_back(trial.number());
-        return bowl(trial);
-      },
-      {.file = file.path()});
+  const SearchResult result = grid_search(grid_axes(),
+                                          [&](const Trial& trial) {
+                                            tried.push_back(trial.number());
+                                            return bowl(trial);
+                                          },
+                                          {.file = file.path()});
   EXPECT_EQ(tried, (std::vector<std::int64_t>{5, 6, 7, 8, 9, 10, 11}));
   EXPECT_EQ(result.resumed, 5);
   ASSERT_EQ(result.trials.size(), 12u);
@@ -225,9 +224,9 @@ TEST(Search, GoesOnAfterAKillAndLosesOneTrialAtMost) {
   EXPECT_EQ(random_search(axes, 7, loss, {.file = other.path()}).resumed, 3);
   EXPECT_EQ(random_search(axes, 2, loss, {.file = other.path()}).trials.size(), 7u);
   // What passes through, as an exception of a program's own does, loses nothing either.
-  EXPECT_THROW((void)random_search(axes, 9, [](const Trial&) -> double { throw 5; },
-                                   {.file = other.path()}),
-               int);
+  EXPECT_THROW(
+      (void)random_search(axes, 9, [](const Trial&) -> double { throw 5; }, {.file = other.path()}),
+      int);
   EXPECT_EQ(random_search(axes, 7, loss, {.file = other.path()}).resumed, 7);
 }
 
@@ -366,8 +365,9 @@ TEST(Search, EndsInATableAPictureAndJson) {
   };
   const SearchResult result = grid_search(grid_axes(), loss);
   const std::string table = result.str();
-  EXPECT_TRUE(table.starts_with("12 of 12 trials, 1 of them failed\n"
-                                "trial  rate  method  units  loss"))
+  EXPECT_TRUE(
+      table.starts_with("12 of 12 trials, 1 of them failed\n"
+                        "trial  rate  method  units  loss"))
       << table;
   EXPECT_NE(table.find("\n12     0.25  adam    4      1e-09"), std::string::npos) << table;
   EXPECT_LT(table.find("\n12  "), table.find("\n8  ")) << "the best first: " << table;
@@ -426,9 +426,9 @@ TEST(CrossValidation, IsWhatASearchMakesSmall) {
   const std::vector<Split> folds = k_folds(20, 4, 1);
   const SearchResult result =
       grid_search({SearchAxis::values("rate", {1e-4, 0.1, 1e6})}, [&](const Trial& trial) {
-        return cross_validate(folds, [&](const Split& fold, std::int64_t) {
-                 return trained(fold, trial);
-               }).mean;
+        return cross_validate(folds,
+                              [&](const Split& fold, std::int64_t) { return trained(fold, trial); })
+            .mean;
       });
   ASSERT_EQ(result.trials.size(), 3u);
   EXPECT_EQ(result.best()->trial.value("rate"), 0.1);
@@ -464,9 +464,8 @@ TEST(CrossValidation, RefusesFoldsThatTellNothing) {
   refused({{{0}, {1}, {}}, {{0}, {1}, {}}}, "fold 2 of 2 holds out example 1 a second time");
   expect_error(ErrorKind::kValue, "11 folds of 10 examples", [] { (void)k_folds(10, 11, 1); });
   expect_error(ErrorKind::kNonFinite, "fold 2 of 2 came to nan", [] {
-    (void)cross_validate(k_folds(4, 2, 1), [](const Split&, std::int64_t index) {
-      return index == 1 ? kNaN : 1.0;
-    });
+    (void)cross_validate(k_folds(4, 2, 1),
+                         [](const Split&, std::int64_t index) { return index == 1 ? kNaN : 1.0; });
   });
 }
 

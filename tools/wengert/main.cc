@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   add_rate_range(program);
   add_predict(program);
   add_graph(program);
+  add_kinds(program);
   add_ops(program);
   add_optimizers(program);
   add_passes(program);
