@@ -128,7 +128,7 @@ SearchResult grid_search(std::vector<SearchAxis> axes, const Objective& objectiv
     }
     return Trial(shared, std::move(values), number, seed_of(seed, number));
   };
-  return run("grid_search", {describe("grid search", options.seed, *shared), shared, count, trial},
+  return run("grid_search", {describe("grid search", options.seed, *shared), shared, count, false, trial},
              objective, options);
 }
 
@@ -150,7 +150,7 @@ SearchResult random_search(std::vector<SearchAxis> axes, std::int64_t trials,
     return Trial(shared, std::move(values), number, seed_of(seed, number));
   };
   return run("random_search",
-             {describe("random search", options.seed, *shared), shared, trials, trial}, objective,
+             {describe("random search", options.seed, *shared), shared, trials, true, trial}, objective,
              options);
 }
 

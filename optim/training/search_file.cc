@@ -33,6 +33,9 @@ class Reader {
     if (seconds.shape() != Shape{count} || values.shape() != Shape{count, axes}) {
       refuse("its trials are not all there");
     }
+    if (count > plan_.count && !plan_.goes_on) {
+      refuse("it has " + std::to_string(count) + " trials of " + std::to_string(plan_.count));
+    }
     std::vector<TrialRecord> trials;
     for (std::int64_t number = 0; number < count; ++number) {
       TrialRecord record{plan_.trial(number)};
@@ -40,6 +43,9 @@ class Reader {
       record.seconds = seconds.at(number);
       const auto error = file_.metadata.find(kError + std::to_string(number));
       if (error != file_.metadata.end()) record.error = printable(error->second);
+      if (!(record.seconds >= 0) || std::isinf(record.seconds)) {
+        refuse("trial " + std::to_string(number) + " took no time that is one");
+      }
       if (record.failed() == std::isfinite(record.loss)) {
         refuse("trial " + std::to_string(number) + " has a loss and an error, or neither");
       }

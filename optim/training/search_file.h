@@ -18,6 +18,7 @@ struct SearchPlan {
   std::string description;
   std::shared_ptr<const std::vector<SearchAxis>> axes;
   std::int64_t count = 0;
+  bool goes_on = false;  ///< a file may have more trials than these
   /// The trial of a number.
   std::function<Trial(std::int64_t number)> trial;
 };

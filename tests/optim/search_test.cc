@@ -297,8 +297,28 @@ TEST(Search, RefusesAFileOfAnotherSearchAndLeavesIt) {
       if (entry.name == "losses") entry.tensor = Tensor::full({3}, kNaN, DType::kFloat64);
     }
   });
+  damaged("trial 0 took no time that is one", [](io::SafeTensors& f) {
+    for (auto& entry : f.tensors) {
+      if (entry.name == "seconds") entry.tensor = Tensor::full({3}, kNaN, DType::kFloat64);
+    }
+  });
   damaged("trial 1 has a loss and an error, or neither",
           [](io::SafeTensors& f) { f.metadata["error 1"] = "what?"; });
+}
+
+TEST(Search, AGridHasNoMoreTrialsThanItsCombinations) {
+  const SearchFile file;
+  const std::vector<SearchAxis> axes = {SearchAxis::values("x", {1, 2})};
+  const auto loss = [](const Trial& trial) { return trial.value("x"); };
+  (void)grid_search(axes, loss, {.file = file.path()});
+  io::SafeTensors content = io::read_safetensors(file.path());
+  for (auto& entry : content.tensors) {
+    entry.tensor = entry.name == "values" ? Tensor::from({1.0, 2.0, 1.0}, {3, 1})
+                                          : Tensor::full({3}, 1, DType::kFloat64);
+  }
+  io::write_safetensors(file.path(), content.tensors, content.metadata);
+  expect_error(ErrorKind::kFile, "it has 3 trials of 2",
+               [&] { (void)grid_search(axes, loss, {.file = file.path()}); });
 }
 
 TEST(Search, AFileThatCannotBeWrittenIsToldBeforeTheFirstTrial) {
