@@ -177,6 +177,17 @@ TEST(Transfer, ABufferIsNoParameterUnlessTheFileDoesNotSay) {
   EXPECT_EQ(set.find_buffer("a")->value().scalar_value(), 1);
 }
 
+TEST(Transfer, ATransposedWeightIsOfAnotherShape) {
+  const SafeTensors file = {{{"a", Tensor::full({3, 2}, 1)}, {"b", Tensor::full({3}, 1)}}, {}};
+  ParameterSet set;
+  set.add("a", Tensor::full({2, 3}, 9));
+  set.add("b", Tensor::full({3}, 9));
+  const TransferReport report = transfer(set, file, "f");
+  ASSERT_EQ(report.skipped.size(), 1u);
+  EXPECT_EQ(report.skipped[0].reason, TransferSkip::kOtherShape);
+  EXPECT_EQ(set.at("a").value().at(0), 9);
+}
+
 TEST(Transfer, PassesOverWhatAnOptimizerLeft) {
   const TemporaryFolder folder;
   ParameterSet from, set;
