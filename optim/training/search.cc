@@ -128,7 +128,8 @@ SearchResult grid_search(std::vector<SearchAxis> axes, const Objective& objectiv
     }
     return Trial(shared, std::move(values), number, seed_of(seed, number));
   };
-  return run("grid_search", {describe("grid search", options.seed, *shared), shared, count, false, trial},
+  return run("grid_search",
+             {describe("grid search", options.seed, *shared), shared, count, false, trial},
              objective, options);
 }
 
@@ -150,8 +151,8 @@ SearchResult random_search(std::vector<SearchAxis> axes, std::int64_t trials,
     return Trial(shared, std::move(values), number, seed_of(seed, number));
   };
   return run("random_search",
-             {describe("random search", options.seed, *shared), shared, trials, true, trial}, objective,
-             options);
+             {describe("random search", options.seed, *shared), shared, trials, true, trial},
+             objective, options);
 }
 
 Trial::Trial(std::shared_ptr<const std::vector<SearchAxis>> axes, std::vector<double> values,
