@@ -111,8 +111,9 @@ TEST_F(Train, BeginsWithAPartOfATrainedNetworkAndFreezesIt) {
   // Going on needs no file: what was loaded is in the state, and stays frozen.
   const auto before = value(model, "fc2/weight");
   const Outcome on = run_wengert({"train", "mlp", "--data", data(), "--out", out("new"), "--epochs",
-                                  "3", "--validation", "50", "--resume"});
+                                  "3", "--validation", "50", "--resume", "--from", out("gone")});
   ASSERT_EQ(on.status, 0) << on.err;
+  EXPECT_TRUE(holds(on.out, "--from is not read again")) << on.out;
   EXPECT_EQ(value(model, "fc1/weight"), value(old, "fc1/weight"));
   EXPECT_NE(value(model, "fc2/weight"), before);
 

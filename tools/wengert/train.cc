@@ -113,6 +113,9 @@ class Run : public optim::TrainingHook {
                               .hooks = {&bar_, this}});
     if (settings_.resume) {
       resume(training);
+      if (!settings_.from.empty()) {
+        transferred_ = "--from is not read again: the run has what it was begun with";
+      }
     } else if (!settings_.from.empty()) {
       transfer(training, loader);
     }
