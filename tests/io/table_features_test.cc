@@ -121,6 +121,19 @@ TEST_F(TableFeaturesTest, NamesWithAnyCharactersTravelToo) {
   EXPECT_EQ(features.inputs(table).to_vector<double>(), learned.inputs(table).to_vector<double>());
 }
 
+TEST_F(TableFeaturesTest, TakeCategoriesAlone) {
+  const Table table = read("c,y\nred,1\nblue,2\n");
+  ParameterSet set, loaded;
+  (void)TableFeatures::learn(set, "t", table, {.categories = {"c"}, .target = "y"});
+  save(set, folder_ / "model");
+  (void)load(loaded, folder_ / "model");
+  const TableFeatures features = TableFeatures::of(loaded, "t");
+  EXPECT_EQ(features.width(), 2);
+  EXPECT_TRUE(features.means().empty());
+  EXPECT_EQ(features.inputs(table).to_vector<double>(), (std::vector<double>{1, 0, 0, 1}));
+  EXPECT_EQ(features.targets(table).to_vector<double>(), (std::vector<double>{-1, 1}));
+}
+
 TEST_F(TableFeaturesTest, SayWhatIsConstantMissingAndUnknown) {
   const Table table = read();
   ParameterSet set;
