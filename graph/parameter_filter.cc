@@ -1,31 +1,9 @@
 #include "wengert/graph/parameter_filter.h"
 
-#include <string_view>
+#include <cstddef>
 
 namespace wengert {
 namespace {
-
-/// Whether `text` fits `pattern`, in which `*` stands for any characters, none included.
-bool fits(std::string_view text, std::string_view pattern) {
-  // Where the last star stands and how much of the text it has taken: on a mismatch it takes one
-  // more. Earlier stars need no second try.
-  std::size_t t = 0, p = 0, star = std::string_view::npos, taken = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      taken = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p, ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++taken;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 std::vector<std::string> set_trainable(ParameterSet& parameters, const ParameterFilter& filter,
                                        bool on) {
@@ -42,12 +20,33 @@ std::vector<std::string> set_trainable(ParameterSet& parameters, const Parameter
 
 }  // namespace
 
+bool name_fits(std::string_view name, std::string_view pattern) {
+  // Where the last star stands and how much of the name it has taken: on a mismatch it takes one
+  // more. Earlier stars need no second try.
+  std::size_t t = 0, p = 0, star = std::string_view::npos, taken = 0;
+  while (t < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = t;
+    } else if (p < pattern.size() && pattern[p] == name[t]) {
+      ++p, ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++taken;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
 bool is_weight(const Parameter& parameter) { return parameter.value().rank() >= 2; }
 bool is_any_parameter(const Parameter&) { return true; }
 
 ParameterFilter named(std::string pattern) {
   return [pattern = std::move(pattern)](const Parameter& parameter) {
-    return fits(parameter.name(), pattern);
+    return name_fits(parameter.name(), pattern);
   };
 }
 

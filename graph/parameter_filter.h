@@ -3,6 +3,7 @@
 #include <concepts>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -40,7 +41,9 @@ class ParameterFilter {
 /// Matrices and higher: weights, not biases or gains. The usual choice for penalties.
 WENGERT_API bool is_weight(const Parameter& parameter);
 WENGERT_API bool is_any_parameter(const Parameter& parameter);
-/// By full name; `*` stands for any characters: named("encoder/*/weight").
+/// Whether a name fits a pattern, in which `*` stands for any characters, none included.
+WENGERT_API bool name_fits(std::string_view name, std::string_view pattern);
+/// By full name, as name_fits has it: named("encoder/*/weight").
 WENGERT_API ParameterFilter named(std::string pattern);
 
 /// Freezes the trained parameters that `filter` accepts: from the next tape on they enter graphs as

@@ -1,54 +1,21 @@
 #include "wengert/io/parameter_file.h"
 
 #include <cstring>
-#include <optional>
 #include <set>
 
 #include "wengert/graph/call_site.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
+#include "wengert/io/parameter_names.h"
 
 namespace wengert::io {
 namespace {
 
-constexpr const char* kBuffers = "buffers";
-constexpr const char* kState = "state";
-
-/// What an entry of the metadata names, a line each.
-std::set<std::string> named_by(const SafeTensors& file, const char* key) {
-  const auto listed = file.metadata.find(key);
-  if (listed == file.metadata.end()) return {};
-  const std::vector<std::string> lines = lines_of(listed->second);
-  return {lines.begin(), lines.end()};
-}
-
-/// The name with a rule of the table applied, if it fits.
-std::optional<std::string> renamed_by(const std::pair<std::string, std::string>& rule,
-                                      const std::string& name) {
-  const auto& [from, to] = rule;
-  const std::size_t star = from.find('*');
-  if (star == std::string::npos) return name == from ? std::optional(to) : std::nullopt;
-  const std::string before = from.substr(0, star), after = from.substr(star + 1);
-  if (name.size() < before.size() + after.size() || !name.starts_with(before) ||
-      !name.ends_with(after)) {
-    return std::nullopt;
-  }
-  const std::string middle = name.substr(before.size(), name.size() - before.size() - after.size());
-  std::string result = to;
-  if (const std::size_t place = to.find('*'); place != std::string::npos) {
-    result.replace(place, 1, middle);
-  }
-  return result;
-}
-
-std::string some_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 5;
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) {
-    text += (i == 0 ? "'" : ", '") + printable(names[i]) + "'";
-  }
-  return names.size() > kShown ? text + ", …" : text;
-}
+using detail::kBuffers;
+using detail::kState;
+using detail::named_by;
+using detail::renamed_by;
+using detail::some_of;
 
 /// One load: everything is looked at before anything is written.
 class Loading {
@@ -211,7 +178,7 @@ void list_names(const char* key, const char* what, const std::vector<std::string
 
 SafeTensors to_file(const ParameterSet& parameters, std::map<std::string, std::string> metadata,
                     std::vector<NamedTensor> state, std::source_location where) {
-  const detail::CallSite site(where);
+  const wengert::detail::CallSite site(where);
   SafeTensors file;
   for (const Parameter* parameter : parameters.all()) {
     file.tensors.push_back({parameter->name(), parameter->value()});
@@ -233,20 +200,20 @@ SafeTensors to_file(const ParameterSet& parameters, std::map<std::string, std::s
 
 void save(const ParameterSet& parameters, const std::string& path,
           std::map<std::string, std::string> metadata, std::source_location where) {
-  const detail::CallSite site(where);
+  const wengert::detail::CallSite site(where);
   const SafeTensors file = to_file(parameters, std::move(metadata), {}, where);
   write_safetensors(path, file.tensors, file.metadata, where);
 }
 
 LoadReport load(ParameterSet& parameters, const std::string& path, const LoadOptions& options,
                 std::source_location where) {
-  const detail::CallSite site(where);
+  const wengert::detail::CallSite site(where);
   return load(parameters, read_safetensors(path), path, options, where);
 }
 
 LoadReport load(ParameterSet& parameters, const SafeTensors& file, const std::string& path,
                 const LoadOptions& options, std::source_location where) {
-  const detail::CallSite site(where);
+  const wengert::detail::CallSite site(where);
   return Loading(parameters, file, path, options).run();
 }
 

@@ -1,6 +1,7 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/io/parameter_file.h"
+#include "wengert/io/transfer.h"
 #include "wengert/tests/fuzz/target.h"
 
 // A model's file into an empty set and into one that has parameters already: read, or refused with
@@ -13,6 +14,27 @@ std::string told(const ParameterSet& set) {
   for (const Parameter* p : set.all()) text += p->name() + "=" + p->value().str() + ";";
   for (const Buffer* b : set.buffers()) text += b->name() + ":" + b->value().str() + ";";
   return text;
+}
+
+/// A part of it, by the same names.
+void transferred(const std::string& path, const io::LoadOptions& options) {
+  ParameterSet set(7);
+  set.add("fc/weight", Tensor::full({2, 3}, 0.5, DType::kFloat32));
+  set.add_buffer("mean", Tensor::full({}, 1, DType::kFloat64));
+  const std::string before = told(set);
+  try {
+    const io::TransferReport report = io::transfer(set, path, {.rename = options.rename});
+    require(!report.loaded.empty() && report.loaded.size() + report.skipped.size() == 2,
+            "something of the set is not told of");
+    for (const auto& entry : report.loaded) {
+      require(entry.is_buffer || !set.at(entry.name).trainable(), "loaded, but not frozen");
+    }
+    (void)report.str();
+  } catch (const IoError& error) {
+    require(error.path() == path, "an error of another file");
+    require(told(set) == before && set.at("fc/weight").trainable(),
+            "a refused file has changed the set");
+  }
 }
 
 }  // namespace
@@ -31,6 +53,7 @@ FUZZ_TARGET(parameters) {
   options.add = (choices & 8) != 0;
   if ((choices & 16) != 0) options.rename = {{"net.*", "fc/*"}, {"*", "all/*"}};
   const MemoryFile file(input.rest());
+  transferred(file.path(), options);
   const std::string before = told(set);
   try {
     const io::LoadReport report = io::load(set, file.path(), options);

@@ -158,6 +158,35 @@ TEST(Techniques, HaveTheTestAndTheMistakeThatTheyName) {
   }
 }
 
+/// The words of a text that stand between backticks and have one of these signs.
+std::vector<std::string> named_in(const std::string& text, char sign) {
+  std::vector<std::string> names;
+  const std::regex form("`([A-Za-z0-9/.-]+)`");
+  for (std::sregex_iterator at(text.begin(), text.end(), form), end; at != end; ++at) {
+    if (at->str(1).find(sign) != std::string::npos) names.push_back(at->str(1));
+  }
+  return names;
+}
+
+// docs/source_slips.md: each row names a test that is there, or a technique of the table.
+TEST(SourceSlips, AreHeldByTestsThatAreThere) {
+  const std::set<std::string> tests = known_tests();
+  std::set<std::string> ids;
+  for (const Technique& row : table()) ids.insert(row.id);
+  std::istringstream lines(text_at(WENGERT_SOURCE_DIR "/docs/source_slips.md"));
+  int rows = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| ") || line.starts_with("| what")) continue;
+    ++rows;
+    const std::string last = line.substr(line.rfind(" | "));
+    const auto held = named_in(last, '.'), techniques = named_in(last, '/');
+    EXPECT_FALSE(held.empty() && techniques.empty()) << line;
+    for (const std::string& test : held) EXPECT_TRUE(tests.contains(test)) << "no test " << test;
+    for (const std::string& id : techniques) EXPECT_TRUE(ids.contains(id)) << "no row " << id;
+  }
+  EXPECT_GE(rows, 15);
+}
+
 TEST(Techniques, TheCheckFindsWhatItLooksFor) {
   EXPECT_EQ(parts_of("All/Op.HoldsEveryProperty/relu"),
             (std::pair<std::string, std::string>{"Op.HoldsEveryProperty", "relu"}));
@@ -165,6 +194,8 @@ TEST(Techniques, TheCheckFindsWhatItLooksFor) {
             (std::pair<std::string, std::string>{"Split.IsDisjoint", ""}));
   EXPECT_TRUE(has_word("Var relu6(x); relu(x)", "relu"));
   EXPECT_FALSE(has_word("Var relu6(x)", "relu"));
+  EXPECT_EQ(named_in("`A.B`, row `a/b`", '.'), (std::vector<std::string>{"A.B"}));
+  EXPECT_EQ(named_in("`A.B`, row `a/b`", '/'), (std::vector<std::string>{"a/b"}));
 }
 
 }  // namespace

@@ -9,8 +9,10 @@
 #include "wengert/io/file.h"
 #include "wengert/io/folder_lock.h"
 #include "wengert/io/idx.h"
+#include "wengert/io/numpy.h"
 #include "wengert/io/parameter_file.h"
 #include "wengert/io/safetensors.h"
+#include "wengert/io/transfer.h"
 #include "wengert/tests/io/files.h"
 #include "wengert/tests/memory/programs.h"
 
@@ -139,6 +141,31 @@ std::string read_tensors(const std::string& path) {
   return text;
 }
 
+void put_array(const std::string& path) { io::write_npy(path, some_tensors()[1].tensor); }
+
+/// Columns first and big endian, as NumPy may write it.
+void put_turned_array(const std::string& path) {
+  const std::string header = "{'descr': '>f4', 'fortran_order': True, 'shape': (2, 2), }";
+  put_bytes(path, "\x93NUMPY" + std::string({'\1', '\0', static_cast<char>(header.size()), '\0'}) +
+                      header + std::string("\x40\0\0\0\x40\x40\0\0\x40\x80\0\0\x40\xa0\0\0", 16));
+}
+
+std::string read_array(const std::string& path) { return bytes_of(io::read_npy(path)); }
+
+void put_arrays(const std::string& path) { io::write_npz(path, some_tensors()); }
+
+void put_packed_arrays(const std::string& path) {
+  const std::vector<io::NamedTensor> tensors = {
+      some_tensors()[1], {"what shrinks a lot", Tensor::zeros({3000}, DType::kFloat32)}};
+  io::write_npz(path, tensors, io::NpzPacking::kDeflated);
+}
+
+std::string read_arrays(const std::string& path) {
+  std::string text;
+  for (const auto& [name, tensor] : io::read_npz(path)) text += name + bytes_of(tensor);
+  return text;
+}
+
 /// A set of parameters and buffers, as a model makes them.
 void fill(ParameterSet& parameters, double value) {
   parameters.add("a layer that no short string holds/weight", Tensor::full({2, 3}, value));
@@ -173,6 +200,27 @@ std::string load_filled(Attempts& attempt) {
   return bytes();
 }
 
+/// A part of it: loaded and frozen, or as it was.
+std::string transfer(Attempts& attempt) {
+  const Folder folder;
+  const std::string path = folder / "a file whose name no short string holds";
+  put_parameters(path);
+  ParameterSet parameters;
+  fill(parameters, 1);
+  const auto told = [&] {
+    std::string text = bytes_of(parameters) + bytes_of(parameters.buffers().at(0)->value());
+    for (const Parameter* parameter : parameters.all()) text += parameter->trainable() ? "t" : "f";
+    return text;
+  };
+  const std::string before = told();
+  attempt(
+      [&] {
+        (void)io::transfer(parameters, path, {.wanted = {"*weight", "*buffer*"}});
+      },
+      [&] { EXPECT_EQ(told(), before); });
+  return told();
+}
+
 /// Finds out beforehand whether a folder that is not there yet can be written.
 std::string probe_folder(Attempts& attempt) {
   const Folder folder;
@@ -198,6 +246,9 @@ std::vector<Program> file_programs() {
   return {
       writing("write_safetensors", put_tensors),
       writing("write_idx", put_idx),
+      writing("write_npy", put_array),
+      writing("write_npz", put_arrays),
+      writing("write_packed_npz", put_packed_arrays),
       writing("save_parameters", put_parameters),
       writing("write_text",
               [](const std::string& path) { io::write_file_atomically(path, "new"); }),
@@ -210,8 +261,13 @@ std::vector<Program> file_programs() {
       reading("read_gzipped_idx", put_gzipped_idx, read_idx),
       reading("read_images", put_images, read_images),
       reading("read_safetensors", put_tensors, read_tensors),
+      reading("read_npy", put_array, read_array),
+      reading("read_turned_npy", put_turned_array, read_array),
+      reading("read_npz", put_arrays, read_arrays),
+      reading("read_packed_npz", put_packed_arrays, read_arrays),
       reading("load_parameters", put_parameters, load_empty),
       {"load_into_parameters", load_filled},
+      {"transfer", transfer},
   };
 }
 

@@ -16,8 +16,8 @@ TEST(Program, HelpOfEveryCommand) {
   EXPECT_EQ(run_wengert({"--help"}).status, 0);
   std::vector<std::string> all = commands();
   std::sort(all.begin(), all.end());
-  EXPECT_EQ(all, (std::vector<std::string>{"bench", "gradcheck", "graph", "initializers", "ops",
-                                           "optimizers", "passes", "plot", "predict", "rate-range",
+  EXPECT_EQ(all, (std::vector<std::string>{"bench", "gradcheck", "graph", "initializers", "kinds",
+                                           "ops", "optimizers", "passes", "plot", "predict", "rate-range",
                                            "schedules", "techniques", "train", "version"}));
   for (const std::string& command : all) {
     const Outcome one = run_wengert({command, "--help"});
@@ -26,6 +26,30 @@ TEST(Program, HelpOfEveryCommand) {
     EXPECT_TRUE(holds(one.out, "--json")) << command;
     EXPECT_TRUE(holds(one.out, "Example: wengert " + command)) << one.out;
   }
+}
+
+TEST(Program, TellsTheKindsOfNumbersOfATraining) {
+  const Outcome table = run_wengert({"kinds", "mlp"});
+  ASSERT_EQ(table.status, 0) << table.err;
+  for (const char* part : {"parameters", "frozen parameters", "buffers", "gradients",
+                           "optimizer state", "progress", "hyper-parameters", "fc1/weight"}) {
+    EXPECT_TRUE(holds(table.out, part)) << part << ": " << table.out;
+  }
+  const json kinds = json::parse(run_wengert({"kinds", "mlp", "--json"}).out);
+  const auto numbers = [&](const std::string& name) {
+    for (const json& kind : kinds) {
+      if (kind.at("kind") == name) return kind.at("numbers").get<std::int64_t>();
+    }
+    return std::int64_t{-1};
+  };
+  EXPECT_GT(numbers("parameters"), 784 * 256);
+  EXPECT_EQ(numbers("gradients"), numbers("parameters"));
+  EXPECT_EQ(numbers("frozen parameters"), 0);
+  // Adam keeps two averages of each, and counts.
+  EXPECT_GE(numbers("optimizer state"), 2 * numbers("parameters"));
+  EXPECT_LT(numbers("optimizer state"), 2 * numbers("parameters") + 100);
+  const json plain = json::parse(run_wengert({"kinds", "mlp", "--optimizer", "sgd", "--json"}).out);
+  EXPECT_LT(plain[4].at("numbers").get<std::int64_t>(), 100) << "plain descent keeps counts alone";
 }
 
 TEST(Program, WrongUsageIsStatus2) {

@@ -87,6 +87,44 @@ TEST_F(Train, JsonOnStandardOutputAloneAndPassesExplained) {
   EXPECT_FALSE(holds(outcome.err, "fc1/bias: adds"));
 }
 
+TEST_F(Train, BeginsWithAPartOfATrainedNetworkAndFreezesIt) {
+  ASSERT_EQ(train("old", {"--seed", "3"}).status, 0);
+  const std::string old = out("old") + "/model.safetensors";
+  const std::vector<std::string> options = {"--from", old, "--from-only", "fc1/*"};
+  const Outcome outcome = train("new", options);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(holds(outcome.out, old + ": loaded 2, skipped 6")) << outcome.out;
+  EXPECT_TRUE(holds(outcome.out, "loaded fc1/weight: f32[784,256], frozen")) << outcome.out;
+  EXPECT_TRUE(holds(outcome.out, "skipped fc2/weight: not asked for; stays he_normal"))
+      << outcome.out;
+  const auto value = [](const std::string& path, const std::string& name) {
+    for (const io::NamedTensor& entry : io::read_safetensors(path).tensors) {
+      if (entry.name == name) return entry.tensor.to_vector<float>();
+    }
+    return std::vector<float>();
+  };
+  const std::string model = out("new") + "/model.safetensors";
+  ASSERT_FALSE(value(old, "fc1/weight").empty());
+  EXPECT_EQ(value(model, "fc1/weight"), value(old, "fc1/weight"));
+  EXPECT_NE(value(model, "fc2/weight"), value(old, "fc2/weight"));
+
+  // Going on needs no file: what was loaded is in the state, and stays frozen.
+  const auto before = value(model, "fc2/weight");
+  const Outcome on = run_wengert({"train", "mlp", "--data", data(), "--out", out("new"), "--epochs",
+                                  "3", "--validation", "50", "--resume", "--from", out("gone")});
+  ASSERT_EQ(on.status, 0) << on.err;
+  EXPECT_TRUE(holds(on.out, "--from is not read again")) << on.out;
+  EXPECT_EQ(value(model, "fc1/weight"), value(old, "fc1/weight"));
+  EXPECT_NE(value(model, "fc2/weight"), before);
+
+  const Outcome all = train("all", {"--from", old});
+  EXPECT_EQ(all.status, 1);
+  EXPECT_TRUE(holds(all.err, "nothing is left to train")) << all.err;
+  EXPECT_FALSE(exists(out("all"))) << "a run that cannot start leaves nothing behind";
+  EXPECT_EQ(train("all", {"--from", old, "--train-loaded"}).status, 0);
+  EXPECT_EQ(train("other", {"--from", old, "--from-only", "fc9/*"}).status, 1);
+}
+
 TEST_F(Train, PredictReadsTheModel) {
   ASSERT_EQ(train("run").status, 0);
   const std::string model = out() + "/model.safetensors";

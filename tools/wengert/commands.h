@@ -14,6 +14,7 @@ void add_rate_range(Program& program);
 void add_predict(Program& program);
 void add_graph(Program& program);
 void add_plot(Program& program);
+void add_kinds(Program& program);
 void add_ops(Program& program);
 void add_optimizers(Program& program);
 void add_passes(Program& program);

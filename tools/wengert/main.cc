@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   add_predict(program);
   add_graph(program);
   add_plot(program);
+  add_kinds(program);
   add_ops(program);
   add_optimizers(program);
   add_passes(program);

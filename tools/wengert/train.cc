@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -13,6 +14,7 @@
 #include "wengert/graph/error.h"
 #include "wengert/graph/text.h"
 #include "wengert/io/dataset.h"
+#include "wengert/io/transfer.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/curves.h"
 #include "wengert/optim/passes.h"
@@ -22,6 +24,9 @@
 
 namespace wengert::tools {
 namespace {
+
+/// What a state's metadata call the parameters that are not trained, a line each.
+constexpr const char* kFrozen = "frozen";
 
 struct Settings {
   std::string model;
@@ -33,6 +38,10 @@ struct Settings {
   std::string schedule = "linear_decay";
   std::vector<std::string> schedule_options;
   std::int64_t warm_up = 0;
+  std::string from;                  ///< a trained network
+  std::vector<std::string> take;     ///< what is loaded of it, by the names here
+  std::vector<std::string> renames;  ///< "net.*=fc1/*"
+  bool train_loaded = false;
   double l2 = 0;
   double clip = 0;
   std::int64_t epochs = 10;
@@ -102,7 +111,14 @@ class Run : public optim::TrainingHook {
                               .passes = &passes_,
                               .schedule = schedule,
                               .hooks = {&bar_, this}});
-    if (settings_.resume) resume(training);
+    if (settings_.resume) {
+      resume(training);
+      if (!settings_.from.empty()) {
+        transferred_ = "--from is not read again: the run has what it was begun with";
+      }
+    } else if (!settings_.from.empty()) {
+      transfer(training, loader);
+    }
     // Last of what can fail before training: a run that cannot start leaves nothing behind.
     folder_.make();
     watch_interrupts();
@@ -111,6 +127,7 @@ class Run : public optim::TrainingHook {
         std::to_string(split.train.size()) + " images, validating on " +
         std::to_string(split.validation.size()) + ", " + std::to_string(kernels::thread_count()) +
         " threads");
+    if (!transferred_.empty()) say(transferred_);
     const optim::FitResult result = training.run();
     bar_.clear();
     if (result.stopped && training.epoch() <= settings_.epochs) {
@@ -152,11 +169,38 @@ class Run : public optim::TrainingHook {
       return entry == metadata.end() ? std::string("unknown") : entry->second;
     };
     const std::string seed = std::to_string(settings_.seed);
-    if (found("model") == def_.name && found("seed") == seed) return;
+    if (found("model") == def_.name && found("seed") == seed) {
+      // What the run was begun from is in its state; what was frozen of it is not.
+      const auto frozen = metadata.find(kFrozen);
+      if (frozen == metadata.end()) return;
+      for (const std::string& name : lines_of(frozen->second)) {
+        if (Parameter* known = parameters_.find(name)) known->set_trainable(false);
+      }
+      return;
+    }
     throw IoError(folder_.file(kModelFile),
                   "it is of the model " + found("model") + " with seed " + found("seed") +
                       ", here it is " + std::string(def_.name) + " with seed " + seed,
                   "go on with the settings that it was begun with");
+  }
+
+  /// Begins with a part of a trained network.
+  void transfer(optim::Training& training, const optim::Loader& loader) {
+    training.step().make_parameters(loader.batch(1, 0));
+    io::TransferOptions options{.freeze = !settings_.train_loaded};
+    if (!settings_.take.empty()) options.wanted = settings_.take;
+    for (const optim::OptionSetting& rule :
+         settings_of(settings_.renames, "train", "--from-rename")) {
+      options.rename.emplace_back(rule.name, rule.value);
+    }
+    const io::TransferReport report = io::transfer(parameters_, settings_.from, options);
+    transferred_ = settings_.from + ": " + report.str();
+    for (const Parameter* parameter : parameters_.all()) {
+      if (parameter->trainable()) return;
+    }
+    throw Error(ErrorKind::kParameter, "train",
+                "all parameters were loaded and are frozen: nothing is left to train",
+                "choose what is loaded with --from-only, or add --train-loaded");
   }
 
   void finish(const io::ImageSet& data, const optim::ArrayLoader& loader,
@@ -223,8 +267,14 @@ class Run : public optim::TrainingHook {
   }
 
   void save(const optim::Training& training) {
-    folder_.save(training,
-                 {{"model", std::string(def_.name)}, {"seed", std::to_string(settings_.seed)}});
+    std::map<std::string, std::string> metadata = {{"model", std::string(def_.name)},
+                                                   {"seed", std::to_string(settings_.seed)}};
+    std::string frozen;
+    for (const Parameter* parameter : parameters_.all()) {
+      if (!parameter->trainable()) frozen += (frozen.empty() ? "" : "\n") + parameter->name();
+    }
+    if (!frozen.empty()) metadata[kFrozen] = std::move(frozen);
+    folder_.save(training, std::move(metadata));
   }
 
   void say(const std::string& text) {
@@ -241,6 +291,7 @@ class Run : public optim::TrainingHook {
   RunFolder folder_;
   ParameterSet parameters_;
   PassPipeline passes_;
+  std::string transferred_;  ///< what came of --from
   optim::ProgressBar bar_{nullptr};
 };
 
@@ -276,6 +327,16 @@ void add_train(Program& program) {
               "steps in which the rate rises on a line before all else, times the schedule")
       .between(0, 1000000000)
       .shows_default();
+  command.option(
+      "--from", s->from,
+      "a trained network (safetensors) whose parameters are loaded and frozen where name, "
+      "dtype and shape are the same; a run that is resumed has them already");
+  command.option("--from-only", s->take,
+                 "NAME, what is loaded of it, by the names here; * stands for any characters");
+  command.option("--from-rename", s->renames,
+                 "OLD=NEW, what the file calls a parameter and what it is here; * on both sides "
+                 "stands for the same characters");
+  command.flag("--train-loaded", s->train_loaded, "trains what was loaded as well");
   command.option("--l2", s->l2, "weight penalty λ, adds (λ/2)·Σw²").not_negative().shows_default();
   command.option("--clip", s->clip, "largest norm of all gradients together; 0: no clipping")
       .not_negative()
