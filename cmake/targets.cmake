@@ -19,15 +19,18 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
                                  -mprefer-vector-width=512)
 endif()
 
-# Sanitizers make the compiler many times slower than the code they watch. What only tests is
-# neither optimized nor watched for the fuzzer's sake there; kernels are not by the latter.
+# Sanitizers make the compiler many times slower than the code they watch. What is not the library is
+# neither optimized nor counted for the fuzzer's sake there; kernels are not by the latter.
 set(WENGERT_KERNEL_OPTIONS "")
 set(WENGERT_TEST_OPTIONS "")
+set(WENGERT_REFERENCE_OPTIONS "")
 if(CMAKE_CXX_FLAGS_DEBUG MATCHES "-fsanitize=")
   set(WENGERT_TEST_OPTIONS -O0)
   if(CMAKE_CXX_FLAGS_DEBUG MATCHES "fuzzer-no-link")
     set(WENGERT_KERNEL_OPTIONS -fno-sanitize=fuzzer-no-link)
     list(APPEND WENGERT_TEST_OPTIONS -fno-sanitize=fuzzer-no-link)
+    # References compute most of what tests compute, and nobody doubts their memory.
+    set(WENGERT_REFERENCE_OPTIONS -O1 -fno-sanitize=all)
   endif()
 endif()
 
@@ -36,7 +39,7 @@ function(wengert_settings target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE ${WENGERT_COMPILE_OPTIONS})
 endfunction()
-# The same for a target that only tests.
+# The same for what tests or uses the library.
 function(wengert_test_settings target)
   wengert_settings(${target})
   target_compile_options(${target} PRIVATE ${WENGERT_TEST_OPTIONS})

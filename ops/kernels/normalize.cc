@@ -240,6 +240,11 @@ namespace {
 /// Rows a task: enough work for one, few enough that long rows are shared.
 std::int64_t rows_a_task(std::int64_t n) { return std::clamp<std::int64_t>(32768 / n, 8, 64); }
 
+template <class T>
+bool all_zero(const T* x, std::int64_t n) {
+  return std::all_of(x, x + n, [](T each) { return each == 0; });
+}
+
 /// A row's numbers as its kernels take them: h = (x − center)·scale − offset.
 template <class T>
 struct RowNumbers {
@@ -294,11 +299,29 @@ void RowNormalization<T>::backward(const T* g, const double* means, const double
   const std::int64_t group = rows_a_task(n), tasks = parts(rows, group);
   WENGERT_SPLIT(NormalizeRows, rows, group);
   std::vector<double> sums(gains == nullptr ? 0 : index(2 * tasks * n));
+  const bool finite_gain =
+      gain == nullptr || std::all_of(gain, gain + n, [](T each) { return std::isfinite(each); });
   parallel_for(tasks, [&](std::int64_t task) {
     const std::int64_t first = task * group, count = std::min(rows - first, group);
     T center[64], scale[64], offset[64];
+    double* to = gains == nullptr ? nullptr : sums.data() + 2 * task * n;
+    std::int64_t summed = 0;  // rows whose part of gains and biases is in
+    const auto sum_until = [&](std::int64_t end) {
+      if (to == nullptr || end == summed) return;
+      kernels.gain_products(g + (first + summed) * n, x + (first + summed) * n, end - summed, n,
+                            center + summed, scale + summed, offset + summed, to, to + n);
+    };
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t r = first + i;
+      const bool finite =
+          finite_gain && std::isfinite(means[r]) && std::isfinite(scales[r]) && scales[r] > 0;
+      if (!finite && all_zero(g + r * n, n)) [[unlikely]] {
+        // A gradient of 0 stays 0 whatever the row holds.
+        if (gx != nullptr && !accumulate) std::fill_n(gx + r * n, n, T(0));
+        sum_until(i);
+        summed = i + 1;
+        continue;
+      }
       const RowNumbers<T> row(means[r], means[rows + r], scales[r]);
       center[i] = row.center;
       scale[i] = row.scale;
@@ -312,10 +335,7 @@ void RowNormalization<T>::backward(const T* g, const double* means, const double
       kernels.row_gradient(g + r * n, x + r * n, n, row.center, row.scale, row.offset, gain, mean,
                            slope, gx + r * n, accumulate);
     }
-    if (gains == nullptr) return;
-    double* to = sums.data() + 2 * task * n;
-    kernels.gain_products(g + first * n, x + first * n, count, n, center, scale, offset, to,
-                          to + n);
+    sum_until(count);
   });
   if (gains == nullptr) return;
   std::fill_n(gains, n, 0.0);

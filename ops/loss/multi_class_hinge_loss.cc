@@ -1,6 +1,8 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <new>
+
 #include "wengert/graph/text.h"
 #include "wengert/ops/composite.h"
 #include "wengert/ops/loss/class_loss.h"
@@ -37,7 +39,11 @@ void check(const ExpandContext& call, const MultiClassHingeAttributes& a) {
               "scores are " + call.describe(kX) + " but targets are " + call.describe(kT),
               "class indices have the scores' shape without its last axis");
   }
-  check_classes(call, {}, classes);
+  try {
+    check_classes(call, {}, classes);
+  } catch (const std::bad_alloc&) {
+    call.fail(ErrorKind::kMemory, "no memory for the targets " + call.describe(kT));
+  }
   if (!(a.margin > 0 && a.margin <= 1e30)) {
     call.fail(ErrorKind::kValue, "margin must be positive, got " + format_number(a.margin),
               "1 is usual");

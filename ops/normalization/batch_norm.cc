@@ -1,6 +1,7 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <cmath>
 #include <vector>
 
 #include "wengert/ops/dense_input.h"
@@ -103,6 +104,30 @@ void batch_norm_vjp(VjpContext& c) {
         cotangent_product(h - mean(h, axes, true) - cotangent_product(slope, normalized), scale));
 }
 
+/// The elements of one channel, where few channels are looked at.
+template <class T, class Body>
+void over_channel(T* x, const kernels::ChannelShape& shape, std::int64_t channel,
+                  const Body& body) {
+  for (std::int64_t a = 0; a < shape.outer; ++a) {
+    T* run = x + (a * shape.channels + channel) * shape.inner;
+    for (std::int64_t i = 0; i < shape.inner; ++i) body(run[i]);
+  }
+}
+
+/// Channels whose numbers are not finite and whose cotangents are all 0: their gradients stay 0.
+template <class T>
+std::vector<std::int64_t> silent_channels(const T* g, const kernels::ChannelShape& shape,
+                                          const double* means, const std::vector<double>& gains) {
+  std::vector<std::int64_t> silent;
+  for (std::int64_t k = 0; k < shape.channels; ++k) {
+    if (std::isfinite(means[k]) && std::isfinite(gains[static_cast<std::size_t>(k)])) continue;
+    bool zero = true;
+    over_channel(g, shape, k, [&](T each) { zero = zero && each == 0; });
+    if (zero) silent.push_back(k);
+  }
+  return silent;
+}
+
 void backward_batch_norm(BackwardContext& c) {
   const auto& a = c.attributes<BatchNormAttributes>();
   const DenseInput cotangent(c.cotangent(kY));
@@ -129,10 +154,21 @@ void backward_batch_norm(BackwardContext& c) {
         offsets[k] = sums[k] / n;
         products[k] *= scales[k];
       }
+      const auto silent = silent_channels(g.as<T>(), shape, means, gains);
+      for (const std::int64_t k : silent) products[static_cast<std::size_t>(k)] = 0;
       if (wants(c, kX)) {
         const auto to = c.gradient(kX);
+        T* gx = to.view.as<T>();
+        std::vector<T> kept;
+        for (const std::int64_t k : silent) {
+          over_channel(gx, shape, k, [&](T each) { kept.push_back(to.accumulate ? each : T(0)); });
+        }
         kernels::channel_gradient(g.as<T>(), x, shape, means, gains.data(), slopes.data(),
-                                  offsets.data(), to.view.as<T>(), to.accumulate);
+                                  offsets.data(), gx, to.accumulate);
+        std::size_t next = 0;
+        for (const std::int64_t k : silent) {
+          over_channel(gx, shape, k, [&](T& each) { each = kept[next++]; });
+        }
       }
     }
     if (wants(c, kGain)) put_numbers(c.gradient(kGain), products.data());

@@ -112,7 +112,12 @@ void backward_row_norm(BackwardContext& c) {
     const bool to_parts = wants(c, kRowGain) || wants(c, kRowBias);
     const auto n = static_cast<std::size_t>(to_parts ? of.n : 0);
     std::vector<double> gains(n), biases(n);
-    if (g.view().count() > 0) {
+    if (!wants(c, kRowX) && !wants(c, kRowGain)) {  // x may be gone
+      std::vector<double> unused(n);
+      const std::vector<double> zeros(2 * n);
+      kernels::channel_products(g.view().as<T>(), g.view().as<T>(), {of.rows, of.n, 1},
+                                zeros.data(), biases.data(), unused.data());
+    } else if (g.view().count() > 0) {
       const double* means = c.output(1).as<double>();
       const kernels::RowNormalization<T> rows = {
           of.rows, of.n, kCentered, c.input(kRowX).as<T>(),
@@ -142,7 +147,7 @@ constexpr OpDef row_norm(std::string_view name, int operands, const Documentatio
   def.differentiable = operands == 3 ? 0b111 : 0b11;
   constexpr std::uint32_t kStatistics = reads_output(1);
   def.reads = {reads_input(kRowX) | reads_input(kRowGain) | kStatistics,
-               reads_input(kRowX) | kStatistics, reads_input(kRowX) | kStatistics};
+               reads_input(kRowX) | kStatistics, kReadsNothing};
   def.layouts = {Layout::kDense, Layout::kDense, Layout::kDense};
   def.hidden_outputs = 1;
   def.infer = infer_row_norm;

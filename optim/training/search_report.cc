@@ -9,9 +9,9 @@
 
 #include "wengert/graph/export/escape.h"
 #include "wengert/graph/text.h"
-#include "wengert/optim/curves.h"
 #include "wengert/optim/training/search.h"
 #include "wengert/optim/training/text_columns.h"
+#include "wengert/plot/figure.h"
 
 namespace wengert::optim {
 namespace {
@@ -33,28 +33,19 @@ std::vector<std::size_t> by_loss(const std::vector<TrialRecord>& trials) {
   return order;
 }
 
-/// Losses along one axis, in the order of its values.
-Panel panel_of(const SearchAxis& axis, std::size_t k, const std::vector<TrialRecord>& trials) {
-  Panel panel{axis.name(), (axis.is_log() ? "log10 " : "") + axis.name(), "loss", {}};
-  if (axis.is_words()) {
-    panel.x_label.clear();
-    for (std::size_t i = 0; i < axis.all_words().size(); ++i) {
-      panel.x_label += (i == 0 ? "" : ", ") + std::to_string(i) + " " + axis.all_words()[i];
-    }
-  }
-  std::vector<std::pair<double, double>> points;
+/// Losses along one axis of the search.
+plot::Panel panel_of(const SearchAxis& axis, std::size_t k,
+                     const std::vector<TrialRecord>& trials) {
+  plot::Panel panel{.title = axis.name(), .x = {.label = axis.name()}, .y = {.label = "loss"}};
+  if (axis.is_log()) panel.x.scale = plot::Scale::kLog;
+  if (axis.is_words()) panel.x.names = axis.all_words();
+  plot::Curve points{.name = "trials", .mark = plot::Mark::kPoints};
   for (const TrialRecord& record : trials) {
     if (record.failed()) continue;
-    const double value = record.trial.values()[k];
-    points.emplace_back(axis.is_log() ? std::log10(value) : value, record.loss);
+    points.x.push_back(record.trial.values()[k]);
+    points.y.push_back(record.loss);
   }
-  std::sort(points.begin(), points.end());
-  Curve curve{"trials", {}, {}};
-  for (const auto& [x, y] : points) {
-    curve.x.push_back(x);
-    curve.y.push_back(y);
-  }
-  panel.curves.push_back(std::move(curve));
+  panel.curves.push_back(std::move(points));
   return panel;
 }
 
@@ -130,19 +121,26 @@ std::string SearchResult::json() const {
 }
 
 std::string SearchResult::picture(const std::string& title) const {
-  Panel progress{"least loss so far", "trial", "loss", {{"least", {}, {}}}};
+  plot::Curve progress{.name = "least"};
   double least = std::nan("");
   for (const TrialRecord& record : trials) {
     if (!record.failed() && !(least <= record.loss)) least = record.loss;
-    progress.curves[0].x.push_back(static_cast<double>(record.trial.number() + 1));
-    progress.curves[0].y.push_back(least);
+    progress.x.push_back(static_cast<double>(record.trial.number() + 1));
+    progress.y.push_back(least);
   }
-  std::vector<Panel> panels = {std::move(progress)};
+  plot::Figure figure{.title = title};
+  figure.panels.push_back({.title = "least loss so far",
+                           .x = {.label = "trial"},
+                           .y = {.label = "loss"},
+                           .curves = {std::move(progress)}});
   if (!trials.empty()) {
     const std::vector<SearchAxis>& axes = trials.front().trial.axes();
-    for (std::size_t k = 0; k < axes.size(); ++k) panels.push_back(panel_of(axes[k], k, trials));
+    for (std::size_t k = 0; k < axes.size(); ++k) {
+      figure.panels.push_back(panel_of(axes[k], k, trials));
+    }
+    if (figure.panels.size() > 4) figure.columns = 3;
   }
-  return line_chart(title, panels);
+  return plot::to_svg(figure);
 }
 
 }  // namespace wengert::optim

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # embedded_test.sh SOURCE BUILD CXX [configure]: uses the source tree by add_subdirectory, as a
 # project with targets and options of its own does. With `configure` it only configures, which
-# takes seconds; without, it builds the library a second time and runs the examples.
+# takes seconds; without, it builds the library a second time, without optimizing, and runs the
+# examples.
 source=$1 build=$2 compiler=$3 only=${4-}
 . "$source/tests/packaging/common.sh"
 
@@ -22,7 +23,7 @@ add_executable(user_op "$source/examples/user_op.cc")
 target_link_libraries(user_op PRIVATE wengert::wengert wengert::testing)
 EOF
 run configure.log cmake -S "$folder/project" -B "$folder/build" -G Ninja \
-  -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$compiler"
+  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DCMAKE_CXX_COMPILER="$compiler"
 grep -q gtest "$folder/build/build.ninja" && fail "an embedded wengert builds its tests"
 # Our warnings and flags are ours: the embedding project's own sources see none of them.
 own=$(grep -A 4 '"directory"' "$folder/build/compile_commands.json" | grep 'readme\.cc' || true)
