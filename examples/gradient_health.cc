@@ -1,17 +1,17 @@
 // Gradients that vanish and explode in a net of 30 layers.
 //
-// Shown: for sigmoid, tanh and ReLU and four initializations the norm of every layer's gradient,
-// step by step. Source: X. Glorot and Y. Bengio 2010; K. He et al. 2015, arXiv:1502.01852; S.
-// Hochreiter 1991 for why.
-// Look at: dark rows at the bottom, where a layer gets no gradient; yellow, where it explodes and
-// the step after it has none (grey); even rows where the initialization fits the activation.
+// Shown: for sigmoid, tanh and ReLU and four initializations, with and without batch-norm, the norm
+// of every layer's gradient, step by step. Source: X. Glorot and Y. Bengio 2010; K. He et al. 2015,
+// arXiv:1502.01852; S. Ioffe and C. Szegedy 2015; S. Hochreiter 1991 for why.
+// Look at: dark rows, where a layer gets no gradient; yellow, where it explodes and the step after
+// it has none (grey); even rows where the initialization fits, or batch-norm stands in between.
 #include <wengert/nn/linear.h>
+#include <wengert/nn/norm.h>
 #include <wengert/optim/optimizer.h>
 
 #include "shared.h"
 
 using namespace wengert;
-
 constexpr int kLayers = 30;
 constexpr std::int64_t kWidth = 32;
 
@@ -32,17 +32,17 @@ const Start kStarts[] = {{"N(0, 0.01²)", nn::near_zero_normal()},
                          {"He", nn::he_normal()},
                          {"N(0, 0.5²)", nn::normal(0, 0.5)}};
 
-/// What stands between a layer and its activation: a further line draws the same strips with it.
+/// What stands between a layer and its activation.
 struct Between {
   const char* name;
   Var (*call)(ParameterSet& parameters, const std::string& layer, const Var& x);
 };
 const Between kBetween[] = {
     {"", [](ParameterSet&, const std::string&, const Var& x) { return x; }},
+    {", batch-norm", [](ParameterSet& set, const std::string& name,
+                        const Var& x) { return batch_norm(set, name + "_norm", x); }},
 };
-
 std::string layer_name(int i) { return "layer" + std::to_string(i + 1); }
-
 Var net(ParameterSet& parameters, const Var& x, const Activation& activation, const Start& start,
         const Between& between) {
   Var h = x;
@@ -86,8 +86,8 @@ int main(int argc, char** argv) {
   const shared::Batch batch = shared::digits(run.quick ? 20 : 100, 1);
   plot::Figure figure{.title = "Norms of the gradients of 30 layers, step by step",
                       .caption =
-                          "Colours end at 10⁻⁸ and 10⁴. Vanishing: below 10⁻⁴ in layer 1 "
-                          "at the first step; exploding: above 100.",
+                          "Colours: 10⁻⁸ to 10⁴. Layer 1 at first: below 10⁻⁴ vanishing, "
+                          "above 100 exploding.",
                       .columns = 4,
                       .plot_width = 240,
                       .plot_height = 200};
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
         });
         const double first = norms.front()[0], last = norms.back()[0];
         const char* verdict = first < 1e-4 ? "vanishing" : first > 1e2 ? "exploding" : "healthy";
-        std::printf("%-8s %-12s %slayer 1 %8.1e, layer 30 %8.1e: %-9s last loss %.3g\n",
+        std::printf("%-8s %-12s %s, layer 1 %8.1e, layer 30 %8.1e: %-9s last loss %.3g\n",
                     activation.name, start.name, between.name, first, last, verdict, loss);
         const std::string title = std::string(activation.name) + ", " + start.name;
         figure.panels.push_back({.title = title + between.name + ": " + verdict,

@@ -142,7 +142,28 @@ TEST(Examples, GradientsVanishUnderSigmoidsAndExplodeUnderLargeWeights) {
   for (const auto& [begin, verdict] : wanted) {
     EXPECT_TRUE(holds(line_of(ran.out, begin), verdict)) << line_of(ran.out, begin);
   }
+  for (const char* start :
+       {"Xavier", "He", "N(0, 0.5²)"}) {  // of sigmoids, the first lines with it
+    const std::string with = ran.out.substr(ran.out.find("batch-norm"));
+    const std::size_t line = with.find(start);
+    ASSERT_NE(line, std::string::npos) << start;
+    EXPECT_TRUE(holds(with.substr(line, with.find('\n', line) - line), "healthy")) << start;
+  }
+  EXPECT_TRUE(holds(ran.picture, ">sigmoid, Xavier, batch-norm:<"));
   EXPECT_TRUE(holds(ran.picture, ">norm of the gradient<"));
+}
+
+TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
+  const Ran ran = run_example("rbm");
+  EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
+  const std::vector<double> errors =
+      numbers(ran.out, std::string("error from ") + kNumber + " to " + kNumber);
+  ASSERT_EQ(errors.size(), 2u);
+  EXPECT_LT(errors[1], 0.8 * errors[0]);
+  EXPECT_FALSE(std::isnan(number_after(line_of(ran.out, "pre-trained"), "accuracy")));
+  for (const char* text : {">weight<", ">pre-trained<", ">Reconstruction<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
 }
 
 TEST(Examples, ARateCanBeTooLowAndTooHigh) {

@@ -12,8 +12,10 @@
 
 #include "tests/graph/errors.h"
 #include "wengert/autodiff/backward.h"
+#include "wengert/graph/buffer.h"
 #include "wengert/graph/flush_subnormals.h"
 #include "wengert/graph/tape.h"
+#include "wengert/nn/norm.h"
 #include "wengert/ops/ops.h"
 
 // Each row of docs/conventions.md, by its name.
@@ -263,6 +265,42 @@ const Convention kConventions[] = {
        const Tensor none = Tensor::zeros({0}, DType::kFloat64);
        EXPECT_TRUE(std::isnan(mean(none).scalar_value()));
        EXPECT_TRUE(std::isnan(mean_squared_error(none, none).scalar_value()));
+     }},
+    {"normalization",
+     [] {
+       const Tensor x = Tensor::from({1., 0., 3., 0.}, {2, 2});
+       const auto [y, mean, variance] = batch_norm(x);
+       expect_same(list(mean), {2, 0});
+       expect_same(list(variance), {1, 0});
+       EXPECT_DOUBLE_EQ(list(y)[2], 1 / std::sqrt(1 + 1e-5));
+     }},
+    {"running averages",
+     [] {
+       ParameterSet parameters;
+       const Tape tape;
+       (void)batch_norm(parameters, "bn", Tensor::from({1., 0., 3., 0.}, {2, 2}));
+       commit(tape);
+       const auto kept = [&](const char* name) {
+         return parameters.find_buffer(name)->value().at(0);
+       };
+       EXPECT_DOUBLE_EQ(kept("bn/running_mean"), 0.1 * 2);
+       EXPECT_DOUBLE_EQ(kept("bn/running_variance"), 0.9 * 1 + 0.1 * 2);
+     }},
+    {"what dropout is told",
+     [] {
+       RandomStream stream(1), classic(1);
+       const Tensor ones = Tensor::full({4000}, 1, DType::kFloat64);
+       expect_same(list(classic_dropout(vector_of({8}), 0.25, classic)), {6});
+       const Tape tape;
+       double kept = 0;
+       for (const double v : list(dropout(ones, 0.2, stream))) {
+         EXPECT_TRUE(v == 0 || v == 1 / 0.8);
+         kept += v != 0;
+       }
+       EXPECT_NEAR(kept / 4000, 0.8, 0.03);
+       for (const double v : list(classic_dropout(ones, 0.2, classic))) {
+         EXPECT_TRUE(v == 0 || v == 1);
+       }
      }},
 };
 
