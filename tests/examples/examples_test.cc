@@ -153,6 +153,20 @@ TEST(Examples, GradientsVanishUnderSigmoidsAndExplodeUnderLargeWeights) {
   EXPECT_TRUE(holds(ran.picture, ">norm of the gradient<"));
 }
 
+TEST(Examples, TooMuchOfAPenaltyUnderfits) {
+  const Ran ran = run_example("regularization");
+  const auto training = [&](const char* line) {
+    return number_after(line_of(ran.out, line), "training");
+  };
+  EXPECT_GT(number_after(line_of(ran.out, "none"), "in training"),
+            2 * number_after(line_of(ran.out, "2 units"), "in training"));
+  EXPECT_GT(training("lambda 0.0001:"), 2 * training("lambda 1:"));
+  for (const char* text :
+       {">dropout<", ">Accuracy in the end<", ">L2 from too little to too much<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
