@@ -167,6 +167,37 @@ TEST(Examples, TooMuchOfAPenaltyUnderfits) {
   }
 }
 
+TEST(Examples, WiderNetsLearnMoreOfWhatTheySee) {
+  const Ran ran = run_example("capacity");
+  const auto training = [&](const char* line) {
+    return number_after(line_of(ran.out, line), "training");
+  };
+  EXPECT_GT(training("width 64 "), 2 * training("width 1 "));
+  EXPECT_GT(training("examples 10 "), training("examples 320 "));
+  EXPECT_GE(number_after(line_of(ran.out, "depth 8 "), "test"), 0);
+  for (const char* text : {">hidden layers<", ">units a layer<", ">training examples<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
+TEST(Examples, ElevenOptimizersRace) {
+  const Ran ran = run_example("optimizer_race");
+  for (const char* name : {"sgd ", "momentum ", "nesterov ", "adagrad ", "rmsprop ", "adadelta ",
+                           "adam ", "adamax ", "nadam ", "radam ", "lion "}) {
+    EXPECT_LT(number_after(line_of(ran.out, name), "training loss"), 4) << name;
+  }
+  EXPECT_TRUE(holds(ran.picture, ">rate beside the middle one<"));
+}
+
+TEST(Examples, BatchNormAllowsLargerRates) {
+  const Ran ran = run_example("batch_norm_claims");
+  EXPECT_EQ(numbers(ran.out, std::string("up to a rate of ") + kNumber).size(), 4u);
+  EXPECT_EQ(numbers(ran.out, std::string("accuracy ") + kNumber).size(), 6u);
+  for (const char* text : {">sigmoid, batch-norm<", ">dropout .2<", ">rate<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
