@@ -198,6 +198,14 @@ TEST(Examples, BatchNormAllowsLargerRates) {
   }
 }
 
+TEST(Examples, ScaledWeightsStandForAnEnsemble) {
+  const Ran ran = run_example("dropout_ensemble");
+  EXPECT_LT(number_after(ran.out, "off the op by"), 1e-6);
+  EXPECT_LT(number_after(line_of(ran.out, "mean of 8"), "loss"),
+            number_after(line_of(ran.out, "one thinned net"), "loss"));
+  EXPECT_TRUE(holds(ran.picture, ">scaled weights<"));
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
