@@ -14,7 +14,7 @@ constexpr double kFloor = -1.0507009873554804934193349852946 * 1.673263242354377
 
 /// A number for each element. Scale and shift give mean 0 and variance 1 again.
 struct AlphaDropout {
-  static constexpr bool kAffine = true, kTakesAxis = false;
+  static constexpr bool kAffine = true, kIdentity = true, kTakesAxis = false;
   static constexpr int kLeastRank = 0;
   static constexpr std::string_view kRankFix = {};
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {

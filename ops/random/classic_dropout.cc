@@ -9,7 +9,7 @@ namespace {
 
 /// A number for each element; what is kept is not scaled.
 struct ClassicDropout {
-  static constexpr bool kAffine = false, kTakesAxis = false;
+  static constexpr bool kAffine = false, kIdentity = false, kTakesAxis = false;
   static constexpr int kLeastRank = 0;
   static constexpr std::string_view kRankFix = {};
   static Masking of(const MaskAttributes&, std::span<const std::int64_t> sizes) {

@@ -9,7 +9,7 @@ namespace {
 
 /// A number for each element of an example, the same in every example and call of an epoch.
 struct HeldDropout {
-  static constexpr bool kAffine = false, kTakesAxis = false;
+  static constexpr bool kAffine = false, kIdentity = true, kTakesAxis = false;
   static constexpr int kLeastRank = 1;
   static constexpr std::string_view kRankFix = "give it [batch, …]";
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {

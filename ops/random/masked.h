@@ -18,6 +18,10 @@
 // Makes records of ops that drop elements of x under a mask of fewer elements than x, or do other
 // things to what is kept and dropped than dropout does. Such an op is a struct K:
 //   static constexpr bool kAffine;  whether what is dropped becomes a number of its own
+//   static constexpr bool kIdentity;  whether inference gives x
+//   static constexpr bool kTakesAxis;  whether attribute `axis` is one, else it is a count
+//   static constexpr int kLeastRank; and what to do about less: std::string_view kRankFix
+//   static const OpDef& record();
 //   static Masking of(const MaskAttributes&, std::span<const std::int64_t> sizes);  in training
 //   static double inference_scale(const MaskAttributes&);
 namespace wengert::ops {
@@ -145,7 +149,7 @@ void backward_masked(BackwardContext& c) {
   });
 }
 
-/// The record with formula K, whose name it knows: K::record().
+/// The record with formula K.
 template <class K>
 constexpr OpDef masked(std::string_view name, const Documentation& doc) {
   OpDef def;
@@ -158,6 +162,7 @@ constexpr OpDef masked(std::string_view name, const Documentation& doc) {
   def.vjp = masked_vjp<K>;
   def.backward = backward_masked<K>;
   def.attributes = &attribute_type<MaskAttributes>;
+  def.identity_for_inference = K::kIdentity;
   return def;
 }
 

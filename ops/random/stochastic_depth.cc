@@ -9,7 +9,7 @@ namespace {
 
 /// A number for each example.
 struct StochasticDepth {
-  static constexpr bool kAffine = false, kTakesAxis = true;
+  static constexpr bool kAffine = false, kIdentity = true, kTakesAxis = true;
   static constexpr int kLeastRank = 1;
   static constexpr std::string_view kRankFix = "give it [batch, …]";
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {
