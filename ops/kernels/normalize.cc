@@ -80,8 +80,10 @@ struct Matrix {
   template <class T, class Value>
   std::vector<T> by_column(const Value& value) const {
     std::vector<T> all(index(columns));
+    T* to = all.data();
     for (std::int64_t c = 0; c < shape.channels; ++c) {
-      std::fill_n(all.begin() + c * shape.inner, shape.inner, static_cast<T>(value(c)));
+      const T number = static_cast<T>(value(c));
+      for (std::int64_t i = 0; i < shape.inner; ++i) *to++ = number;
     }
     for (std::int64_t i = width; i < columns; ++i) all[index(i)] = all[index(i - width)];
     return all;
@@ -93,6 +95,10 @@ struct Matrix {
     for (std::int64_t b = 0; b < blocks(); ++b) {
       for (std::int64_t m = 0; m < merged; ++m) {
         const double* from = sums.data() + b * columns + m * width;
+        if (shape.inner == 1) {
+          for (std::int64_t c = 0; c < shape.channels; ++c) to[c] += from[c];
+          continue;
+        }
         for (std::int64_t c = 0; c < shape.channels; ++c) {
           double sum = 0;
           for (std::int64_t i = 0; i < shape.inner; ++i) sum += from[c * shape.inner + i];

@@ -12,8 +12,23 @@ constexpr std::int64_t kBlock = 64;   // rows of a strip, or vectors of a row
 
 inline std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-/// Calls add(first column, columns, row, partial sums) for each row of each block of a strip; two
-/// sums a column.
+template <int kCount>
+struct Rows {
+  static constexpr int count = kCount;
+};
+
+/// Σ of f(0), f(1), … over rows that are taken together: their sums are loaded and stored once.
+template <int kCount, class F>
+inline auto over_rows(const F& f) {
+  if constexpr (kCount == 4) {
+    return (f(0) + f(1)) + (f(2) + f(3));
+  } else {
+    return f(0);
+  }
+}
+
+/// Calls add(rows, first column, columns, first row, partial sums) for the rows of each block of a
+/// strip; two sums a column.
 template <class T, class Add>
 inline void in_strips(std::int64_t rows, std::int64_t columns, double* first, double* second,
                       const Add& add) {
@@ -22,7 +37,9 @@ inline void in_strips(std::int64_t rows, std::int64_t columns, double* first, do
     for (std::int64_t r = 0; r < rows; r += kBlock) {
       alignas(64) T sums[2][kStrip] = {};
       const std::int64_t end = least(rows, r + kBlock);
-      for (std::int64_t row = r; row < end; ++row) add(c, n, row, sums[0], sums[1]);
+      std::int64_t row = r;
+      for (; row + 4 <= end; row += 4) add(Rows<4>{}, c, n, row, sums[0], sums[1]);
+      for (; row < end; ++row) add(Rows<1>{}, c, n, row, sums[0], sums[1]);
       for (std::int64_t j = 0; j < n; ++j) first[c + j] += static_cast<double>(sums[0][j]);
       if (second == nullptr) continue;
       for (std::int64_t j = 0; j < n; ++j) second[c + j] += static_cast<double>(sums[1][j]);
@@ -34,41 +51,58 @@ template <class T>
 void column_sums(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t columns,
                  double* sums) {
   in_strips<T>(rows, columns, sums, nullptr,
-               [=](std::int64_t c, std::int64_t n, std::int64_t row, T* sum, T*) {
+               [=](auto together, std::int64_t c, std::int64_t n, std::int64_t row, T* sum, T*) {
                  const T* at = x + row * stride + c;
                  sweep<T>(n, [&](std::int64_t j, std::int64_t count) {
-                   store(load<T>(sum, j, count) + load<T>(at, j, count), sum, j, count);
+                   const Lanes<T> terms = over_rows<together.count>(
+                       [&](std::int64_t i) { return load<T>(at + i * stride, j, count); });
+                   store(load<T>(sum, j, count) + terms, sum, j, count);
                  });
                });
+}
+
+/// Two terms that are summed side by side.
+template <class T>
+struct Pair {
+  Lanes<T> first, second;
+  friend Pair operator+(Pair a, Pair b) { return {a.first + b.first, a.second + b.second}; }
+};
+
+/// Adds term(row, j, count), a pair, over the rows of each column.
+template <class T, class Term>
+inline void pairs_in_strips(std::int64_t rows, std::int64_t columns, double* first, double* second,
+                            const Term& term) {
+  in_strips<T>(
+      rows, columns, first, second,
+      [&](auto together, std::int64_t c, std::int64_t n, std::int64_t row, T* sum, T* other) {
+        sweep<T>(n, [&](std::int64_t j, std::int64_t count) {
+          const Pair<T> terms = over_rows<together.count>(
+              [&](std::int64_t i) { return term(row + i, c + j, count); });
+          store(load<T>(sum, j, count) + terms.first, sum, j, count);
+          store(load<T>(other, j, count) + terms.second, other, j, count);
+        });
+      });
 }
 
 template <class T>
 void column_moments(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t columns,
                     const T* center, double* sums, double* squares) {
-  in_strips<T>(rows, columns, sums, squares,
-               [=](std::int64_t c, std::int64_t n, std::int64_t row, T* sum, T* square) {
-                 const T *at = x + row * stride + c, *m = center + c;
-                 sweep<T>(n, [&](std::int64_t j, std::int64_t count) {
-                   const Lanes<T> d = load<T>(at, j, count) - load<T>(m, j, count);
-                   store(load<T>(sum, j, count) + d, sum, j, count);
-                   store(load<T>(square, j, count) + d * d, square, j, count);
-                 });
-               });
+  pairs_in_strips<T>(
+      rows, columns, sums, squares, [=](std::int64_t row, std::int64_t j, std::int64_t count) {
+        const Lanes<T> d = load<T>(x + row * stride, j, count) - load<T>(center, j, count);
+        return Pair<T>{d, d * d};
+      });
 }
 
 template <class T>
 void column_products(const T* g, const T* x, std::int64_t rows, std::int64_t stride,
                      std::int64_t columns, const T* center, double* sums, double* products) {
-  in_strips<T>(rows, columns, sums, products,
-               [=](std::int64_t c, std::int64_t n, std::int64_t row, T* sum, T* product) {
-                 const T *at = x + row * stride + c, *from = g + row * stride + c, *m = center + c;
-                 sweep<T>(n, [&](std::int64_t j, std::int64_t count) {
-                   const Lanes<T> d = load<T>(at, j, count) - load<T>(m, j, count);
-                   const Lanes<T> cotangent = load<T>(from, j, count);
-                   store(load<T>(sum, j, count) + cotangent, sum, j, count);
-                   store(load<T>(product, j, count) + cotangent * d, product, j, count);
-                 });
-               });
+  pairs_in_strips<T>(
+      rows, columns, sums, products, [=](std::int64_t row, std::int64_t j, std::int64_t count) {
+        const Lanes<T> d = load<T>(x + row * stride, j, count) - load<T>(center, j, count);
+        const Lanes<T> cotangent = load<T>(g + row * stride, j, count);
+        return Pair<T>{cotangent, cotangent * d};
+      });
 }
 
 template <class T>
@@ -204,16 +238,12 @@ void row_gradient(const T* g, const T* x, std::int64_t n, T center, T scale, T o
 template <class T>
 void gain_products(const T* g, const T* x, std::int64_t rows, std::int64_t n, const T* center,
                    const T* scale, const T* offset, double* gains, double* biases) {
-  in_strips<T>(rows, n, gains, biases,
-               [=](std::int64_t c, std::int64_t columns, std::int64_t row, T* gain, T* bias) {
-                 const Normalized<T> h(x + row * n + c, center[row], scale[row], offset[row]);
-                 const T* from = g + row * n + c;
-                 sweep<T>(columns, [&](std::int64_t j, std::int64_t count) {
-                   const Lanes<T> cotangent = load<T>(from, j, count);
-                   store(load<T>(gain, j, count) + cotangent * h.at(j, count), gain, j, count);
-                   store(load<T>(bias, j, count) + cotangent, bias, j, count);
-                 });
-               });
+  pairs_in_strips<T>(rows, n, gains, biases,
+                     [=](std::int64_t row, std::int64_t j, std::int64_t count) {
+                       const Normalized<T> h(x + row * n, center[row], scale[row], offset[row]);
+                       const Lanes<T> cotangent = load<T>(g + row * n, j, count);
+                       return Pair<T>{cotangent * h.at(j, count), cotangent};
+                     });
 }
 
 template <class T>
