@@ -83,13 +83,13 @@ constexpr bool kMemoryAlone = false;
 /// Calls and differentiates on operands of each layout, on several threads.
 void look_at_memory(const Sample& sample, const std::vector<Tensor>& inputs,
                     const std::vector<std::size_t>& wanted, std::vector<Tensor>& cotangents,
-                    bool counts) {
+                    Counting counting) {
   const Threads threads(kThreads[2]);
-  (void)run(sample, inputs, wanted, cotangents, {counts, counts});
+  (void)run(sample, inputs, wanted, cotangents, counting);
   for (const Layout layout : {Layout::kTransposed, Layout::kStrided}) {
     std::vector<Tensor> viewed;
     for (const Tensor& input : inputs) viewed.push_back(with_layout(input, layout));
-    (void)run(sample, viewed, wanted, cotangents, {counts, false});
+    (void)run(sample, viewed, wanted, cotangents, {counting.forward, false});
   }
 }
 
@@ -186,7 +186,8 @@ void OpChecker::check_large(const Sample& sample) {
   std::vector<Tensor> cotangents;
   if (kMemoryAlone) {
     for (const std::vector<Tensor>& inputs : {exact, single}) {
-      look_at_memory(sample, inputs, wanted, cotangents, !op_.is_composite());
+      const bool own = !op_.is_composite();
+      look_at_memory(sample, inputs, wanted, cotangents, {own, own && op_.backward != nullptr});
     }
     return;
   }
