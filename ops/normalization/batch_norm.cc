@@ -5,45 +5,19 @@
 #include <vector>
 
 #include "wengert/ops/dense_input.h"
-#include "wengert/ops/kernels/normalize.h"
-#include "wengert/ops/normalization/checks.h"
+#include "wengert/ops/normalization/channel_norm.h"
 
 namespace wengert {
 namespace ops {
 namespace {
-
-struct BatchNormAttributes {
-  std::int64_t axis = 1;
-  double epsilon = 1e-5;
-  template <class Self, class V>
-  static void visit(Self& self, V&& v) {
-    v("axis", self.axis);
-    v("epsilon", self.epsilon);
-  }
-};
 
 enum Operand : int { kX, kGain, kBias };
 /// Beside y: what running averages are made of, and, hidden, mean in two parts and 1/√(variance +
 /// ε) as double.
 enum Result : int { kY, kMean, kVariance, kStatistics };
 
-kernels::ChannelShape channels_of(std::span<const std::int64_t> sizes, std::int64_t axis) {
-  kernels::ChannelShape shape = {1, sizes[static_cast<std::size_t>(axis)], 1};
-  for (std::size_t d = 0; d < sizes.size(); ++d) {
-    const auto at = static_cast<std::int64_t>(d);
-    if (at < axis) shape.outer *= sizes[d];
-    if (at > axis) shape.inner *= sizes[d];
-  }
-  return shape;
-}
-
 void infer_batch_norm(InferContext& call) {
-  call.require_floating(kX);
-  if (call.rank(kX) == 0) {
-    call.fail(ErrorKind::kShape, "x is a scalar " + call.describe(kX), "give it [batch, channels]");
-  }
-  const int axis = call.canonical_axis(&BatchNormAttributes::axis, call.rank(kX));
-  check_epsilon(call, call.attributes<BatchNormAttributes>().epsilon);
+  const int axis = infer_channels(call);
   const Shape shape = call.shape(kX);
   check_gain_and_bias(call, kGain, kBias, {shape[axis]});
   const std::int64_t count = channels_of(shape, axis).elements();
@@ -61,7 +35,7 @@ void infer_batch_norm(InferContext& call) {
 }
 
 void evaluate_batch_norm(EvalContext& call) {
-  const auto& a = call.attributes<BatchNormAttributes>();
+  const auto& a = call.attributes<ChannelNormAttributes>();
   const TensorView y = call.output(kY);
   const kernels::ChannelShape shape = channels_of(y.shape(), a.axis);
   double* means = call.output(kStatistics).as<double>();
@@ -85,7 +59,7 @@ void evaluate_batch_norm(EvalContext& call) {
 /// With ĝ = g·gain: ∂x = (ĝ − mean ĝ − x̂·mean(ĝ·x̂))/√(variance + ε), all of it in ops of x, so that
 /// the derivatives of mean and variance are in the next order.
 void batch_norm_vjp(VjpContext& c) {
-  const auto& a = c.attributes<BatchNormAttributes>();
+  const auto& a = c.attributes<ChannelNormAttributes>();
   const Var g = c.cotangent(kY);
   if (!g.has_value()) return;
   const int rank = c.shape(kX).size(), axis = static_cast<int>(a.axis);
@@ -129,7 +103,7 @@ std::vector<std::int64_t> silent_channels(const T* g, const kernels::ChannelShap
 }
 
 void backward_batch_norm(BackwardContext& c) {
-  const auto& a = c.attributes<BatchNormAttributes>();
+  const auto& a = c.attributes<ChannelNormAttributes>();
   const DenseInput cotangent(c.cotangent(kY));
   const TensorView& g = cotangent.view();
   const kernels::ChannelShape shape = channels_of(g.shape(), a.axis);
@@ -204,8 +178,8 @@ constinit const OpDef batch_norm_op = {
     .evaluate = evaluate_batch_norm,
     .vjp = batch_norm_vjp,
     .backward = backward_batch_norm,
-    .attributes = &attribute_type<BatchNormAttributes>,
-    .default_attributes = &default_attributes_of<BatchNormAttributes>,
+    .attributes = &attribute_type<ChannelNormAttributes>,
+    .default_attributes = &default_attributes_of<ChannelNormAttributes>,
 };
 
 }  // namespace ops
@@ -213,7 +187,7 @@ constinit const OpDef batch_norm_op = {
 Outputs<3> batch_norm(const Var& x, const Var& gain, const Var& bias, int axis, double epsilon,
                       std::source_location where) {
   const Var* inputs[] = {&x, &gain, &bias};
-  const ops::BatchNormAttributes attributes = {axis, epsilon};
+  const ops::ChannelNormAttributes attributes = {axis, epsilon};
   Outputs<3> results;
   apply_into(results, ops::batch_norm_op, inputs, &attributes, where);
   return results;

@@ -4,32 +4,16 @@
 #include <cmath>
 #include <vector>
 
-#include "wengert/ops/kernels/normalize.h"
-#include "wengert/ops/normalization/checks.h"
+#include "wengert/ops/normalization/channel_norm.h"
 
 namespace wengert {
 namespace ops {
 namespace {
 
-struct BatchNormInferenceAttributes {
-  std::int64_t axis = 1;
-  double epsilon = 1e-5;
-  template <class Self, class V>
-  static void visit(Self& self, V&& v) {
-    v("axis", self.axis);
-    v("epsilon", self.epsilon);
-  }
-};
-
 enum Operand : int { kX, kMean, kVariance, kGain, kBias };
 
 void infer_batch_norm_inference(InferContext& call) {
-  call.require_floating(kX);
-  if (call.rank(kX) == 0) {
-    call.fail(ErrorKind::kShape, "x is a scalar " + call.describe(kX), "give it [batch, channels]");
-  }
-  const int axis = call.canonical_axis(&BatchNormInferenceAttributes::axis, call.rank(kX));
-  check_epsilon(call, call.attributes<BatchNormInferenceAttributes>().epsilon);
+  const int axis = infer_channels(call);
   const Shape channels{call.size(kX, axis)};
   check_part(call, kMean, "mean", channels);
   check_part(call, kVariance, "variance", channels);
@@ -38,13 +22,9 @@ void infer_batch_norm_inference(InferContext& call) {
 }
 
 void evaluate_batch_norm_inference(EvalContext& call) {
-  const auto& a = call.attributes<BatchNormInferenceAttributes>();
+  const auto& a = call.attributes<ChannelNormAttributes>();
   const TensorView y = call.output();
-  kernels::ChannelShape shape = {1, y.sizes[a.axis], 1};
-  for (int d = 0; d < y.rank; ++d) {
-    if (d < a.axis) shape.outer *= y.sizes[d];
-    if (d > a.axis) shape.inner *= y.sizes[d];
-  }
+  const kernels::ChannelShape shape = channels_of(y.shape(), a.axis);
   dispatch_floating(y.dtype, [&]<class T>(T) {
     const auto count = static_cast<std::size_t>(shape.channels);
     std::vector<double> means(2 * count), scales(count), offsets(count);
@@ -60,7 +40,7 @@ void evaluate_batch_norm_inference(EvalContext& call) {
 }
 
 void batch_norm_inference_vjp(VjpContext& c) {
-  const auto& a = c.attributes<BatchNormInferenceAttributes>();
+  const auto& a = c.attributes<ChannelNormAttributes>();
   const Var g = c.cotangent();
   const int rank = c.shape(kX).size(), axis = static_cast<int>(a.axis);
   const Axes axes = axes_beside(rank, axis);
@@ -110,8 +90,8 @@ constinit const OpDef batch_norm_inference_op = {
     .infer = infer_batch_norm_inference,
     .evaluate = evaluate_batch_norm_inference,
     .vjp = batch_norm_inference_vjp,
-    .attributes = &attribute_type<BatchNormInferenceAttributes>,
-    .default_attributes = &default_attributes_of<BatchNormInferenceAttributes>,
+    .attributes = &attribute_type<ChannelNormAttributes>,
+    .default_attributes = &default_attributes_of<ChannelNormAttributes>,
 };
 
 }  // namespace ops
@@ -119,7 +99,7 @@ constinit const OpDef batch_norm_inference_op = {
 Var batch_norm_inference(const Var& x, const Var& mean, const Var& variance, const Var& gain,
                          const Var& bias, int axis, double epsilon, std::source_location where) {
   return apply(ops::batch_norm_inference_op, {&x, &mean, &variance, &gain, &bias},
-               ops::BatchNormInferenceAttributes{axis, epsilon}, where);
+               ops::ChannelNormAttributes{axis, epsilon}, where);
 }
 
 }  // namespace wengert

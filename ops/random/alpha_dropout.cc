@@ -14,7 +14,7 @@ constexpr double kFloor = -1.0507009873554804934193349852946 * 1.673263242354377
 
 /// A number for each element. Scale and shift give mean 0 and variance 1 again.
 struct AlphaDropout {
-  static constexpr bool kAffine = true, kIdentity = true, kTakesAxis = false;
+  static constexpr bool kAffine = true, kTakesAxis = false;
   static constexpr int kLeastRank = 0;
   static constexpr std::string_view kRankFix = {};
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {
@@ -25,7 +25,7 @@ struct AlphaDropout {
             .shift = shift,
             .dropped = scale * kFloor + shift};
   }
-  static double inference_scale(const MaskAttributes&) { return 1; }
+  static constexpr double inference_scale(double) { return 1; }
   static const OpDef& record();
 };
 
@@ -47,7 +47,7 @@ const OpDef& AlphaDropout::record() { return alpha_dropout_op; }
 }  // namespace ops
 
 Var alpha_dropout(const Var& x, double p, RandomStream& stream, std::source_location where) {
-  return ops::draw_mask(ops::alpha_dropout_op, x, p, 1, stream, stream.counter(), where);
+  return ops::draw_mask(ops::alpha_dropout_op, x, p, 0, stream, stream.counter(), where);
 }
 
 }  // namespace wengert

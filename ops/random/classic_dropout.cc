@@ -9,13 +9,13 @@ namespace {
 
 /// A number for each element; what is kept is not scaled.
 struct ClassicDropout {
-  static constexpr bool kAffine = false, kIdentity = false, kTakesAxis = false;
+  static constexpr bool kAffine = false, kTakesAxis = false;
   static constexpr int kLeastRank = 0;
   static constexpr std::string_view kRankFix = {};
   static Masking of(const MaskAttributes&, std::span<const std::int64_t> sizes) {
     return {.period = element_count(sizes)};
   }
-  static double inference_scale(const MaskAttributes& a) { return 1 - a.p; }
+  static constexpr double inference_scale(double p) { return 1 - p; }
   static const OpDef& record();
 };
 
@@ -38,7 +38,7 @@ const OpDef& ClassicDropout::record() { return classic_dropout_op; }
 }  // namespace ops
 
 Var classic_dropout(const Var& x, double p, RandomStream& stream, std::source_location where) {
-  return ops::draw_mask(ops::classic_dropout_op, x, p, 1, stream, stream.counter(), where);
+  return ops::draw_mask(ops::classic_dropout_op, x, p, 0, stream, stream.counter(), where);
 }
 
 }  // namespace wengert

@@ -1,6 +1,9 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <string>
+
+#include "wengert/graph/error.h"
 #include "wengert/ops/random/masked.h"
 
 namespace wengert {
@@ -9,13 +12,13 @@ namespace {
 
 /// A number for each element of an example, the same in every example and call of an epoch.
 struct HeldDropout {
-  static constexpr bool kAffine = false, kIdentity = true, kTakesAxis = false;
+  static constexpr bool kAffine = false, kTakesAxis = false;
   static constexpr int kLeastRank = 1;
   static constexpr std::string_view kRankFix = "give it [batch, …]";
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {
     return {.period = element_count(sizes.subspan(1)), .scale = 1 / (1 - a.p)};
   }
-  static double inference_scale(const MaskAttributes&) { return 1; }
+  static constexpr double inference_scale(double) { return 1; }
   static const OpDef& record();
 };
 
@@ -40,8 +43,13 @@ const OpDef& HeldDropout::record() { return held_dropout_op; }
 
 Var held_dropout(const Var& x, double p, RandomStream& stream, std::int64_t calls,
                  std::source_location where) {
-  const std::uint64_t epoch = stream.counter() / static_cast<std::uint64_t>(calls < 1 ? 1 : calls);
-  return ops::draw_mask(ops::held_dropout_op, x, p, calls, stream, epoch, where);
+  if (calls < 1) {
+    throw Error(ErrorKind::kValue, "held_dropout",
+                "a mask held for " + std::to_string(calls) + " calls",
+                "give the number of mini-batches of an epoch", where);
+  }
+  const std::uint64_t epoch = stream.counter() / static_cast<std::uint64_t>(calls);
+  return ops::draw_mask(ops::held_dropout_op, x, p, 0, stream, epoch, where);
 }
 
 }  // namespace wengert

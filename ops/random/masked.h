@@ -18,12 +18,11 @@
 // Makes records of ops that drop elements of x under a mask of fewer elements than x, or do other
 // things to what is kept and dropped than dropout does. Such an op is a struct K:
 //   static constexpr bool kAffine;  whether what is dropped becomes a number of its own
-//   static constexpr bool kIdentity;  whether inference gives x
-//   static constexpr bool kTakesAxis;  whether attribute `axis` is one, else it is a count
+//   static constexpr bool kTakesAxis;  whether attribute `axis` is looked at
 //   static constexpr int kLeastRank; and what to do about less: std::string_view kRankFix
 //   static const OpDef& record();
 //   static Masking of(const MaskAttributes&, std::span<const std::int64_t> sizes);  in training
-//   static double inference_scale(const MaskAttributes&);
+//   static constexpr double inference_scale(double p);  1: inference gives x
 namespace wengert::ops {
 
 /// The mask is draw `counter` under `key`: as part of the record it is the same one in every
@@ -31,7 +30,7 @@ namespace wengert::ops {
 struct MaskAttributes {
   std::int64_t key, counter;
   double p;
-  std::int64_t axis;  ///< which elements share a number; the op says how
+  std::int64_t axis;  ///< the last one whose elements have a number of their own, for some ops
   Mode mode;
   bool slope;  ///< the linear part alone: the op of a cotangent
   template <class Self, class V>
@@ -84,7 +83,7 @@ Masking masking_of(const MaskAttributes& a, std::span<const std::int64_t> sizes)
     masking = K::of(a, sizes);
   } else {
     masking.period = 1;
-    masking.scale = K::inference_scale(a);
+    masking.scale = K::inference_scale(a.p);
   }
   if (a.slope) masking.shift = masking.dropped = 0;
   return masking;
@@ -103,13 +102,8 @@ void infer_masked(InferContext& call) {
   if (K::kLeastRank > call.rank(0)) {
     call.fail(ErrorKind::kShape, "x is " + call.describe(0), std::string(K::kRankFix));
   }
-  if (K::kTakesAxis) {
-    (void)call.canonical_axis(&MaskAttributes::axis, call.rank(0));
-  } else if (a.axis < 1) {
-    call.fail(ErrorKind::kValue, "a mask held for " + std::to_string(a.axis) + " calls",
-              "give the number of mini-batches of an epoch");
-  }
-  if (a.mode == Mode::kInference && K::inference_scale(a) == 1) {
+  if (K::kTakesAxis) (void)call.canonical_axis(&MaskAttributes::axis, call.rank(0));
+  if (a.mode == Mode::kInference && K::inference_scale(a.p) == 1) {
     call.output_view(0, call.shape(0), call.strides(0));
   } else {
     call.output(call.dtype(0), call.shape(0));
@@ -162,7 +156,7 @@ constexpr OpDef masked(std::string_view name, const Documentation& doc) {
   def.vjp = masked_vjp<K>;
   def.backward = backward_masked<K>;
   def.attributes = &attribute_type<MaskAttributes>;
-  def.identity_for_inference = K::kIdentity;
+  def.identity_for_inference = K::inference_scale(0.5) == 1;
   return def;
 }
 

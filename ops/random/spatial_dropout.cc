@@ -9,7 +9,7 @@ namespace {
 
 /// A number for each channel of each example.
 struct SpatialDropout {
-  static constexpr bool kAffine = false, kIdentity = true, kTakesAxis = true;
+  static constexpr bool kAffine = false, kTakesAxis = true;
   static constexpr int kLeastRank = 2;
   static constexpr std::string_view kRankFix = "give it [batch, channels, …]";
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {
@@ -18,7 +18,7 @@ struct SpatialDropout {
             .period = element_count(sizes.first(static_cast<std::size_t>(a.axis) + 1)),
             .scale = 1 / (1 - a.p)};
   }
-  static double inference_scale(const MaskAttributes&) { return 1; }
+  static constexpr double inference_scale(double) { return 1; }
   static const OpDef& record();
 };
 

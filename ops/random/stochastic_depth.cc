@@ -9,7 +9,7 @@ namespace {
 
 /// A number for each example.
 struct StochasticDepth {
-  static constexpr bool kAffine = false, kIdentity = true, kTakesAxis = true;
+  static constexpr bool kAffine = false, kTakesAxis = true;
   static constexpr int kLeastRank = 1;
   static constexpr std::string_view kRankFix = "give it [batch, …]";
   static Masking of(const MaskAttributes& a, std::span<const std::int64_t> sizes) {
@@ -17,7 +17,7 @@ struct StochasticDepth {
             .period = sizes[0],
             .scale = 1 / (1 - a.p)};
   }
-  static double inference_scale(const MaskAttributes&) { return 1; }
+  static constexpr double inference_scale(double) { return 1; }
   static const OpDef& record();
 };
 

@@ -17,3 +17,20 @@
       EXPECT_EQ(error.message(), std::string(expected_message)) << error.what();    \
     }                                                                               \
   } while (false)
+
+namespace wengert {
+
+/// Passes when `body` throws Error of this kind whose message and fix hold `words`.
+template <class Body>
+void expect_error(ErrorKind kind, const std::string& words, Body&& body) {
+  try {
+    body();
+    ADD_FAILURE() << "no error; expected " << words;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), kind) << error.what();
+    EXPECT_NE((error.message() + "; " + error.fix()).find(words), std::string::npos)
+        << error.what();
+  }
+}
+
+}  // namespace wengert

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/graph/errors.h"
 #include "wengert/io/parameter_file.h"
 #include "wengert/tests/io/files.h"
 
@@ -29,18 +30,6 @@ class TableFeaturesTest : public ::testing::Test {
   }
   TemporaryFolder folder_;
 };
-
-template <class Body>
-void expect_error(ErrorKind kind, const std::string& words, Body&& body) {
-  try {
-    body();
-    ADD_FAILURE() << "no error; expected " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_NE((error.message() + "; " + error.fix()).find(words), std::string::npos)
-        << error.what();
-  }
-}
 
 TEST_F(TableFeaturesTest, StandardizesByTheTrainingRowsAlone) {
   const Table table = read();

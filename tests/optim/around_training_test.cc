@@ -107,7 +107,7 @@ TEST(WeightAverage, IsTheRunningMeanOfTheWeights) {
 }
 
 TEST(WeightAverage, GoesOnFromASavedTraining) {
-  const io::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const ArrayLoader loader(data(), {.batch_size = 8, .seed = 3});
   const auto run = [&](std::int64_t epochs, bool save, bool load) {
     ParameterSet parameters{7};

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +9,8 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/graph/errors.h"
+#include "tests/temporary_folder.h"
 #include "wengert/graph/error.h"
 #include "wengert/graph/parameter_filter.h"
 #include "wengert/nn/dropout.h"
@@ -34,42 +35,13 @@ Var logits(ParameterSet& set, const Var& x) {
   return linear(set, "out", dropout(set, "drop", linear(set, "in", x, 4), 0.5), 2);
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = testing::TempDir() + "wengert_practice_XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const char* name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 std::string text_at(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-template <class Body>
-void expect_error(ErrorKind kind, const std::string& words, Body&& body) {
-  try {
-    body();
-    ADD_FAILURE() << "no error; expected " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_NE((error.message() + "; " + error.fix()).find(words), std::string::npos)
-        << error.what();
-  }
-}
-
 TEST(TestSet, IsSeenOnceUnlessAFurtherLookIsSaidToBeOne) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const ArrayLoader loader(data(), {.batch_size = 2, .shuffle = false});
   const Model model = classifier(logits);
   ParameterSet set(1);
@@ -99,7 +71,7 @@ TEST(TestSet, IsSeenOnceUnlessAFurtherLookIsSaidToBeOne) {
 }
 
 TEST(TestSet, WasNotSeenWhereNoNumberCameOut) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const ArrayLoader loader(data(), {.shuffle = false});
   ParameterSet set(1);
   TestSet test(loader, folder / "looks");

@@ -1,7 +1,6 @@
 #include "wengert/optim/training/search.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 #include <stdexcept>
 
 #include "nlohmann/json.hpp"
+#include "tests/graph/errors.h"
+#include "tests/temporary_folder.h"
 #include "wengert/graph/error.h"
 #include "wengert/io/safetensors.h"
 #include "wengert/nn/linear.h"
@@ -29,19 +30,10 @@ const double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// A file in a folder that goes away with the object.
 class SearchFile {
  public:
-  SearchFile() {
-    std::string name = testing::TempDir() + "wengert_search_XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
-    folder_ = name;
-  }
-  ~SearchFile() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  std::string path() const { return folder_ + "/search.safetensors"; }
+  std::string path() const { return folder_ / "search.safetensors"; }
 
  private:
-  std::string folder_;
+  TemporaryFolder folder_;
 };
 
 std::vector<SearchAxis> grid_axes() {
@@ -63,18 +55,6 @@ std::vector<std::string> told(const SearchResult& result) {
   std::vector<std::string> texts;
   for (const TrialRecord& record : result.trials) texts.push_back(record.trial.str());
   return texts;
-}
-
-template <class Body>
-void expect_error(ErrorKind kind, const std::string& words, Body&& body) {
-  try {
-    body();
-    ADD_FAILURE() << "no error; expected " << words;
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    EXPECT_NE((error.message() + "; " + error.fix()).find(words), std::string::npos)
-        << error.what();
-  }
 }
 
 TEST(GridSearch, TriesEveryCombinationOnce) {

@@ -80,7 +80,7 @@ TEST_P(StridedParameters, AreSteppedByEveryMethod) {
 }
 
 TEST_P(StridedParameters, AreLoadedRestoredAndWrittenByPasses) {
-  const io::TemporaryFolder folder;
+  const TemporaryFolder folder;
   ParameterSet other;
   other.add("w", numbers({kRows, kColumns}, 7));
   io::save(other, folder / "f");

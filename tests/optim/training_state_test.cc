@@ -85,7 +85,7 @@ struct Bench : TrainingHook {
 class Resumed : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Resumed, GoesOnToTheSameBitsFromAnyStep) {
-  const io::TemporaryFolder folder;
+  const TemporaryFolder folder;
   Bench straight(GetParam());
   straight.training.run();
   const std::string expected = straight.everything();
@@ -106,7 +106,7 @@ INSTANTIATE_TEST_SUITE_P(, Resumed,
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(TrainingFile, IsAModelFileToo) {
-  const io::TemporaryFolder folder;
+  const TemporaryFolder folder;
   Bench bench("adam");
   bench.training.run();
   bench.training.save(folder / "state", {{"model", "test"}});
@@ -119,7 +119,7 @@ TEST(TrainingFile, IsAModelFileToo) {
 }
 
 TEST(TrainingFile, OfAnotherTrainingIsRefusedAndChangesNothing) {
-  const io::TemporaryFolder folder;
+  const TemporaryFolder folder;
   Bench bench("adam");
   bench.training.run();
   bench.training.save(folder / "adam");
@@ -174,7 +174,7 @@ struct Saver : TrainingHook {
 };
 
 TEST(TrainingFile, OfAnEndedTrainingGoesOnNoFurtherAndKeepsTheRateThatAHookSet) {
-  const io::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const ArrayLoader loader(data(), {.batch_size = 50});
   const auto train = [&](ParameterSet& parameters, Sgd& sgd, const std::string& from) {
     EarlyStop early({.patience = 2, .least_change = 1e9});  // nothing is ever better

@@ -19,27 +19,10 @@
 #include <thread>
 #include <vector>
 
+#include "tests/temporary_folder.h"
+
 // Runs the program as its users do, and looks at what it says and leaves.
 namespace wengert {
-
-/// A folder that goes away with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = testing::TempDir() + "wengert_program_XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string bytes_at(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
