@@ -72,14 +72,6 @@ Outcome run(const Sample& sample, std::span<const Tensor> inputs,
   return outcome;
 }
 
-/// Whether a sanitizer watches where kernels read and write: what they compute of large samples is
-/// then another build's business.
-#ifdef WENGERT_MEMORY_ALONE
-constexpr bool kMemoryAlone = true;
-#else
-constexpr bool kMemoryAlone = false;
-#endif
-
 /// Calls and differentiates on operands of each layout, on several threads.
 void look_at_memory(const Sample& sample, const std::vector<Tensor>& inputs,
                     const std::vector<std::size_t>& wanted, std::vector<Tensor>& cotangents,
@@ -184,7 +176,7 @@ void OpChecker::check_large(const Sample& sample) {
   const std::vector<Tensor> single = in_dtype(sample.inputs, DType::kFloat32);
   const std::vector<Tensor> exact = in_dtype(single, DType::kFloat64);
   std::vector<Tensor> cotangents;
-  if (kMemoryAlone) {
+  if (options_.memory_alone) {
     for (const std::vector<Tensor>& inputs : {exact, single}) {
       const bool own = !op_.is_composite();
       look_at_memory(sample, inputs, wanted, cotangents, {own, own && op_.backward != nullptr});

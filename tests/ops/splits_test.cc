@@ -6,6 +6,7 @@
 
 #include "wengert/graph/op.h"
 #include "wengert/testing/check_op.h"
+#include "wengert/tests/sanitizers.h"
 
 namespace wengert::testing {
 namespace {
@@ -24,6 +25,7 @@ class Splits : public ::testing::TestWithParam<int> {};
 /// check_op asks of each op that it reaches what its kernels cut; this, that no kernel of the table
 /// is without an op that does.
 TEST_P(Splits, AreReachedByAnOp) {
+  if (WENGERT_ADDRESS_SANITIZER) GTEST_SKIP() << "which loops ops reach is the same in every build";
   const auto split = static_cast<kernels::Split>(GetParam());
   const std::string name = kernels::split_count(split).op;
   for (const TestedOp& op : tested_ops()) {
