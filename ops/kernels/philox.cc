@@ -124,27 +124,38 @@ void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw
   });
 }
 
-void apply_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
-                   const RandomDraw& draw, double p, bool accumulate) {
+namespace {
+
+/// By what elements are multiplied that are kept; where all are dropped by nothing.
+double kept_scale(double p) { return p < 1 ? 1 / (1 - p) : 0; }
+
+}  // namespace
+
+void draw_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
+                  const RandomDraw& draw, double p, std::uint8_t* mask) {
   constexpr std::int64_t kTile = 2048;
-  const std::int64_t threshold = threshold_of(p);
-  dispatch_floating(dtype, [&]<class T>(T) {
-    const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
-    const auto kernel = active_philox_table().bernoulli[0];
-    in_parts(n, [&](std::int64_t begin, std::int64_t count) {
-      WENGERT_SPLIT(DropoutTiles, count, kTile);
-      std::uint8_t dropped[kTile] = {};
-      for (std::int64_t first = begin; first < begin + count; first += kTile) {
-        const std::int64_t here = std::min(kTile, begin + count - first);
-        if (threshold > 0) kernel(draw.key, draw.counter, first, here, dropped, threshold, 1);
-        const T* x = reinterpret_cast<const T*>(from) + first;
-        T* y = reinterpret_cast<T*>(to) + first;
-        for (std::int64_t i = 0; i < here; ++i) {
-          const T kept = dropped[i] != 0 ? T(0) : x[i] * scale;
-          y[i] = accumulate ? y[i] + kept : kept;
-        }
-      }
-    });
+  const std::int64_t threshold = threshold_of(p), size = static_cast<std::int64_t>(size_of(dtype));
+  const PhiloxTable& kernels = active_philox_table();
+  const auto masked = kernels.masked[dtype == DType::kFloat32 ? 0 : 1];
+  in_parts(n, [&](std::int64_t begin, std::int64_t count) {
+    WENGERT_SPLIT(DropoutTiles, count, kTile);
+    std::uint8_t dropped[kTile];
+    for (std::int64_t first = begin; first < begin + count; first += kTile) {
+      const std::int64_t here = std::min(kTile, begin + count - first);
+      kernels.bernoulli[0](draw.key, draw.counter, first, here, dropped, threshold, 1);
+      kernels.pack(dropped, here, mask + first / 8);
+      masked(from + first * size, mask + first / 8, here, kept_scale(p), to + first * size, false);
+    }
+  });
+}
+
+void apply_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
+                   const std::uint8_t* mask, double p, bool accumulate) {
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  const auto masked = active_philox_table().masked[dtype == DType::kFloat32 ? 0 : 1];
+  in_parts(n, [&](std::int64_t begin, std::int64_t count) {
+    masked(from + begin * size, mask + begin / 8, count, kept_scale(p), to + begin * size,
+           accumulate);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "wengert/graph/api.h"
 #include "wengert/graph/dtype.h"
 
 namespace wengert::kernels {
@@ -48,11 +49,17 @@ void fill_uniform(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& 
 void fill_normal(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw, double mean,
                  double stddev);
 /// 1 with probability p, else 0, in any dtype; p = 0 and p = 1 are exact.
-void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw, double p);
+WENGERT_API void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw,
+                                double p);
+/// The bytes of a mask of n elements, a bit each.
+constexpr std::int64_t mask_bytes(std::int64_t n) { return (n + 7) / 8; }
 /// to = from/(1 − p) of n elements of a floating dtype, 0 where the draw's bernoulli(p) is 1,
-/// whatever stands there; added to `to` when `accumulate`. `to` may be `from`. p = 0 draws nothing.
+/// whatever stands there; `mask` gets a 1 there, in bit i%8 of byte i/8.
+void draw_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
+                  const RandomDraw& draw, double p, std::uint8_t* mask);
+/// The same under a mask that was drawn; added to `to` when `accumulate`.
 void apply_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,
-                   const RandomDraw& draw, double p, bool accumulate);
+                   const std::uint8_t* mask, double p, bool accumulate);
 /// A random order of 0 … n − 1, each equally likely up to ties of 64-bit keys.
 void fill_permutation(std::int64_t* to, std::int64_t n, const RandomDraw& draw);
 

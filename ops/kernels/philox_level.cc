@@ -65,18 +65,36 @@ class Stream {
     }
   }
 
-  /// The blocks whose indices the lanes hold; see order().
-  Bits at(Words index) const {
-    Words w[4] = {index, index >> 32, low_, high_};
-    for (int round = 0; round < 10; ++round) {
-      const Words a = product(w[0], 0xD2511F53u), b = product(w[2], 0xCD9E8D57u);
-      w[0] = (b >> 32) ^ w[1] ^ keys_[round][0];
-      w[1] = b;
-      w[2] = (a >> 32) ^ w[3] ^ keys_[round][1];
-      w[3] = a;
+  /// The blocks whose indices the lanes hold; see order(). kMany groups of them, each of the
+  /// kBlocks that follow: side by side, since one round waits for the one before.
+  template <int kMany>
+  void at(Words index, Bits (&bits)[kMany]) const {
+    Words w[kMany][4];
+    for (int k = 0; k < kMany; ++k, index += kBlocks) {
+      w[k][0] = index;
+      w[k][1] = index >> 32;
+      w[k][2] = low_;
+      w[k][3] = high_;
     }
-    const Words even = (w[1] << 32) | (w[0] & kLow), odd = (w[3] << 32) | (w[2] & kLow);
-    return {even_lanes(even, odd), odd_lanes(even, odd)};
+    for (int round = 0; round < 10; ++round) {
+      for (int k = 0; k < kMany; ++k) {
+        const Words a = product(w[k][0], 0xD2511F53u), b = product(w[k][2], 0xCD9E8D57u);
+        w[k][0] = (b >> 32) ^ w[k][1] ^ keys_[round][0];
+        w[k][1] = b;
+        w[k][2] = (a >> 32) ^ w[k][3] ^ keys_[round][1];
+        w[k][3] = a;
+      }
+    }
+    for (int k = 0; k < kMany; ++k) {
+      const Words even = (w[k][1] << 32) | (w[k][0] & kLow);
+      const Words odd = (w[k][3] << 32) | (w[k][2] & kLow);
+      bits[k] = {even_lanes(even, odd), odd_lanes(even, odd)};
+    }
+  }
+  Bits at(Words index) const {
+    Bits bits[1];
+    at(index, bits);
+    return bits[0];
   }
 
   /// Blocks first, first + 1, … as lanes of an index: dealt so that interleaving neighbouring
@@ -94,6 +112,8 @@ class Stream {
   Words keys_[10][2];
 };
 
+constexpr int kMany = 2;  // steps worked side by side
+
 /// write(bits, to) puts kStep elements of T; the last ones pass through a buffer of that size.
 template <class T, class Write>
 inline void fill(std::uint64_t key, std::uint64_t counter, std::int64_t begin, std::int64_t n,
@@ -101,6 +121,11 @@ inline void fill(std::uint64_t key, std::uint64_t counter, std::int64_t begin, s
   const Stream stream(key, counter);
   Words index = Stream::order(begin / 2);
   std::int64_t i = 0;
+  for (; i + kMany * kStep <= n; i += kMany * kStep, index += kMany * kBlocks) {
+    Bits many[kMany];
+    stream.at(index, many);
+    for (int k = 0; k < kMany; ++k) write(many[k], to + i + k * kStep);
+  }
   for (; i + kStep <= n; i += kStep, index += kBlocks) write(stream.at(index), to + i);
   if (i < n) {
     T rest[kStep];
@@ -268,6 +293,58 @@ void bernoulli(std::uint64_t key, std::uint64_t counter, std::int64_t begin, std
   });
 }
 
+// ---------------------------------------------------------------------------- masks
+
+void pack(const std::uint8_t* bytes, std::int64_t n, std::uint8_t* mask) {
+  std::int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    std::uint64_t eight;
+    __builtin_memcpy(&eight, bytes + i, 8);
+    if constexpr (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) eight = __builtin_bswap64(eight);
+    // Byte k of the eight lands in bit 56 + k, and no two sums meet there.
+    mask[i / 8] = static_cast<std::uint8_t>(eight * 0x0102040810204080u >> 56);
+  }
+  if (i == n) return;
+  std::uint8_t last = 0;
+  for (std::int64_t k = 0; i + k < n; ++k) {
+    last = static_cast<std::uint8_t>(last | bytes[i + k] << k);
+  }
+  mask[i / 8] = last;
+}
+
+/// A vector's bits, of element i on: i is a multiple of the lanes.
+template <class T>
+inline Mask<T> bits_at(const std::uint8_t* mask, std::int64_t i) {
+  using Vector = typename Mask<T>::Vector;
+  constexpr int kCount = Lanes<T>::kCount;
+  typename Mask<T>::Element some = 0;
+  if constexpr (kCount > 8) {
+    some = mask[i / 8] | mask[i / 8 + 1] << 8;
+  } else {
+    some = mask[i / 8] >> (i % 8);
+  }
+  Vector own;
+  for (int k = 0; k < kCount; ++k) own[k] = static_cast<typename Mask<T>::Element>(1) << k;
+  return {((Vector{} + some) & own) != Vector{}};
+}
+
+template <class T>
+void masked(const void* from, const std::uint8_t* mask, std::int64_t n, double scale, void* to,
+            bool accumulate) {
+  constexpr int kCount = Lanes<T>::kCount;
+  const T* x = static_cast<const T*>(from);
+  T* y = static_cast<T*>(to);
+  std::int64_t i = 0;
+  for (; i + kCount <= n; i += kCount) {
+    const Lanes<T> kept = where(bits_at<T>(mask, i), 0.0, Lanes<T>::load(x + i) * scale);
+    (accumulate ? Lanes<T>::load(y + i) + kept : kept).store(y + i);
+  }
+  for (; i < n; ++i) {
+    const T kept = (mask[i / 8] >> (i % 8) & 1) != 0 ? T(0) : x[i] * static_cast<T>(scale);
+    y[i] = accumulate ? y[i] + kept : kept;
+  }
+}
+
 }  // namespace
 
 extern const PhiloxTable philox_table;
@@ -276,6 +353,8 @@ constinit const PhiloxTable philox_table = {
     {uniform<float>, uniform<double>},
     {normal<float>, normal<double>},
     {bernoulli<std::uint8_t>, bernoulli<std::uint32_t>, bernoulli<std::uint64_t>},
+    pack,
+    {masked<float>, masked<double>},
 };
 
 }  // namespace wengert::kernels::WENGERT_LEVEL

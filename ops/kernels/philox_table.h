@@ -30,6 +30,11 @@ struct PhiloxTable {
   /// Elements of 1, 4 and 8 bytes.
   void (*bernoulli[3])(std::uint64_t key, std::uint64_t counter, std::int64_t begin, std::int64_t n,
                        void* to, std::int64_t threshold, std::uint64_t one);
+  /// Bit i%8 of mask[i/8] of bytes[i], which are 0 or 1; the bits beyond n are 0.
+  void (*pack)(const std::uint8_t* bytes, std::int64_t n, std::uint8_t* mask);
+  /// y (+)= 0 where the mask's bit is 1, else x·scale. [0] float32, [1] float64.
+  void (*masked[2])(const void* x, const std::uint8_t* mask, std::int64_t n, double scale, void* y,
+                    bool accumulate);
 };
 
 /// Declared here too for the far tails, which come up once in 10¹¹ numbers.

@@ -1,36 +1,20 @@
 #include "wengert/ops/kernels/rows.h"
 
-#include "wengert/ops/kernels/cpu.h"
+#include "wengert/ops/kernels/level.h"
 
 namespace wengert::kernels {
 
-#define WENGERT_ROWS(level)                    \
-  namespace level {                            \
-  extern const RowKernels<float> rows_float;   \
-  extern const RowKernels<double> rows_double; \
-  }
-WENGERT_ROWS(baseline)
-#if defined(__x86_64__)
-WENGERT_ROWS(avx2)
-WENGERT_ROWS(avx512)
-#define WENGERT_CHOOSE(name)                      \
-  cpu_level() == CpuLevel::kAvx512 ? avx512::name \
-  : cpu_level() == CpuLevel::kAvx2 ? avx2::name   \
-                                   : baseline::name
-#else
-#define WENGERT_CHOOSE(name) baseline::name
-#endif
+WENGERT_LEVEL_TABLE(RowKernels<float>, rows_float)
+WENGERT_LEVEL_TABLE(RowKernels<double>, rows_double)
 
 template <>
 const RowKernels<float>& row_kernels<float>() {
-  static const RowKernels<float>& chosen = WENGERT_CHOOSE(rows_float);
-  return chosen;
+  return active_rows_float();
 }
 
 template <>
 const RowKernels<double>& row_kernels<double>() {
-  static const RowKernels<double>& chosen = WENGERT_CHOOSE(rows_double);
-  return chosen;
+  return active_rows_double();
 }
 
 }  // namespace wengert::kernels

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-// Reductions of dense rows, and what softmax needs of them: compiled once for each CPU level.
+// Reductions of dense rows, compiled once for each CPU level.
 namespace wengert::kernels {
 
 /// Which rows an element of a [rows, n] matrix belongs to is its index divided by n. All sums have
@@ -23,20 +23,6 @@ struct RowKernels {
   /// to[j] (+)= Σ_i x[i·stride + j] for j < columns, pairwise over blocks of rows.
   void (*sum_columns)(const T* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
                       T* to, bool accumulate);
-  /// log Σ exp(x) of each row, stable; −∞ where a row is all −∞ or n = 0.
-  void (*logsumexp)(const T* x, std::int64_t rows, std::int64_t n, T* to);
-  /// exp(x)/Σ exp(x), and its logarithm, of each row.
-  void (*softmax)(const T* x, std::int64_t rows, std::int64_t n, T* y);
-  void (*log_softmax)(const T* x, std::int64_t rows, std::int64_t n, T* y);
-  /// gx (+)= y·(g − Σ g·y) with y = softmax(x).
-  void (*softmax_backward)(const T* g, const T* y, std::int64_t rows, std::int64_t n, T* gx,
-                           bool accumulate);
-  /// gx (+)= g − exp(y)·Σ g with y = log_softmax(x).
-  void (*log_softmax_backward)(const T* g, const T* y, std::int64_t rows, std::int64_t n, T* gx,
-                               bool accumulate);
-  /// gx (+)= g[row]·(softmax(x) − [column = target[row]]); 0 where g[row] is 0.
-  void (*cross_entropy_backward)(const T* g, const T* x, const std::int64_t* target,
-                                 std::int64_t rows, std::int64_t n, T* gx, bool accumulate);
 };
 
 /// The kernels of the CPU's level.

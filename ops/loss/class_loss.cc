@@ -22,7 +22,7 @@ void each_class(const TensorView& targets, const Body& body) {
 
 }  // namespace
 
-void infer_class_loss(InferContext& call) {
+void infer_class_loss(InferContext& call, bool keeps) {
   call.require_floating(kScores);
   if (call.rank(kScores) == 0) {
     call.fail(ErrorKind::kShape, "logits must have a class axis, got " + call.describe(kScores));
@@ -77,6 +77,7 @@ void infer_class_loss(InferContext& call) {
   }
   check_weights(call, kRowWeights, rows);
   output_of_loss(call, attributes.reduction, rows);
+  if (keeps) call.output(call.dtype(kScores), {2, element_count(rows)});
 }
 
 Var apply_class_loss(const OpDef& op, const Var& scores, const Var& targets, Reduction reduction,

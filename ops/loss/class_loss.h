@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "wengert/ops/dense_input.h"
+#include "wengert/ops/kernels/softmax.h"
 #include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/loss/class_options.h"
@@ -22,9 +23,14 @@
 //   static void backward(const T* u, const T* x, const T* h, rows, classes, T* gx);
 //     gx = uᵀ·∂h/∂x of each row
 //   static Var scores(const Var& x);  static Var backward(const Var& u, const Var& x);  in ops
-// and, if it has a quicker way where q is 1 at one class of each row and 0 elsewhere,
-//   static void backward_of_class(const T* g, const T* x, const int64_t* target, rows, classes,
-//                                 T* gx, bool accumulate);  gx (+)= −g·∂h[target]/∂x
+// and, where q is 1 at one class of each row and 0 elsewhere,
+//   static void scores_of(const T* x, const int64_t* target, rows, classes, T* h, T* kept0,
+//                         T* kept1);  h[row] = h of its target
+//   static void backward_of(const T* g, const T* x, const int64_t* target, const T* kept0,
+//                           const T* kept1, rows, classes, T* gx, bool accumulate);
+//     gx (+)= −g·∂h[target]/∂x
+//   static constexpr bool kKeeps;  whether scores_of leaves two numbers a row for backward_of, or
+//                                  gets no place for them
 // Private to the library.
 namespace wengert::ops {
 
@@ -42,8 +48,9 @@ struct ClassAttributes {
   }
 };
 
-/// The operands of such a loss, by place.
+/// The operands of such a loss, by place, and what it gives.
 enum ClassOperand : int { kScores, kTargets, kClassWeights, kRowWeights };
+enum ClassResult : int { kLoss, kKept };
 
 /// Documentation::arguments from the targets on.
 #define WENGERT_CLASS_ARGUMENTS                                                                        \
@@ -53,7 +60,8 @@ enum ClassOperand : int { kScores, kTargets, kClassWeights, kRowWeights };
   "weights: […]; ignore_index: a class whose rows do not count; label_smoothing ε: targets "        \
   "become (1 − ε)·t + ε/classes"
 
-void infer_class_loss(InferContext& call);
+/// With `keeps`, output 1 is for two numbers a row, all first ones first.
+void infer_class_loss(InferContext& call, bool keeps);
 
 /// The call of such a loss.
 Var apply_class_loss(const OpDef& op, const Var& scores, const Var& targets, Reduction reduction,
@@ -144,19 +152,28 @@ void evaluate_class_loss(EvalContext& call) {
     const ClassTargets<T> targets(call.input(kTargets), operand_or_none(call, kClassWeights),
                                   attributes, batch.rows, batch.classes);
     std::vector<T> losses(static_cast<std::size_t>(batch.rows));
+    [[maybe_unused]] T* kept = nullptr;
+    if constexpr (F::kKeeps) {
+      kept = call.output(kKept).template as<T>();
+      if (!targets.are_hard()) std::fill_n(kept, 2 * batch.rows, T(0));
+    }
     by_group(batch.rows, [&](std::int64_t first, std::int64_t rows) {
       const std::int64_t n = batch.classes;
-      std::vector<T> scores(static_cast<std::size_t>(rows * n)), q;
-      F::scores(x.view().as<T>() + first * n, rows, n, scores.data());
-      if (!targets.are_hard()) q.resize(static_cast<std::size_t>(n));
+      const T* from = x.view().as<T>() + first * n;
+      T* to = losses.data() + first;
+      if (targets.are_hard()) {
+        F::scores_of(from, targets.classes_from(first), rows, n, to, kept + first,
+                     kept + batch.rows + first);
+        for (std::int64_t r = 0; r < rows; ++r) {
+          const T weight = targets.weight(first + r);
+          to[r] = weight == 0 ? T(0) : -weight * to[r];
+        }
+        return;
+      }
+      std::vector<T> scores(static_cast<std::size_t>(rows * n)), q(static_cast<std::size_t>(n));
+      F::scores(from, rows, n, scores.data());
       for (std::int64_t r = 0; r < rows; ++r) {
         const T* h = scores.data() + r * n;
-        T& loss = losses[static_cast<std::size_t>(first + r)];
-        if (targets.are_hard()) {
-          const T weight = targets.weight(first + r);
-          loss = weight == 0 ? T(0) : -weight * h[*targets.classes_from(first + r)];
-          continue;
-        }
         targets.distribution(first + r, q.data());
         CompensatedSum total;  // of many classes
         for (std::int64_t k = 0; k < n; ++k) {
@@ -164,7 +181,7 @@ void evaluate_class_loss(EvalContext& call) {
             total.add(-static_cast<double>(q[static_cast<std::size_t>(k)]) * h[k]);
           }
         }
-        loss = static_cast<T>(total.value());
+        to[r] = static_cast<T>(total.value());
       }
     });
     const T* weights = elements_or_none<T>(row_weights);
@@ -180,15 +197,16 @@ template <class F, class T>
 class ClassGradients {
  public:
   ClassGradients(BackwardContext& call, const T* x, const T* g, const ClassTargets<T>& targets,
-                 std::int64_t classes)
-      : x_(x), g_(g), targets_(targets), n_(classes) {
+                 const ClassBatch& batch)
+      : x_(x), g_(g), targets_(targets), n_(batch.classes), all_(batch.rows) {
+    if constexpr (F::kKeeps) {
+      if (call.needs(kScores)) kept_ = call.output(kKept).template as<T>();
+    }
     if (call.needs(kScores)) to_x_ = call.gradient(kScores);
     if (call.needs(kTargets)) to_t_ = call.gradient(kTargets);
   }
   void operator()(std::int64_t first, std::int64_t rows) const {
-    if (has(to_x_) && !has(to_t_) && targets_.are_hard()) {
-      if constexpr (requires { &F::template backward_of_class<T>; }) return hard(first, rows);
-    }
+    if (has(to_x_) && !has(to_t_) && targets_.are_hard()) return hard(first, rows);
     std::vector<T> h(static_cast<std::size_t>(rows * n_));
     F::scores(x_ + first * n_, rows, n_, h.data());
     if (has(to_x_)) to_scores(first, rows, h.data());
@@ -205,8 +223,9 @@ class ClassGradients {
       const T weight = targets_.weight(first + r);
       weighed[r] = weight == 0 ? T(0) : g_[first + r] * weight;
     }
-    F::backward_of_class(weighed, x_ + first * n_, targets_.classes_from(first), rows, n_,
-                         to_x_.view.as<T>() + first * n_, to_x_.accumulate);
+    F::backward_of(weighed, x_ + first * n_, targets_.classes_from(first), kept_ + first,
+                   kept_ + all_ + first, rows, n_, to_x_.view.template as<T>() + first * n_,
+                   to_x_.accumulate);
   }
 
   /// Rows without a cotangent get 0, whatever their scores are.
@@ -243,7 +262,8 @@ class ClassGradients {
 
   const T *x_, *g_;
   const ClassTargets<T>& targets_;
-  const std::int64_t n_;
+  const std::int64_t n_, all_;
+  const T* kept_ = nullptr;
   Destination to_x_{}, to_t_{};
 };
 
@@ -263,7 +283,7 @@ void backward_class_loss(BackwardContext& c) {
         .spread(c.cotangent().as<T>(), [&](std::int64_t at, std::int64_t count, const T* from) {
           std::copy_n(from, count, g.data() + at);
         });
-    const ClassGradients<F, T> gradients(c, x.view().as<T>(), g.data(), targets, batch.classes);
+    const ClassGradients<F, T> gradients(c, x.view().as<T>(), g.data(), targets, batch);
     by_group(batch.rows, gradients);
   });
 }
@@ -299,9 +319,14 @@ constexpr OpDef class_loss(std::string_view name, const Documentation& doc) {
   def.max_inputs = 4;
   def.optional = 0b1100;
   def.differentiable = 0b11;
-  def.reads = {reads_input(kScores) | reads_input(kTargets) | kWeightsRead,
+  constexpr std::uint32_t kKeptRead = F::kKeeps ? reads_output(kKept) : 0;
+  def.reads = {reads_input(kScores) | reads_input(kTargets) | kWeightsRead | kKeptRead,
                reads_input(kScores) | kWeightsRead};
-  def.infer = infer_class_loss;
+  if (F::kKeeps) {
+    def.hidden_outputs = 1;
+    def.discrete_outputs = 1u << kKept;
+  }
+  def.infer = [](InferContext& call) { infer_class_loss(call, F::kKeeps); };
   def.evaluate = evaluate_class_loss<F>;
   def.vjp = class_loss_vjp<F>;
   def.backward = backward_class_loss<F>;

@@ -25,6 +25,24 @@ struct LogOfProbabilities {
       gx[i] = u[i] == 0 || h[i] <= -100 ? T(0) : u[i] / x[i];
     }
   }
+  static constexpr bool kKeeps = false;
+  template <class T>
+  static void scores_of(const T* x, const std::int64_t* target, std::int64_t rows,
+                        std::int64_t classes, T* h, T*, T*) {
+    for (std::int64_t r = 0; r < rows; ++r) scores(x + r * classes + target[r], 1, 1, h + r);
+  }
+  template <class T>
+  static void backward_of(const T* g, const T* x, const std::int64_t* target, const T*, const T*,
+                          std::int64_t rows, std::int64_t classes, T* gx, bool accumulate) {
+    if (!accumulate) std::fill_n(gx, rows * classes, T(0));
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const std::int64_t at = r * classes + target[r];
+      T h, slope;
+      scores(x + at, 1, 1, &h);
+      backward(g + r, x + at, &h, 1, 1, &slope);
+      if (slope != 0) gx[at] -= slope;
+    }
+  }
   static Var scores(const Var& x) { return maximum(log(x), -100.0); }
   static Var backward(const Var& u, const Var& x) {
     const Var cut = log(x) <= -100.0;

@@ -1,10 +1,7 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
-#include <new>
-
 #include "wengert/graph/text.h"
-#include "wengert/ops/composite.h"
 #include "wengert/ops/loss/class_loss.h"
 
 namespace wengert {
@@ -23,13 +20,13 @@ struct MultiClassHingeAttributes {
 
 enum Operand : int { kX, kT, kWeights };
 
-void check(const ExpandContext& call, const MultiClassHingeAttributes& a) {
+void infer_multi_class_hinge(InferContext& call) {
+  const auto& a = call.attributes<MultiClassHingeAttributes>();
   call.require_floating(kX);
   Shape rows = call.shape(kX);
   if (rows.size() == 0) {
     call.fail(ErrorKind::kShape, "scores must have a class axis, got " + call.describe(kX));
   }
-  const std::int64_t classes = rows[rows.size() - 1];
   rows.erase(rows.size() - 1);
   if (is_floating(call.dtype(kT)) || call.dtype(kT) == DType::kBool) {
     call.fail(ErrorKind::kDType, "targets must be class indices, got " + call.describe(kT));
@@ -39,65 +36,107 @@ void check(const ExpandContext& call, const MultiClassHingeAttributes& a) {
               "scores are " + call.describe(kX) + " but targets are " + call.describe(kT),
               "class indices have the scores' shape without its last axis");
   }
-  try {
-    check_classes(call, {}, classes);
-  } catch (const std::bad_alloc&) {
-    call.fail(ErrorKind::kMemory, "no memory for the targets " + call.describe(kT));
-  }
   if (!(a.margin > 0 && a.margin <= 1e30)) {
     call.fail(ErrorKind::kValue, "margin must be positive, got " + format_number(a.margin),
               "1 is usual");
   }
-  if (!call.has(kWeights)) return;
-  if (call.dtype(kWeights) != call.dtype(kX) || !(call.shape(kWeights) == rows)) {
-    call.fail(
-        ErrorKind::kShape,
-        "the weights are " + call.describe(kWeights) + " for losses of shape " + to_string(rows),
-        "one for each loss, of the scores' dtype");
-  }
+  check_weights(call, kWeights, rows);
+  output_of_loss(call, a.reduction, rows);
 }
 
-Var expand_multi_class_hinge(const ExpandContext& call) {
+void evaluate_multi_class_hinge(EvalContext& call) {
   const auto& a = call.attributes<MultiClassHingeAttributes>();
-  check(call, a);
-  const Var &x = call.operand(kX), &t = call.operand(kT);
-  const std::int64_t classes = x.size(-1);
+  const DenseInput x(call.input(kX)), weights(operand_or_none(call, kWeights));
+  const TensorView out = call.output();
+  const ClassBatch batch(x.view());
+  dispatch_floating(out.dtype, [&]<class T>(T) {
+    check_classes(call, {}, batch.classes);
+    const ClassTargets<T> targets(call.input(kT), {}, {}, batch.rows, batch.classes);
+    std::vector<T> losses(static_cast<std::size_t>(batch.rows));
+    by_group(batch.rows, [&](std::int64_t first, std::int64_t rows) {
+      T* to = losses.data() + first;
+      kernels::softmax_kernels<T>().hinge(x.view().as<T>() + first * batch.classes,
+                                          targets.classes_from(first), static_cast<T>(a.margin),
+                                          rows, batch.classes, to);
+      for (std::int64_t r = 0; r < rows; ++r) to[r] /= static_cast<T>(batch.classes);
+    });
+    LossReduction<T>(a.reduction, batch.rows, elements_or_none<T>(weights))
+        .reduce([&](std::int64_t at, std::int64_t count,
+                    T* to) { std::copy_n(losses.data() + at, count, to); },
+                out.as<T>());
+  });
+}
+
+void backward_multi_class_hinge(BackwardContext& call) {
+  const auto& a = call.attributes<MultiClassHingeAttributes>();
+  const DenseInput x(call.input(kX)), weights(operand_or_none(call, kWeights));
+  const ClassBatch batch(x.view());
+  const BackwardContext::Destination to = call.gradient(kX);
+  dispatch_floating(x.view().dtype, [&]<class T>(T) {
+    const ClassTargets<T> targets(call.input(kT), {}, {}, batch.rows, batch.classes);
+    std::vector<T> g(static_cast<std::size_t>(batch.rows));
+    LossReduction<T>(a.reduction, batch.rows, elements_or_none<T>(weights))
+        .spread(call.cotangent().as<T>(), [&](std::int64_t at, std::int64_t count, const T* from) {
+          for (std::int64_t i = 0; i < count; ++i) {
+            g[static_cast<std::size_t>(at + i)] = from[i] / static_cast<T>(batch.classes);
+          }
+        });
+    by_group(batch.rows, [&](std::int64_t first, std::int64_t rows) {
+      const std::int64_t at = first * batch.classes;
+      kernels::softmax_kernels<T>().hinge_backward(
+          g.data() + first, x.view().as<T>() + at, targets.classes_from(first),
+          static_cast<T>(a.margin), rows, batch.classes, to.view.as<T>() + at, to.accumulate);
+    });
+  });
+}
+
+/// Within the margin a class's score has slope 1, and the target's as many of −1.
+void multi_class_hinge_vjp(VjpContext& c) {
+  const auto& a = c.attributes<MultiClassHingeAttributes>();
+  const Var x = c.input(kX), t = c.input(kT);
+  const auto classes = static_cast<double>(x.size(-1));
+  if (x.element_count() == 0) return;
   const Var at = expand_dims(cast(t, DType::kInt64), -1);
-  const Var zero = Tensor::zeros({}, x.dtype());
-  const Var over = relu(x - gather(x, at, -1) + a.margin, call.where());
-  const Var others =
-      where(equal(at, arange(0, static_cast<double>(classes), 1, DType::kInt64)), zero, over);
-  Var losses = sum(others, {-1}) / static_cast<double>(classes);
-  if (call.has(kWeights)) losses = cotangent_product(losses, call.operand(kWeights));
-  switch (a.reduction) {
-    case Reduction::kNone:
-      return losses;
-    case Reduction::kSum:
-      return sum(losses);
-    case Reduction::kMeanOverAll:
-      return mean(losses);
-    case Reduction::kMean:
-      break;
-  }
-  return call.has(kWeights) ? sum(losses) / sum(call.operand(kWeights)) : mean(losses);
+  const Var over = x - gather(x, at, -1) + a.margin;
+  const Var zero = Tensor::zeros({}, x.dtype()), one = Tensor::full({}, 1, x.dtype());
+  const Var own = equal(at, arange(0, classes, 1, DType::kInt64));
+  const Var slope =
+      where(own, zero, where(over > 0.0, one, where(over <= 0.0, zero, over)));  // NaN stays NaN
+  const Var slopes = where(own, -sum(slope, {-1}, true), slope);
+  const Var weights = c.has(kWeights) ? c.input(kWeights) : Var();
+  const Var g = spread_cotangent(c.cotangent(), a.reduction, element_count(c.shape(kT)), weights);
+  const Var row = g.rank() > 0 || c.shape(kT).size() == 0 ? expand_dims(g, -1) : g;
+  c.set(kX, cotangent_product(row / classes, slopes));
 }
 
 }  // namespace
 
-constinit const OpDef multi_class_hinge_loss_op = composite(
-    "multi_class_hinge_loss", 2, 3, 0b1, expand_multi_class_hinge,
-    &attribute_type<MultiClassHingeAttributes>, nullptr,
-    {.summary =
-         "Margin loss over classes: nothing once the target's score leads all by the margin.",
-     .formula = "y = (1/n)·Σ over rows of (1/classes)·Σ over k ≠ t of max(0, margin + x[k] − x[t])",
-     .arguments = "scores x: float32 or float64 […, classes]; targets t: int32, int64 or uint8 "
-                  "classes […] from 0; margin > 0; reduction as in mean_squared_error; weights: "
-                  "[…], constants, in the mean's denominator too. Recorded as gather, relu and sum",
-     .gradient = "1/(n·classes) for each k ≠ t within the margin, minus their sum at t; 0 at the "
-                 "margin itself",
-     .source = "K. Crammer, Y. Singer, On the algorithmic implementation of multiclass "
-               "kernel-based vector machines, 2001; the sum of J. Weston, C. Watkins, 1999"},
-    0b100);
+constinit const OpDef multi_class_hinge_loss_op = {
+    .name = "multi_class_hinge_loss",
+    .doc =
+        {.summary =
+             "Margin loss over classes: nothing once the target's score leads all by the margin.",
+         .formula =
+             "y = (1/n)·Σ over rows of (1/classes)·Σ over k ≠ t of max(0, margin + x[k] − x[t])",
+         .arguments = "scores x: float32 or float64 […, classes]; targets t: int32, int64 or uint8 "
+                      "classes […] from 0; margin > 0; reduction as in mean_squared_error; "
+                      "weights: […], constants, in the mean's denominator too",
+         .gradient = "1/(n·classes) for each k ≠ t within the margin, minus their sum at t; 0 at "
+                     "the margin itself",
+         .source = "K. Crammer, Y. Singer, On the algorithmic implementation of multiclass "
+                   "kernel-based vector machines, 2001; the sum of J. Weston, C. Watkins, 1999"},
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .optional = 0b100,
+    .differentiable = 0b1,
+    .reads = {reads_input(kX) | reads_input(kT) | reads_input(kWeights)},
+    .infer = infer_multi_class_hinge,
+    .evaluate = evaluate_multi_class_hinge,
+    .vjp = multi_class_hinge_vjp,
+    .backward = backward_multi_class_hinge,
+    .attributes = &attribute_type<MultiClassHingeAttributes>,
+    .default_attributes = &default_attributes_of<MultiClassHingeAttributes>,
+};
 
 }  // namespace ops
 

@@ -18,6 +18,20 @@ struct Given {
                        T* gx) {
     std::copy_n(u, rows * classes, gx);
   }
+  static constexpr bool kKeeps = false;
+  template <class T>
+  static void scores_of(const T* x, const std::int64_t* target, std::int64_t rows,
+                        std::int64_t classes, T* h, T*, T*) {
+    for (std::int64_t r = 0; r < rows; ++r) h[r] = x[r * classes + target[r]];
+  }
+  template <class T>
+  static void backward_of(const T* g, const T*, const std::int64_t* target, const T*, const T*,
+                          std::int64_t rows, std::int64_t classes, T* gx, bool accumulate) {
+    if (!accumulate) std::fill_n(gx, rows * classes, T(0));
+    for (std::int64_t r = 0; r < rows; ++r) {
+      if (g[r] != 0) gx[r * classes + target[r]] -= g[r];
+    }
+  }
   static Var scores(const Var& x) { return x; }
   static Var backward(const Var& u, const Var&) { return u; }
 };

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "wengert/ops/dense_input.h"
-#include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/softmax.h"
 #include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/order/lines.h"
@@ -75,7 +75,7 @@ void evaluate_softmax(EvalContext& call) {
   const TensorView out = call.output();
   const Lines lines(out, static_cast<int>(call.attributes<AxisAttributes>().axis));
   dispatch_floating(out.dtype, [&]<class T>(T) {
-    const auto& kernels = kernels::row_kernels<T>();
+    const auto& kernels = kernels::softmax_kernels<T>();
     over_lines<T, 1>(lines, {x.view().as<T>()}, out.as<T>(), false,
                      [&](const T* const* in, std::int64_t rows, T* to) {
                        (kLog ? kernels.log_softmax : kernels.softmax)(in[0], rows, lines.length,
@@ -90,7 +90,7 @@ void backward_softmax(BackwardContext& c) {
   const auto to = c.gradient(0);
   const Lines lines(y, static_cast<int>(c.attributes<AxisAttributes>().axis));
   dispatch_floating(y.dtype, [&]<class T>(T) {
-    const auto& kernels = kernels::row_kernels<T>();
+    const auto& kernels = kernels::softmax_kernels<T>();
     over_lines<T, 2>(lines, {g.as<T>(), y.as<T>()}, to.view.as<T>(), to.accumulate,
                      [&](const T* const* in, std::int64_t rows, T* gx) {
                        (kLog ? kernels.log_softmax_backward : kernels.softmax_backward)(

@@ -11,17 +11,26 @@ namespace {
 struct LogSoftmax {
   template <class T>
   static void scores(const T* x, std::int64_t rows, std::int64_t classes, T* h) {
-    kernels::row_kernels<T>().log_softmax(x, rows, classes, h);
+    kernels::softmax_kernels<T>().log_softmax(x, rows, classes, h);
   }
   template <class T>
   static void backward(const T* u, const T*, const T* h, std::int64_t rows, std::int64_t classes,
                        T* gx) {
-    kernels::row_kernels<T>().log_softmax_backward(u, h, rows, classes, gx, false);
+    kernels::softmax_kernels<T>().log_softmax_backward(u, h, rows, classes, gx, false);
+  }
+  /// Of each row what is taken off before exp, and Σ exp less 1.
+  static constexpr bool kKeeps = true;
+  template <class T>
+  static void scores_of(const T* x, const std::int64_t* target, std::int64_t rows,
+                        std::int64_t classes, T* h, T* shifts, T* rests) {
+    kernels::softmax_kernels<T>().log_softmax_of(x, target, rows, classes, h, shifts, rests);
   }
   template <class T>
-  static void backward_of_class(const T* g, const T* x, const std::int64_t* target,
-                                std::int64_t rows, std::int64_t classes, T* gx, bool accumulate) {
-    kernels::row_kernels<T>().cross_entropy_backward(g, x, target, rows, classes, gx, accumulate);
+  static void backward_of(const T* g, const T* x, const std::int64_t* target, const T* shifts,
+                          const T* rests, std::int64_t rows, std::int64_t classes, T* gx,
+                          bool accumulate) {
+    kernels::softmax_kernels<T>().cross_entropy_backward(g, x, target, shifts, rests, rows, classes,
+                                                         gx, accumulate);
   }
   static Var scores(const Var& x) { return log_softmax(x); }
   static Var backward(const Var& u, const Var& x) {

@@ -1,6 +1,9 @@
 #include "wengert/ops/op_file.h"
 
 #ifdef WENGERT_RECORDS
+#include <cstdint>
+#include <vector>
+
 #include "wengert/graph/text.h"
 #include "wengert/ops/dense_input.h"
 #include "wengert/ops/kernels/philox.h"
@@ -8,6 +11,9 @@
 namespace wengert {
 namespace ops {
 namespace {
+
+/// Beside y a bit for each element, hidden: whether it was dropped.
+enum Result : int { kY, kMask };
 
 /// The mask is draw `counter` under `key`: as part of the record it is the same one in every
 /// derivative and when the node is computed again.
@@ -35,10 +41,13 @@ void infer_dropout(InferContext& call) {
     call.fail(ErrorKind::kValue, "p must lie in [0, 1], got " + format_number(a.p),
               "p is the probability that an element is dropped");
   }
+  const Shape shape = call.shape(0);
   if (a.keeps_all()) {
-    call.output_view(0, call.shape(0), call.strides(0));
+    call.output_view(0, shape, call.strides(0));
+    call.output(DType::kUint8, {0});
   } else {
-    call.output(call.dtype(0), call.shape(0));
+    call.output(call.dtype(0), shape);
+    call.output(DType::kUint8, {kernels::mask_bytes(element_count(shape))});
   }
 }
 
@@ -46,7 +55,9 @@ void evaluate_dropout(EvalContext& call) {
   const auto& a = call.attributes<DropoutAttributes>();
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
-  kernels::apply_dropout(out.dtype, x.view().data, out.data, out.count(), a.draw(), a.p, false);
+  if (a.keeps_all()) return;
+  kernels::draw_dropout(out.dtype, x.view().data, out.data, out.count(), a.draw(), a.p,
+                        call.output(kMask).as<std::uint8_t>());
 }
 
 Var apply_dropout(const Var& x, const DropoutAttributes& attributes, std::source_location where) {
@@ -63,7 +74,16 @@ void backward_dropout(BackwardContext& c) {
   const auto& a = c.attributes<DropoutAttributes>();
   const DenseInput g(c.cotangent());
   const auto to = c.gradient(0);
-  kernels::apply_dropout(to.view.dtype, g.view().data, to.view.data, to.view.count(), a.draw(),
+  const std::int64_t n = to.view.count();
+  std::vector<std::uint8_t> none;
+  const std::uint8_t* mask = nullptr;
+  if (a.keeps_all()) {
+    none.resize(static_cast<std::size_t>(kernels::mask_bytes(n)));
+    mask = none.data();
+  } else {
+    mask = c.output(kMask).as<std::uint8_t>();
+  }
+  kernels::apply_dropout(to.view.dtype, g.view().data, to.view.data, n, mask,
                          a.keeps_all() ? 0 : a.p, to.accumulate);
 }
 
@@ -83,7 +103,10 @@ constinit const OpDef dropout_op = {
             .source = "N. Srivastava et al., Dropout: a simple way to prevent neural networks from "
                       "overfitting, 2014; inverted scaling"},
     .differentiable = 1,
+    .reads = {reads_output(kMask)},
     .linear = {1},
+    .hidden_outputs = 1,
+    .discrete_outputs = 1u << kMask,
     .infer = infer_dropout,
     .evaluate = evaluate_dropout,
     .vjp = dropout_vjp,

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/softmax.h"
 #include "wengert/ops/kernels/splits.h"
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/ops/reduction/axes.h"
@@ -24,8 +24,8 @@ void evaluate_logsumexp(EvalContext& call) {
     WENGERT_SPLIT(LogSumExpTasks, rows.count(), kRows);
     kernels::parallel_for((rows.count() + kRows - 1) / kRows, [&](std::int64_t task) {
       const std::int64_t first = task * kRows, end = std::min(rows.count(), first + kRows);
-      kernels::row_kernels<T>().logsumexp(rows.row<T>(first), end - first, rows.length(),
-                                          out.as<T>() + first);
+      kernels::softmax_kernels<T>().logsumexp(rows.row<T>(first), end - first, rows.length(),
+                                              out.as<T>() + first);
     });
   });
 }

@@ -3,6 +3,7 @@
 #include "wengert/graph/elementwise_kernels.h"
 #include "wengert/ops/kernels/cpu.h"
 #include "wengert/ops/kernels/rows.h"
+#include "wengert/ops/kernels/softmax.h"
 #include "wengert/ops/records.h"
 
 // Kernels of another level would give right results, or the end of the program on older machines:
@@ -10,9 +11,11 @@
 #define UNARY(name) extern const ElementwiseKernels name##_kernels;
 #define BINARY(name) extern const ElementwiseKernels name##_kernels;
 #define OP(name, result, parameters)
-#define WENGERT_TABLES                       \
-  extern const RowKernels<float> rows_float; \
-  extern const RowKernels<double> rows_double;
+#define WENGERT_TABLES                              \
+  extern const RowKernels<float> rows_float;        \
+  extern const RowKernels<double> rows_double;      \
+  extern const SoftmaxKernels<float> softmax_float; \
+  extern const SoftmaxKernels<double> softmax_double;
 namespace wengert::kernels {
 namespace baseline {
 #include "wengert/ops/ops.def"
@@ -60,6 +63,8 @@ TEST(Levels, EveryElementwiseOpRunsTheKernelsOfThisCpu) {
 TEST(Levels, RowsAreWorkedByTheKernelsOfThisCpu) {
   EXPECT_EQ(&row_kernels<float>(), WENGERT_AT_LEVEL(rows_float));
   EXPECT_EQ(&row_kernels<double>(), WENGERT_AT_LEVEL(rows_double));
+  EXPECT_EQ(&softmax_kernels<float>(), WENGERT_AT_LEVEL(softmax_float));
+  EXPECT_EQ(&softmax_kernels<double>(), WENGERT_AT_LEVEL(softmax_double));
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ void run(const BenchSelection& selection, int threads, bool json) {
   bench_threads(selection, rows);
   bench_update(selection, rows);
   bench_layouts(selection, rows);
+  bench_techniques(selection, rows);
   bench_ops(selection, rows);
   clear_progress();
   for (const std::string& name : selection.names) {
@@ -146,7 +147,8 @@ void add_bench(Program& program) {
   command.option(
       "NAME", selection->names,
       "rows or groups to run: record, backward, step, memory (the usual ones); "
-      "layer, gemm, derivatives, random, threads, layout, op (all ops) or op/tanh; any prefix of a "
+      "layer, gemm, derivatives, random, threads, layout, loss, norm, dropout, op (all ops) or "
+      "op/tanh; any prefix of a "
       "row's name");
   command.option("--threads", *threads, "threads of the library").between(1, 1024).shows_default();
   command.option("--seed", *seed, "accepted everywhere; the inputs here are fixed");

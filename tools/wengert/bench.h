@@ -46,6 +46,7 @@ void bench_random(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_threads(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_update(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_layouts(const BenchSelection& selection, std::vector<BenchRow>& rows);
+void bench_techniques(const BenchSelection& selection, std::vector<BenchRow>& rows);
 void bench_ops(const BenchSelection& selection, std::vector<BenchRow>& rows);
 
 /// The work of the memory row, run in a process of its own; prints the peak in bytes.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tools/wengert/bench_adam_floor.h"
 #include "wengert/graph/op.h"
 #include "wengert/ops/kernels/gemm.h"
 
@@ -17,23 +18,26 @@ MlpFloor::MlpFloor(std::vector<std::int64_t> sizes, std::int64_t batch,
   }
 }
 
-double MlpFloor::loss_and_gradient(const std::int64_t* labels) {
-  const std::int64_t classes = sizes_.back();
-  const float* logits = activations_.back().data();
-  float* gradient = gradients_.back().data();
+double loss_and_gradient_of(const float* logits, const std::int64_t* labels, std::int64_t batch,
+                            std::int64_t classes, float* gradient) {
   double loss = 0;
-  for (std::int64_t row = 0; row < batch_; ++row) {
+  for (std::int64_t row = 0; row < batch; ++row) {
     const float* x = logits + row * classes;
     float* g = gradient + row * classes;
     const float top = *std::max_element(x, x + classes);
     float total = 0;
     for (std::int64_t c = 0; c < classes; ++c) total += g[c] = std::exp(x[c] - top);
     loss += std::log(total) + top - x[labels[row]];
-    const float scale = 1.0f / (total * static_cast<float>(batch_));
+    const float scale = 1.0f / (total * static_cast<float>(batch));
     for (std::int64_t c = 0; c < classes; ++c) g[c] *= scale;
-    g[labels[row]] -= 1.0f / static_cast<float>(batch_);
+    g[labels[row]] -= 1.0f / static_cast<float>(batch);
   }
-  return loss / static_cast<double>(batch_);
+  return loss / static_cast<double>(batch);
+}
+
+double MlpFloor::loss_and_gradient(const std::int64_t* labels) {
+  return loss_and_gradient_of(activations_.back().data(), labels, batch_, sizes_.back(),
+                              gradients_.back().data());
 }
 
 void MlpFloor::forward(const float* inputs) {
@@ -111,24 +115,45 @@ WENGERT_WIDEST void update(float* __restrict w, const float* __restrict g, std::
 
 }  // namespace
 
+void MlpFloor::store_gradients(std::size_t i, const float* inputs) {
+  if (weight_gradients_.empty()) weight_gradients_ = weights_;
+  const std::int64_t in = sizes_[i], out = sizes_[i + 1];
+  const float* x = i == 0 ? inputs : activations_[i - 1].data();
+  const float* g = gradients_[i].data();
+  std::vector<float>& bias = weight_gradients_[2 * i + 1];
+  std::fill(bias.begin(), bias.end(), 0.0f);
+  for (std::int64_t row = 0; row < batch_; ++row) {
+    for (std::int64_t c = 0; c < out; ++c) bias[static_cast<std::size_t>(c)] += g[row * out + c];
+  }
+  kernels::gemm(true, false, in, out, batch_, x, in, g, out, 0, weight_gradients_[2 * i].data(),
+                out);
+}
+
+double MlpFloor::step_adam(const float* inputs, const std::int64_t* labels, AdamFloor& adam) {
+  forward(inputs);
+  const double loss = loss_and_gradient(labels);
+  adam.next_step();
+  for (std::size_t i = sizes_.size() - 1; i-- > 0;) {
+    if (i > 0) propagate(i);
+    store_gradients(i, inputs);
+    for (const std::size_t k : {2 * i, 2 * i + 1}) {
+      adam.update(k, weights_[k].data(), weight_gradients_[k].data());
+    }
+  }
+  return loss;
+}
+
 double MlpFloor::step_l2_clip(const float* inputs, const std::int64_t* labels, float rate,
                               float lambda, float limit) {
-  if (weight_gradients_.empty()) weight_gradients_ = weights_;
   forward(inputs);
   double loss = loss_and_gradient(labels);
   double sums[2] = {0, 0}, biases[2] = {0, 0};
   for (std::size_t i = sizes_.size() - 1; i-- > 0;) {
     const std::int64_t in = sizes_[i], out = sizes_[i + 1];
-    const float* x = i == 0 ? inputs : activations_[i - 1].data();
-    const float* g = gradients_[i].data();
     if (i > 0) propagate(i);
-    std::vector<float>& bias = weight_gradients_[2 * i + 1];
-    std::fill(bias.begin(), bias.end(), 0.0f);
-    for (std::int64_t row = 0; row < batch_; ++row) {
-      for (std::int64_t c = 0; c < out; ++c) bias[static_cast<std::size_t>(c)] += g[row * out + c];
-    }
-    std::vector<float>& weight = weight_gradients_[2 * i];
-    kernels::gemm(true, false, in, out, batch_, x, in, g, out, 0, weight.data(), out);
+    store_gradients(i, inputs);
+    const std::vector<float>&weight = weight_gradients_[2 * i],
+          &bias = weight_gradients_[2 * i + 1];
     sums_of(weights_[2 * i].data(), weight.data(), in * out, lambda, sums);
     sums_of(weights_[2 * i + 1].data(), bias.data(), out, 0, biases);
   }

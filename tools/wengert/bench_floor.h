@@ -6,6 +6,8 @@
 // The hand-written MLP step: the least that a training step of this network can cost.
 namespace wengert::tools {
 
+class AdamFloor;
+
 /// A loop for the widest vectors of the CPU that it runs on. Clang vectorizes without being told.
 #if defined(__clang__)
 #define WENGERT_WIDEST __attribute__((target_clones("default", "avx2", "avx512f")))
@@ -14,6 +16,10 @@ namespace wengert::tools {
 #else
 #define WENGERT_WIDEST __attribute__((optimize("O3")))
 #endif
+
+/// Mean cross-entropy of [batch, classes] logits, and its gradient.
+double loss_and_gradient_of(const float* logits, const std::int64_t* labels, std::int64_t batch,
+                            std::int64_t classes, float* gradient);
 
 /// One step of a tanh MLP by SGD on softmax cross-entropy: preallocated buffers, GEMM, vectorized
 /// tanh, and the update fused into the weight gradient's GEMM (W ← W + xᵀ·(−η·g), β = 1), so that
@@ -30,11 +36,15 @@ class MlpFloor {
   /// update; two passes over weights and gradients do everything else: sums, then the update.
   double step_l2_clip(const float* inputs, const std::int64_t* labels, float rate, float lambda,
                       float limit);
+  /// The same by Adam, which takes each gradient as soon as it is there.
+  double step_adam(const float* inputs, const std::int64_t* labels, AdamFloor& adam);
   const std::vector<std::vector<float>>& weights() const { return weights_; }
 
  private:
   void forward(const float* inputs);
   double loss_and_gradient(const std::int64_t* labels);
+  /// Stores the gradients of layer i's weight and bias.
+  void store_gradients(std::size_t i, const float* inputs);
   /// Sends the gradient of layer i's output to the layer before.
   void propagate(std::size_t i);
   std::vector<std::int64_t> sizes_;
@@ -42,7 +52,7 @@ class MlpFloor {
   std::vector<std::vector<float>> weights_;
   std::vector<std::vector<float>> activations_;
   std::vector<std::vector<float>> gradients_;
-  std::vector<std::vector<float>> weight_gradients_;  ///< of step_l2_clip
+  std::vector<std::vector<float>> weight_gradients_;  ///< where they are stored
 };
 
 }  // namespace wengert::tools

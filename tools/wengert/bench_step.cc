@@ -9,11 +9,16 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <optional>
 
 #include "tools/wengert/bench.h"
+#include "tools/wengert/bench_adam_floor.h"
 #include "tools/wengert/bench_floor.h"
+#include "tools/wengert/bench_full_floor.h"
 #include "tools/wengert/bench_mlp.h"
+#include "wengert/nn/dropout.h"
 #include "wengert/nn/models.h"
+#include "wengert/nn/norm.h"
 #include "wengert/optim/passes.h"
 #include "wengert/optim/training/step.h"
 #include "wengert/wengert.h"
@@ -55,26 +60,106 @@ struct PenalizedWork : MlpWork {
   }
 };
 
-/// `work` beside a floor's step. Both must compute the same: the losses of ten steps from the same
-/// weights agree.
-template <class Work, class Step>
-void compare_steps(const std::string& name, Step&& step, std::vector<BenchRow>& rows) {
-  Work work(64);
-  work.MlpWork::step();  // creates the parameters
-  MlpFloor floor({784, 300, 100, 10}, 64, copies(work.parameters));
-  const float* inputs = work.inputs.template span<float>().data();
-  const std::int64_t* labels = work.labels.template span<std::int64_t>().data();
+/// The same net, by Adam.
+struct AdamWork : MlpWork {
+  static constexpr float kRate = 1e-3f;
+  optim::Adam adam{{.rate = kRate}};
+
+  using MlpWork::MlpWork;
+  double step() {
+    const Tape tape;
+    const Var loss = softmax_cross_entropy(logits(), labels);
+    adam.step(parameters, backward(loss));
+    return loss.scalar_value();
+  }
+};
+
+/// 784-300-100-10 with batch norm, ReLU and dropout, by Adam.
+struct FullWork : MlpWork {
+  static constexpr float kRate = 1e-3f;
+  static constexpr double kDropped = 0.2;
+  optim::Adam adam{{.rate = kRate}};
+
+  using MlpWork::MlpWork;
+  Var full_logits() {
+    const LinearOptions bare{.bias = false};
+    Var h = linear(parameters, "fc1", inputs, 300, bare);
+    h = dropout(parameters, "drop1", relu(batch_norm(parameters, "norm1", h)), kDropped);
+    h = linear(parameters, "fc2", h, 100, bare);
+    h = dropout(parameters, "drop2", relu(batch_norm(parameters, "norm2", h)), kDropped);
+    return linear(parameters, "out", h, 10);
+  }
+  double step() {
+    const Tape tape;
+    const Var loss = softmax_cross_entropy(full_logits(), labels);
+    adam.step(parameters, backward(loss));
+    return loss.scalar_value();
+  }
+  /// In the floor's order.
+  std::vector<std::vector<float>> weights() {
+    std::vector<std::vector<float>> result;
+    for (const char* name : {"fc1/weight", "fc2/weight", "out/weight", "out/bias", "norm1/gain",
+                             "norm1/bias", "norm2/gain", "norm2/bias"}) {
+      result.push_back(parameters.at(name).value().to_vector<float>());
+    }
+    return result;
+  }
+  std::vector<FullFloor::Mask> masks() {
+    std::vector<FullFloor::Mask> result;
+    for (const char* name : {"drop1", "drop2"}) {
+      const RandomStream& stream = parameters.stream(name);
+      result.push_back({stream.key(), stream.counter()});
+    }
+    return result;
+  }
+};
+
+/// A row for `step` beside `floor_step`, which must compute the same: the losses of ten steps from
+/// the same weights agree.
+template <class Step, class FloorStep>
+void compare_steps(const std::string& name, std::vector<BenchRow>& rows, Step&& step,
+                   FloorStep&& floor_step) {
   double worst = 0;
   for (int i = 0; i < 10; ++i) {
-    const double ours = work.step();
-    const double bare = step(floor, inputs, labels);
+    const double bare = floor_step(), ours = step();
     worst = std::fmax(worst, std::fabs(ours - bare) / bare);
   }
   if (!(worst < 1e-4)) {
-    throw Error(ErrorKind::kInternal, "bench", "the step and its floor compute different losses");
+    throw Error(
+        ErrorKind::kInternal, "bench",
+        name + " and its floor compute different losses, relative " + std::to_string(worst));
   }
-  rows.push_back(compare(
-      name, "µs", 1000, 400, [&] { work.step(); }, [&] { step(floor, inputs, labels); }));
+  rows.push_back(compare(name, "µs", 1000, 400, step, floor_step));
+}
+
+/// `Work` beside step(floor, inputs, labels).
+template <class Work, class Step>
+void compare_mlp(const std::string& name, Step&& step, std::vector<BenchRow>& rows) {
+  Work work(64);
+  {
+    const Tape tape;
+    (void)work.logits();  // creates the parameters
+  }
+  MlpFloor floor({784, 300, 100, 10}, 64, copies(work.parameters));
+  const float* inputs = work.inputs.template span<float>().data();
+  const std::int64_t* labels = work.labels.template span<std::int64_t>().data();
+  compare_steps(
+      name, rows, [&] { return work.step(); }, [&] { return step(floor, inputs, labels); });
+}
+
+void compare_full(const std::string& name, std::vector<BenchRow>& rows) {
+  FullWork work(64);
+  {
+    const Tape tape;
+    (void)work.full_logits();
+  }
+  FullFloor floor({784, 300, 100, 10}, 64, work.weights(), FullWork::kRate,
+                  static_cast<float>(FullWork::kDropped));
+  const float* inputs = work.inputs.span<float>().data();
+  const std::int64_t* labels = work.labels.span<std::int64_t>().data();
+  compare_steps(
+      name, rows, [&] { return work.step(); },
+      [&] { return floor.step(inputs, labels, work.masks()); });
 }
 
 /// Steps of a deep sigmoid net whose weights are multiplied by `scale`: small ones let gradients
@@ -105,7 +190,7 @@ class SigmoidSteps {
 
 void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   if (selection.wants("step/mlp")) {
-    compare_steps<MlpWork>(
+    compare_mlp<MlpWork>(
         "step/mlp",
         [](MlpFloor& floor, const float* inputs, const std::int64_t* labels) {
           return floor.step(inputs, labels, MlpWork::kRate);
@@ -114,13 +199,24 @@ void bench_step(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   }
   if (selection.wants("step/mlp-l2-clip")) {
     using Work = PenalizedWork;
-    compare_steps<Work>(
+    compare_mlp<Work>(
         "step/mlp-l2-clip",
         [](MlpFloor& floor, const float* inputs, const std::int64_t* labels) {
           return floor.step_l2_clip(inputs, labels, Work::kRate, Work::kLambda, Work::kLimit);
         },
         rows);
   }
+  if (selection.wants("step/mlp-adam")) {
+    std::optional<AdamFloor> adam;
+    compare_mlp<AdamWork>(
+        "step/mlp-adam",
+        [&](MlpFloor& floor, const float* inputs, const std::int64_t* labels) {
+          if (!adam) adam.emplace(floor.weights(), AdamWork::kRate);
+          return floor.step_adam(inputs, labels, *adam);
+        },
+        rows);
+  }
+  if (selection.wants("step/mlp-full")) compare_full("step/mlp-full", rows);
   if (selection.wants("step/mlp-vanishing")) {
     SigmoidSteps vanishing(3e-5), healthy(1);  // gradients of fc1 sink below 1.2e-38
     rows.push_back(compare(

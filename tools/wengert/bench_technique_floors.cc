@@ -1,0 +1,264 @@
+#include "tools/wengert/bench_technique_floors.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tools/wengert/bench_floor.h"
+
+namespace wengert::tools {
+namespace {
+
+#define WENGERT_INLINE inline __attribute__((always_inline))
+
+struct Both {
+  float value, slope;
+};
+
+/// A loop for the values, summed 4096 at a time, then in double, and one for the slopes: the
+/// gradient is asked for later.
+template <class Formula>
+WENGERT_INLINE double fused(const float* __restrict x, const float* __restrict t,
+                            float* __restrict g, std::int64_t n, Formula both) {
+  const float share = 1.0f / static_cast<float>(n);
+  double total = 0;
+  for (std::int64_t first = 0; first < n; first += 4096) {
+    const std::int64_t end = std::min<std::int64_t>(n, first + 4096);
+    float sum = 0;
+    for (std::int64_t i = first; i < end; ++i) sum += both(x[i], t[i]).value;
+    total += static_cast<double>(sum);
+  }
+  for (std::int64_t i = 0; i < n; ++i) g[i] = both(x[i], t[i]).slope * share;
+  return total / static_cast<double>(n);
+}
+
+#define WENGERT_LOSS_FLOOR(name)                                                         \
+  WENGERT_WIDEST double name(const float* x, const float* t, float* g, std::int64_t n) { \
+    return fused(x, t, g, n, [](float a, float b) { return name##_of(a, b); });          \
+  }
+
+WENGERT_INLINE float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; }
+
+WENGERT_INLINE Both mean_squared_error_of(float x, float t) {
+  const float d = x - t;
+  return {d * d, 2 * d};
+}
+WENGERT_INLINE Both half_squared_error_of(float x, float t) {
+  const float d = x - t;
+  return {0.5f * d * d, d};
+}
+WENGERT_INLINE Both mean_absolute_error_of(float x, float t) {
+  const float d = x - t;
+  return {std::fabs(d), sign(d)};
+}
+WENGERT_INLINE Both hinge_loss_of(float x, float t) {
+  const float m = 1 - t * x;
+  return {m > 0 ? m : 0, m > 0 ? -t : 0};
+}
+WENGERT_INLINE Both squared_hinge_loss_of(float x, float t) {
+  const float m = std::max(1 - t * x, 0.0f);
+  return {m * m, -2 * t * m};
+}
+WENGERT_INLINE Both huber_loss_of(float x, float t) {
+  const float d = x - t, a = std::fabs(d), c = std::min(a, 1.0f);
+  return {c * (a - 0.5f * c), c * sign(d)};
+}
+/// By log p: Σ t·(log t − x).
+WENGERT_INLINE Both kl_divergence_of(float x, float t) { return {t * (std::log(t) - x), -t}; }
+WENGERT_INLINE Both binary_cross_entropy_of(float p, float t) {
+  return {-(t * std::log(p) + (1 - t) * std::log(1 - p)), (p - t) / (p * (1 - p))};
+}
+WENGERT_INLINE Both bce_with_logits_of(float x, float t) {
+  const float e = std::exp(-std::fabs(x)), one = 1 / (1 + e);
+  return {std::max(x, 0.0f) - x * t + std::log(1 + e), (x >= 0 ? one : e * one) - t};
+}
+
+WENGERT_LOSS_FLOOR(mean_squared_error)
+WENGERT_LOSS_FLOOR(half_squared_error)
+WENGERT_LOSS_FLOOR(mean_absolute_error)
+WENGERT_LOSS_FLOOR(hinge_loss)
+WENGERT_LOSS_FLOOR(squared_hinge_loss)
+WENGERT_LOSS_FLOOR(huber_loss)
+WENGERT_LOSS_FLOOR(kl_divergence)
+WENGERT_LOSS_FLOOR(binary_cross_entropy)
+WENGERT_LOSS_FLOOR(bce_with_logits)
+
+WENGERT_WIDEST double softmax_cross_entropy(const float* x, const std::int64_t* t, float* g,
+                                            std::int64_t rows, std::int64_t n) {
+  double total = 0;
+  for (std::int64_t r = 0; r < rows; ++r, x += n, g += n) {
+    float top = x[0], sum = 0;
+    for (std::int64_t j = 1; j < n; ++j) top = std::max(top, x[j]);
+    for (std::int64_t j = 0; j < n; ++j) {
+      g[j] = std::exp(x[j] - top);
+      sum += g[j];
+    }
+    total += static_cast<double>(std::log(sum) + top - x[t[r]]);
+    const float scale = 1 / (sum * static_cast<float>(rows));
+    for (std::int64_t j = 0; j < n; ++j) g[j] *= scale;
+    g[t[r]] -= 1 / static_cast<float>(rows);
+  }
+  return total / static_cast<double>(rows);
+}
+
+WENGERT_WIDEST double nll_loss(const float* x, const std::int64_t* t, float* g, std::int64_t rows,
+                               std::int64_t n) {
+  double total = 0;
+  for (std::int64_t j = 0; j < rows * n; ++j) g[j] = 0;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    total -= static_cast<double>(x[r * n + t[r]]);
+    g[r * n + t[r]] = -1 / static_cast<float>(rows);
+  }
+  return total / static_cast<double>(rows);
+}
+
+WENGERT_WIDEST double cross_entropy(const float* x, const std::int64_t* t, float* g,
+                                    std::int64_t rows, std::int64_t n) {
+  double total = 0;
+  for (std::int64_t j = 0; j < rows * n; ++j) g[j] = 0;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float p = x[r * n + t[r]];
+    total -= static_cast<double>(std::log(p));
+    g[r * n + t[r]] = -1 / (p * static_cast<float>(rows));
+  }
+  return total / static_cast<double>(rows);
+}
+
+/// The mean over rows of Σ max(0, 1 + x_j − x_t) over the other classes, divided by the classes.
+WENGERT_WIDEST double multi_class_hinge_loss(const float* x, const std::int64_t* t, float* g,
+                                             std::int64_t rows, std::int64_t n) {
+  double total = 0;
+  const float share = 1 / static_cast<float>(rows * n);
+  for (std::int64_t r = 0; r < rows; ++r, x += n, g += n) {
+    const float base = 1 - x[t[r]];
+    float sum = 0, above = 0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      const float m = base + x[j];
+      sum += m > 0 ? m : 0;
+      above += m > 0 ? 1.0f : 0.0f;
+      g[j] = m > 0 ? share : 0;
+    }
+    total += static_cast<double>(sum - 1);  // its own class adds the margin
+    g[t[r]] = -(above - 1) * share;
+  }
+  return total / static_cast<double>(rows * n);
+}
+
+WENGERT_WIDEST void channel_norm(const NormFloor& of) {
+  const std::int64_t rows = of.rows, n = of.n;
+  const float* __restrict x = of.x, * __restrict g = of.g;
+  float* __restrict mean = of.mean, * __restrict scale = of.scale, * __restrict y = of.y, * __restrict gx = of.gx, * __restrict first = of.first, * __restrict second = of.second;
+  const float share = 1 / static_cast<float>(rows);
+  for (std::int64_t j = 0; j < n; ++j) mean[j] = scale[j] = first[j] = second[j] = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) mean[j] += x[i * n + j];
+  }
+  for (std::int64_t j = 0; j < n; ++j) mean[j] *= share;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      const float d = x[i * n + j] - mean[j];
+      scale[j] += d * d;
+    }
+  }
+  for (std::int64_t j = 0; j < n; ++j) scale[j] = 1 / std::sqrt(scale[j] * share + 1e-5f);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      y[i * n + j] = (x[i * n + j] - mean[j]) * scale[j] * of.gain[j] + of.bias[j];
+    }
+  }
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      first[j] += g[i * n + j];
+      second[j] += g[i * n + j] * (x[i * n + j] - mean[j]);
+    }
+  }
+  for (std::int64_t j = 0; j < n; ++j) {
+    of.bias_gradient[j] = first[j];
+    of.gain_gradient[j] = second[j] * scale[j];
+    first[j] *= share;
+    second[j] *= share * scale[j] * scale[j];
+    scale[j] *= of.gain[j];
+  }
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      gx[i * n + j] = (g[i * n + j] - first[j] - (x[i * n + j] - mean[j]) * second[j]) * scale[j];
+    }
+  }
+}
+
+WENGERT_WIDEST void row_norm(const NormFloor& of) {
+  const std::int64_t rows = of.rows, n = of.n;
+  const float share = 1 / static_cast<float>(n);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float* __restrict x = of.x + i * n;
+    float* __restrict y = of.y + i * n;
+    float sum = 0, squares = 0;
+    for (std::int64_t j = 0; j < n; ++j) sum += x[j];
+    const float mean = sum * share;
+    for (std::int64_t j = 0; j < n; ++j) squares += (x[j] - mean) * (x[j] - mean);
+    const float scale = 1 / std::sqrt(squares * share + 1e-5f);
+    for (std::int64_t j = 0; j < n; ++j) y[j] = (x[j] - mean) * scale * of.gain[j] + of.bias[j];
+    of.mean[i] = mean;
+    of.scale[i] = scale;
+  }
+  float* __restrict gains = of.gain_gradient, * __restrict biases = of.bias_gradient;
+  for (std::int64_t j = 0; j < n; ++j) gains[j] = biases[j] = 0;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const float* __restrict x = of.x + i * n, * __restrict g = of.g + i * n;
+    float* __restrict gx = of.gx + i * n;
+    const float mean = of.mean[i], scale = of.scale[i];
+    float sum = 0, products = 0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      const float hat = (x[j] - mean) * scale, h = g[j] * of.gain[j];
+      sum += h;
+      products += h * hat;
+      gains[j] += g[j] * hat;
+      biases[j] += g[j];
+    }
+    sum *= share;
+    products *= share;
+    for (std::int64_t j = 0; j < n; ++j) {
+      gx[j] = (g[j] * of.gain[j] - sum - (x[j] - mean) * scale * products) * scale;
+    }
+  }
+}
+
+WENGERT_WIDEST void masked(const float* __restrict x, const std::uint8_t* __restrict dropped,
+                           float kept, std::int64_t n, float* __restrict y) {
+  for (std::int64_t i = 0; i < n; ++i) y[i] = dropped[i] != 0 ? 0 : x[i] * kept;
+}
+
+}  // namespace
+
+const std::vector<NamedLossFloor>& loss_floors() {
+  static const auto* const all =
+      new std::vector<NamedLossFloor>{{"mean_squared_error", mean_squared_error},
+                                      {"half_squared_error", half_squared_error},
+                                      {"mean_absolute_error", mean_absolute_error},
+                                      {"hinge_loss", hinge_loss},
+                                      {"squared_hinge_loss", squared_hinge_loss},
+                                      {"huber_loss", huber_loss},
+                                      {"kl_divergence", kl_divergence},
+                                      {"binary_cross_entropy", binary_cross_entropy},
+                                      {"bce_with_logits", bce_with_logits}};
+  return *all;
+}
+
+const std::vector<NamedClassLossFloor>& class_loss_floors() {
+  static const auto* const all =
+      new std::vector<NamedClassLossFloor>{{"softmax_cross_entropy", softmax_cross_entropy},
+                                           {"nll_loss", nll_loss},
+                                           {"cross_entropy", cross_entropy},
+                                           {"multi_class_hinge_loss", multi_class_hinge_loss}};
+  return *all;
+}
+
+void batch_norm_floor(const NormFloor& of) { channel_norm(of); }
+void layer_norm_floor(const NormFloor& of) { row_norm(of); }
+
+void dropout_floor(const float* x, const float* g, const std::uint8_t* dropped, float kept,
+                   std::int64_t n, float* y, float* gx) {
+  masked(x, dropped, kept, n, y);
+  masked(g, dropped, kept, n, gx);
+}
+
+}  // namespace wengert::tools
