@@ -21,6 +21,15 @@ struct ModelDef {
   Var (*logits)(ParameterSet& parameters, const Var& inputs);
 };
 
+/// What stands between the layers of `mlp`.
+struct MlpOptions {
+  bool batch_norm = false;  ///< before each ReLU; the layers in front of it have no bias then
+  double dropout = 0;       ///< after each ReLU, with this probability
+};
+
+/// Logits [B, 10] of inputs [B, 784] by 784-256-128-100-10 with ReLU.
+WENGERT_API Var mlp(ParameterSet& parameters, const Var& inputs, const MlpOptions& options);
+
 /// All of them.
 WENGERT_API const std::vector<ModelDef>& models();
 /// By name. Throws Error(kValue) naming the closest.

@@ -10,6 +10,7 @@ namespace wengert::tools {
 struct CommandFailed {};
 
 void add_train(Program& program);
+void add_ablate(Program& program);
 void add_rate_range(Program& program);
 void add_predict(Program& program);
 void add_graph(Program& program);

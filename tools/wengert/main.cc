@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
       "  wengert ops tanh                 the page of an op",
       std::string("wengert ") + WENGERT_VERSION);
   add_train(program);
+  add_ablate(program);
   add_rate_range(program);
   add_predict(program);
   add_graph(program);
