@@ -239,6 +239,10 @@ void CapturedGraph::replace(Edge from, Edge to, std::span<const std::uint32_t> e
   }
 }
 
+void CapturedGraph::set_input(std::uint32_t node, std::size_t input, Edge to) {
+  nodes_[node].inputs[input] = to;
+}
+
 std::uint32_t CapturedGraph::tidy(std::source_location where) {
   const detail::CallSite site(where);
   constexpr std::uint32_t kNew = 0xffffffffu, kEntered = 0xfffffffeu;

@@ -74,6 +74,8 @@ class WENGERT_API CapturedGraph {
   std::uint32_t add_constant(const Tensor& value, std::string_view name = {});
   /// Lets every use of `from`, roots included, but those by nodes in `except`, use `to`.
   void replace(Edge from, Edge to, std::span<const std::uint32_t> except = {});
+  /// Lets one input of one node be `to`.
+  void set_input(std::uint32_t node, std::size_t input, Edge to);
   /// Puts the nodes into an order in which each comes after its inputs and drops those that no root
   /// depends on; numbers change. Gives how many were dropped. Throws Error(kGraph) on a cycle.
   std::uint32_t tidy(std::source_location where = std::source_location::current());

@@ -47,12 +47,13 @@ WENGERT_METHOD(momentum, Momentum) = {
     .name = "momentum",
     .doc =
         {.summary = "Gradient descent with momentum.",
-         .formula = "m ← βm + (1 − τ)ηg; θ ← θ − m",
+         .formula = "m ← βm + (1 − τ)g; θ ← θ − ηm",
          .notes =
-             "rate_place = outside: m ← βm + (1 − τ)g; θ ← θ − ηm, as in PyTorch. Both are one "
-             "as long as η stays; when η falls, outside slows the moves at once and inside "
-             "as m forgets. The first step is undamped where τ = 0. By rows it is lazy: m of rows "
-             "without a gradient neither decays nor moves them. weight_decay = λ: g + λθ for g.",
+             "As in PyTorch. rate_place = inside: m ← βm + (1 − τ)ηg; θ ← θ − m, as in most texts "
+             "and in Keras. Both are one as long as η stays; when η falls, outside slows the moves "
+             "at once and inside as m forgets. The first step is undamped where τ = 0. By rows it "
+             "is lazy: m of rows without a gradient neither decays nor moves them. weight_decay = "
+             "λ: g + λθ for g.",
          .source = "B. Polyak, Some methods of speeding up the convergence of iteration "
                    "methods, 1964"},
     .options = list_options<Momentum>,
@@ -84,22 +85,22 @@ auto polyak(double beta, double dampening, bool inside, double decay = 0) {
 WENGERT_OPTIMIZER_TESTS(momentum) {
   return {{
       // m = 1, then 0.75·1 − 0.5 = 0.25.
-      {.settings = {{"rate", "0.5"}, {"momentum", "0.75"}},
+      {.settings = {{"rate", "0.5"}, {"momentum", "0.75"}, {"rate_place", "inside"}},
        .by_hand = {0, -0.25},
        .reference = [] { return polyak(0.75, 0, true); }},
       // m = 2, then 0.75·2 − 1 = 0.5.
-      {.settings = {{"rate", "0.5"}, {"momentum", "0.75"}, {"rate_place", "outside"}},
+      {.settings = {{"rate", "0.5"}, {"momentum", "0.75"}},
        .by_hand = {0, -0.25},
        .reference = [] { return polyak(0.75, 0, false); }},
-      // m = 0.5·0.5·2 = 0.5, then 0.75·0.5 − 0.25 = 0.125.
+      // m = 0.5·2 = 1, then 0.75·1 − 0.5·1 = 0.25.
       {.settings = {{"rate", "0.5"}, {"momentum", "0.75"}, {"dampening", "0.5"}},
        .by_hand = {0.5, 0.375},
-       .reference = [] { return polyak(0.75, 0.5, true); }},
-      // m = 0.5·(2 + 0.5) = 1.25, then 0.75·1.25 + 0.5·(−1 − 0.125) = 0.375.
+       .reference = [] { return polyak(0.75, 0.5, false); }},
+      // m = 2 + 0.5 = 2.5, then 0.75·2.5 − 1 − 0.125 = 0.75.
       {.settings =
            {{"rate", "0.5"}, {"momentum", "0.75"}, {"weight_decay", "0.5"}, {"decays", "all"}},
        .by_hand = {-0.25, -0.625},
-       .reference = [] { return polyak(0.75, 0, true, 0.5); }},
+       .reference = [] { return polyak(0.75, 0, false, 0.5); }},
   }};
 }
 #endif

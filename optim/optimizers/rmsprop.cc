@@ -5,6 +5,7 @@ WENGERT_UPDATES {
     double rate, alpha;
     double inside, outside;  ///< ε in the root and beside it; one of them is 0
     double momentum;
+    double pull, move;  ///< η of what goes into m and of m; one of them is 1
   };
 
   template <class T>
@@ -38,8 +39,8 @@ WENGERT_UPDATES {
     template <class T>
     static void update(T& w, T g, T& s, T& m, const Numbers& k) {
       s = running(s, g * g, k);
-      m = m * k.momentum + g / root(s, k);
-      w = w - m * k.rate;
+      m = m * k.momentum + g * k.pull / root(s, k);
+      w = w - m * k.move;
     }
   };
 
@@ -61,8 +62,8 @@ WENGERT_UPDATES {
     static void update(T& w, T g, T& s, T& mean, T& m, const Numbers& k) {
       s = running(s, g * g, k);
       mean = running(mean, g, k);
-      m = m * k.momentum + g / root(rms_variance(s, mean), k);
-      w = w - m * k.rate;
+      m = m * k.momentum + g * k.pull / root(rms_variance(s, mean), k);
+      w = w - m * k.move;
     }
   };
 
@@ -82,6 +83,7 @@ WENGERT_OPTIONS(RmsProp) {
   option("epsilon", o.epsilon, kPositive, "ε, which keeps the quotient finite");
   option("epsilon_place", o.epsilon_place, kEpsilonPlaces, "√s + ε, or √(s + ε)");
   option("momentum", o.momentum, kBelowOne, "β, how much of the last move is kept");
+  option("rate_place", o.rate_place, kRatePlaces, "where η stands, inside m or outside");
   option("centered", o.centered, "divide by the standard deviation: s less the mean's square");
   visit_coupled_decay(o, option);
 }
@@ -96,8 +98,14 @@ constexpr SlotDef kSlots[] = {
 void update_rmsprop(ParameterStep& step) {
   const auto o = options_as<RmsProp>(step.options);
   const bool inside = o.epsilon_place == EpsilonPlace::kInside;
-  const updates::RmsPropNumbers numbers = {o.rate, o.alpha, inside ? o.epsilon : 0,
-                                           inside ? 0 : o.epsilon, o.momentum};
+  const bool rate_inside = o.rate_place == RatePlace::kInside;
+  const updates::RmsPropNumbers numbers = {o.rate,
+                                           o.alpha,
+                                           inside ? o.epsilon : 0,
+                                           inside ? 0 : o.epsilon,
+                                           o.momentum,
+                                           rate_inside ? o.rate : 1,
+                                           rate_inside ? 1 : o.rate};
   const bool moves = o.momentum > 0;
   run_update(o.centered ? (moves ? rmsprop_centered_momentum_levels : rmsprop_centered_levels)
                         : (moves ? rmsprop_momentum_levels : rmsprop_levels),
@@ -109,11 +117,11 @@ WENGERT_METHOD(rmsprop, RmsProp) = {
     .name = "rmsprop",
     .doc = {.summary = "Steps divided by the running root mean square of the gradient.",
             .formula = "s ← αs + (1 − α)g²; θ ← θ − ηg/(√s + ε)",
-            .notes = "With momentum β: m ← βm + g/(√s + ε); θ ← θ − ηm. Centered: s − μ² for s, "
+            .notes = "With momentum β: m ← βm + g/(√s + ε); θ ← θ − ηm; rate_place = inside, as in "
+                     "TensorFlow: m ← βm + ηg/(√s + ε); θ ← θ − m. Centered: s − μ² for s, "
                      "μ ← αμ + (1 − α)g. epsilon_place = inside: √(s + ε). α is .99 here and in "
                      "PyTorch, .9 in the lecture, with ε inside. By rows it is lazy: averages of "
-                     "rows without a "
-                     "gradient stay as they are. weight_decay = λ: g + λθ for g.",
+                     "rows without a gradient stay as they are. weight_decay = λ: g + λθ for g.",
             .source = "T. Tieleman, G. Hinton, Lecture 6.5, 2012; centered: A. Graves, Generating "
                       "sequences with recurrent neural networks, 2013"},
     .options = list_options<RmsProp>,
@@ -129,7 +137,7 @@ WENGERT_METHOD(rmsprop, RmsProp) = {
 namespace wengert::testing {
 namespace {
 auto hinton(double alpha, double outside, double inside, double beta, bool centered,
-            double decay = 0) {
+            double decay = 0, bool rate_inside = false) {
   return [=, s = Numbers(), mean = Numbers(), m = Numbers()](Numbers& w, const Numbers& g,
                                                              double rate) mutable {
     for (Numbers* kept : {&s, &mean, &m}) kept->resize(w.size());
@@ -138,8 +146,9 @@ auto hinton(double alpha, double outside, double inside, double beta, bool cente
       s[i] = alpha * s[i] + (1 - alpha) * slope * slope;
       mean[i] = alpha * mean[i] + (1 - alpha) * slope;
       const double square = centered ? std::fmax(0, s[i] - mean[i] * mean[i]) : s[i];
-      m[i] = beta * m[i] + slope / (std::sqrt(square + inside) + outside);
-      w[i] -= rate * m[i];
+      const double move = slope / (std::sqrt(square + inside) + outside);
+      m[i] = beta * m[i] + (rate_inside ? rate * move : move);
+      w[i] -= rate_inside ? m[i] : rate * m[i];
     }
   };
 }
@@ -172,6 +181,12 @@ WENGERT_OPTIMIZER_TESTS(rmsprop) {
        .reference = [] { return hinton(0.75, 1, 0, 0, true); }},
       {.settings = with({{"centered", "true"}, {"momentum", "0.5"}}),
        .reference = [] { return hinton(0.75, 1, 0, 0.5, true); }},
+      // m = 0.5, then 0.25 − 0.25 = 0.
+      {.settings = with({{"momentum", "0.5"}, {"rate_place", "inside"}}),
+       .by_hand = {0.5, 0.5},
+       .reference = [] { return hinton(0.75, 1, 0, 0.5, false, 0, true); }},
+      {.settings = with({{"centered", "true"}, {"momentum", "0.5"}, {"rate_place", "inside"}}),
+       .reference = [] { return hinton(0.75, 1, 0, 0.5, true, 0, true); }},
       {.settings = {}, .reference = [] { return hinton(0.99, 1e-8, 0, 0, false); }},
       {.settings = with(
            {{"centered", "true"}, {"momentum", "0.5"}, {"weight_decay", "0.5"}, {"decays", "all"}}),

@@ -206,6 +206,17 @@ TEST(Examples, ScaledWeightsStandForAnEnsemble) {
   EXPECT_TRUE(holds(ran.picture, ">scaled weights<"));
 }
 
+TEST(Examples, FeaturesByHandAndLearnedOnes) {
+  const Ran ran = run_example("handcrafted_features");
+  const std::vector<double> reached =
+      numbers(line_of(ran.out, "400 pictures"),
+              std::string("pixels ") + kNumber + ", HOG " + kNumber + ", learned " + kNumber);
+  ASSERT_EQ(reached.size(), 3u);
+  EXPECT_GT(reached[0], 0.2);  // of ten classes
+  EXPECT_GT(reached[2], 0.3);
+  EXPECT_TRUE(holds(ran.picture, ">HOG, linear<"));
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);

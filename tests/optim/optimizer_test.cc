@@ -151,7 +151,7 @@ TEST(MakeOptimizer, TakesOptionsByName) {
   EXPECT_TRUE(direct.options().centered);
   EXPECT_EQ(to_string(made->method().options(), made->option_values()),
             "rate = 0.01, alpha = 0.9, epsilon = 1e-08, epsilon_place = inside, momentum = 0, "
-            "centered = true, weight_decay = 0, decays = weights");
+            "rate_place = outside, centered = true, weight_decay = 0, decays = weights");
   EXPECT_EQ(error_of([] {
               make_optimizer("adam", {{"beta3", "1"}});
             }).fix(),

@@ -384,5 +384,47 @@ TEST(RemoveDropout, LeavesWhatTheModelDoesForInference) {
   EXPECT_EQ(graph.run()[0].value().to_vector<double>(), model(false).value().to_vector<double>());
 }
 
+TEST(ScaleDropoutWeights, LeavesWhatTheModelDoesForInference) {
+  ParameterSet parameters(3);
+  const Batch batch = examples({});
+  const auto model = [&](bool read_again) {
+    const Var h = tanh(linear(parameters, "fc", batch.inputs, 4));
+    const Var d = classic_dropout(parameters, "drop", h, 0.25);
+    const Var y = linear(parameters, "out", d, 2);
+    return read_again ? sum(y) + sum(d) : sum(y);
+  };
+  for (const Mode mode : {Mode::kTraining, Mode::kInference}) {
+    for (const bool read_again : {false, true}) {
+      CapturedGraph graph;
+      {
+        Tape tape(mode);
+        const Var roots[] = {model(read_again)};
+        graph = CapturedGraph::capture(tape, roots);
+      }
+      PassPipeline passes;
+      passes.add<ScaleDropoutWeights>({});
+      PassContext context;
+      EXPECT_TRUE(run_on_capture(passes, graph, context));
+      EXPECT_TRUE(holds(context.str(),
+                        "scale_dropout_weights: drop/classic_dropout: out/weight times 0.75"))
+          << context.str();
+      EXPECT_EQ(graph.str().find("classic_dropout") == std::string::npos, !read_again);
+      PassContext again;
+      EXPECT_FALSE(run_on_capture(passes, graph, again)) << again.str();
+      const double right = model(read_again).value().at(0);  // no tape: inference
+      EXPECT_NEAR(graph.run()[0].value().at(0), right, 1e-12 * std::fabs(right));
+      // The weights are still the model's.
+      {
+        Tensor& weight = parameters.at("out/weight").mutable_value();
+        const WriteGuard writing(weight, "test");
+        for (double& each : writing.span<double>()) each *= 1.5;
+      }
+      const double moved = model(read_again).value().at(0);
+      EXPECT_NE(moved, right);
+      EXPECT_NEAR(graph.run()[0].value().at(0), moved, 1e-12 * std::fabs(moved));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace wengert::optim

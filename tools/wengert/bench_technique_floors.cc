@@ -5,6 +5,16 @@
 
 #include "tools/wengert/bench_floor.h"
 
+// The vector library's forms of these two, which GCC takes where sums may be added in any order.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+extern "C" __attribute__((simd("notinbranch"))) float expf(float) noexcept;
+extern "C" __attribute__((simd("notinbranch"))) float logf(float) noexcept;
+#define WENGERT_FLOOR \
+  __attribute__((target_clones("default", "avx2", "avx512f"), optimize("O3", "fast-math")))
+#else
+#define WENGERT_FLOOR WENGERT_WIDEST
+#endif
+
 namespace wengert::tools {
 namespace {
 
@@ -31,9 +41,9 @@ WENGERT_INLINE double fused(const float* __restrict x, const float* __restrict t
   return total / static_cast<double>(n);
 }
 
-#define WENGERT_LOSS_FLOOR(name)                                                         \
-  WENGERT_WIDEST double name(const float* x, const float* t, float* g, std::int64_t n) { \
-    return fused(x, t, g, n, [](float a, float b) { return name##_of(a, b); });          \
+#define WENGERT_LOSS_FLOOR(name)                                                        \
+  WENGERT_FLOOR double name(const float* x, const float* t, float* g, std::int64_t n) { \
+    return fused(x, t, g, n, [](float a, float b) { return name##_of(a, b); });         \
   }
 
 WENGERT_INLINE float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; }
@@ -63,13 +73,13 @@ WENGERT_INLINE Both huber_loss_of(float x, float t) {
   return {c * (a - 0.5f * c), c * sign(d)};
 }
 /// By log p: Σ t·(log t − x).
-WENGERT_INLINE Both kl_divergence_of(float x, float t) { return {t * (std::log(t) - x), -t}; }
+WENGERT_INLINE Both kl_divergence_of(float x, float t) { return {t * (logf(t) - x), -t}; }
 WENGERT_INLINE Both binary_cross_entropy_of(float p, float t) {
-  return {-(t * std::log(p) + (1 - t) * std::log(1 - p)), (p - t) / (p * (1 - p))};
+  return {-(t * logf(p) + (1 - t) * logf(1 - p)), (p - t) / (p * (1 - p))};
 }
 WENGERT_INLINE Both bce_with_logits_of(float x, float t) {
-  const float e = std::exp(-std::fabs(x)), one = 1 / (1 + e);
-  return {std::max(x, 0.0f) - x * t + std::log(1 + e), (x >= 0 ? one : e * one) - t};
+  const float e = expf(-std::fabs(x)), one = 1 / (1 + e);
+  return {std::max(x, 0.0f) - x * t + logf(1 + e), (x >= 0 ? one : e * one) - t};
 }
 
 WENGERT_LOSS_FLOOR(mean_squared_error)
@@ -82,17 +92,17 @@ WENGERT_LOSS_FLOOR(kl_divergence)
 WENGERT_LOSS_FLOOR(binary_cross_entropy)
 WENGERT_LOSS_FLOOR(bce_with_logits)
 
-WENGERT_WIDEST double softmax_cross_entropy(const float* x, const std::int64_t* t, float* g,
-                                            std::int64_t rows, std::int64_t n) {
+WENGERT_FLOOR double softmax_cross_entropy(const float* x, const std::int64_t* t, float* g,
+                                           std::int64_t rows, std::int64_t n) {
   double total = 0;
   for (std::int64_t r = 0; r < rows; ++r, x += n, g += n) {
     float top = x[0], sum = 0;
     for (std::int64_t j = 1; j < n; ++j) top = std::max(top, x[j]);
     for (std::int64_t j = 0; j < n; ++j) {
-      g[j] = std::exp(x[j] - top);
+      g[j] = expf(x[j] - top);
       sum += g[j];
     }
-    total += static_cast<double>(std::log(sum) + top - x[t[r]]);
+    total += static_cast<double>(logf(sum) + top - x[t[r]]);
     const float scale = 1 / (sum * static_cast<float>(rows));
     for (std::int64_t j = 0; j < n; ++j) g[j] *= scale;
     g[t[r]] -= 1 / static_cast<float>(rows);
@@ -100,8 +110,8 @@ WENGERT_WIDEST double softmax_cross_entropy(const float* x, const std::int64_t* 
   return total / static_cast<double>(rows);
 }
 
-WENGERT_WIDEST double nll_loss(const float* x, const std::int64_t* t, float* g, std::int64_t rows,
-                               std::int64_t n) {
+WENGERT_FLOOR double nll_loss(const float* x, const std::int64_t* t, float* g, std::int64_t rows,
+                              std::int64_t n) {
   double total = 0;
   for (std::int64_t j = 0; j < rows * n; ++j) g[j] = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -111,21 +121,21 @@ WENGERT_WIDEST double nll_loss(const float* x, const std::int64_t* t, float* g, 
   return total / static_cast<double>(rows);
 }
 
-WENGERT_WIDEST double cross_entropy(const float* x, const std::int64_t* t, float* g,
-                                    std::int64_t rows, std::int64_t n) {
+WENGERT_FLOOR double cross_entropy(const float* x, const std::int64_t* t, float* g,
+                                   std::int64_t rows, std::int64_t n) {
   double total = 0;
   for (std::int64_t j = 0; j < rows * n; ++j) g[j] = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     const float p = x[r * n + t[r]];
-    total -= static_cast<double>(std::log(p));
+    total -= static_cast<double>(logf(p));
     g[r * n + t[r]] = -1 / (p * static_cast<float>(rows));
   }
   return total / static_cast<double>(rows);
 }
 
 /// The mean over rows of Σ max(0, 1 + x_j − x_t) over the other classes, divided by the classes.
-WENGERT_WIDEST double multi_class_hinge_loss(const float* x, const std::int64_t* t, float* g,
-                                             std::int64_t rows, std::int64_t n) {
+WENGERT_FLOOR double multi_class_hinge_loss(const float* x, const std::int64_t* t, float* g,
+                                            std::int64_t rows, std::int64_t n) {
   double total = 0;
   const float share = 1 / static_cast<float>(rows * n);
   for (std::int64_t r = 0; r < rows; ++r, x += n, g += n) {
@@ -143,7 +153,7 @@ WENGERT_WIDEST double multi_class_hinge_loss(const float* x, const std::int64_t*
   return total / static_cast<double>(rows * n);
 }
 
-WENGERT_WIDEST void channel_norm(const NormFloor& of) {
+WENGERT_FLOOR void channel_norm(const NormFloor& of) {
   const std::int64_t rows = of.rows, n = of.n;
   const float* __restrict x = of.x, * __restrict g = of.g;
   float* __restrict mean = of.mean, * __restrict scale = of.scale, * __restrict y = of.y, * __restrict gx = of.gx, * __restrict first = of.first, * __restrict second = of.second;
@@ -185,7 +195,7 @@ WENGERT_WIDEST void channel_norm(const NormFloor& of) {
   }
 }
 
-WENGERT_WIDEST void row_norm(const NormFloor& of) {
+WENGERT_FLOOR void row_norm(const NormFloor& of) {
   const std::int64_t rows = of.rows, n = of.n;
   const float share = 1 / static_cast<float>(n);
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -222,8 +232,8 @@ WENGERT_WIDEST void row_norm(const NormFloor& of) {
   }
 }
 
-WENGERT_WIDEST void masked(const float* __restrict x, const std::uint8_t* __restrict dropped,
-                           float kept, std::int64_t n, float* __restrict y) {
+WENGERT_FLOOR void masked(const float* __restrict x, const std::uint8_t* __restrict dropped,
+                          float kept, std::int64_t n, float* __restrict y) {
   for (std::int64_t i = 0; i < n; ++i) y[i] = dropped[i] != 0 ? 0 : x[i] * kept;
 }
 
