@@ -4,6 +4,7 @@ WENGERT_FORMULAS {
   /// −t·ln p − (1 − t)·ln(1 − p), each logarithm at least −100.
   struct CrossEntropyOfProbability {
     static constexpr int reads_a = kA | kB, reads_b = kA;
+    static constexpr double kCut = 3.720075976020836e-44;  // exp(−100)
     template <class T>
     static T at_least(T logarithm) {
       return where(logarithm < -100.0, like(logarithm, -100.0), logarithm);
@@ -14,9 +15,9 @@ WENGERT_FORMULAS {
     }
     template <class T>
     static T partial_a(T p, T t, T) {
-      const T zero = like(p, 0.0);
-      const T above = where(log1p(-p) < -100.0, zero, (1.0 - t) / (1.0 - p));
-      return above - where(log(p) < -100.0, zero, t / p);
+      // A logarithm is cut at 0 and below exp(−100), of 1 − p at 0 alone.
+      const T zero = like(p, 0.0), slope = where(abs(p) < kCut, zero, t / p);
+      return where(equal(p, 1.0), zero, (1.0 - t) / (1.0 - p)) - where(equal(p, 0.0), zero, slope);
     }
     template <class T>
     static T partial_b(T p, T, T) {

@@ -18,94 +18,71 @@ extern "C" __attribute__((simd("notinbranch"))) float logf(float) noexcept;
 namespace wengert::tools {
 namespace {
 
-#define WENGERT_INLINE inline __attribute__((always_inline))
-
-struct Both {
-  float value, slope;
-};
-
-/// A loop for the values, summed 4096 at a time, then in double, and one for the slopes: the
-/// gradient is asked for later.
-template <class Formula>
-WENGERT_INLINE double fused(const float* __restrict x, const float* __restrict t,
-                            float* __restrict g, std::int64_t n, Formula both) {
-  const float share = 1.0f / static_cast<float>(n);
-  double total = 0;
-  for (std::int64_t first = 0; first < n; first += 4096) {
-    const std::int64_t end = std::min<std::int64_t>(n, first + 4096);
-    float sum = 0;
-    for (std::int64_t i = first; i < end; ++i) sum += both(x[i], t[i]).value;
-    total += static_cast<double>(sum);
-  }
-  for (std::int64_t i = 0; i < n; ++i) g[i] = both(x[i], t[i]).slope * share;
-  return total / static_cast<double>(n);
-}
-
-#define WENGERT_LOSS_FLOOR(name)                                                        \
-  WENGERT_FLOOR double name(const float* x, const float* t, float* g, std::int64_t n) { \
-    return fused(x, t, g, n, [](float a, float b) { return name##_of(a, b); });         \
+/// A loop for the values of elements a and b, summed 4096 at a time, then in double, and one for
+/// the slopes: the gradient is asked for later. Text, since inlined functions would bring their own
+/// rules of arithmetic.
+#define WENGERT_LOSS_FLOOR(name, value, slope)                                    \
+  WENGERT_FLOOR double name(const float* __restrict x, const float* __restrict t, \
+                            float* __restrict g, std::int64_t n) {                \
+    const float share = 1.0f / static_cast<float>(n);                             \
+    double total = 0;                                                             \
+    for (std::int64_t first = 0; first < n; first += 4096) {                      \
+      const std::int64_t end = first + 4096 < n ? first + 4096 : n;               \
+      float sum = 0;                                                              \
+      for (std::int64_t i = first; i < end; ++i) {                                \
+        [[maybe_unused]] const float a = x[i], b = t[i];                          \
+        sum += value;                                                             \
+      }                                                                           \
+      total += static_cast<double>(sum);                                          \
+    }                                                                             \
+    for (std::int64_t i = 0; i < n; ++i) {                                        \
+      [[maybe_unused]] const float a = x[i], b = t[i];                            \
+      g[i] = (slope)*share;                                                       \
+    }                                                                             \
+    return total / static_cast<double>(n);                                        \
   }
 
-WENGERT_INLINE float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f; }
+#define WENGERT_ABS(x) __builtin_fabsf(x)
+#define WENGERT_SIGN(x) ((x) > 0 ? 1.0f : (x) < 0 ? -1.0f : 0.0f)
+#define WENGERT_ABOVE(x) ((x) > 0 ? (x) : 0.0f)
+#define WENGERT_CUT(x) ((x) < 1 ? (x) : 1.0f)
 
-WENGERT_INLINE Both mean_squared_error_of(float x, float t) {
-  const float d = x - t;
-  return {d * d, 2 * d};
-}
-WENGERT_INLINE Both half_squared_error_of(float x, float t) {
-  const float d = x - t;
-  return {0.5f * d * d, d};
-}
-WENGERT_INLINE Both mean_absolute_error_of(float x, float t) {
-  const float d = x - t;
-  return {std::fabs(d), sign(d)};
-}
-WENGERT_INLINE Both hinge_loss_of(float x, float t) {
-  const float m = 1 - t * x;
-  return {m > 0 ? m : 0, m > 0 ? -t : 0};
-}
-WENGERT_INLINE Both squared_hinge_loss_of(float x, float t) {
-  const float m = std::max(1 - t * x, 0.0f);
-  return {m * m, -2 * t * m};
-}
-WENGERT_INLINE Both huber_loss_of(float x, float t) {
-  const float d = x - t, a = std::fabs(d), c = std::min(a, 1.0f);
-  return {c * (a - 0.5f * c), c * sign(d)};
-}
-/// By log p: Σ t·(log t − x).
-WENGERT_INLINE Both kl_divergence_of(float x, float t) { return {t * (logf(t) - x), -t}; }
-WENGERT_INLINE Both binary_cross_entropy_of(float p, float t) {
-  return {-(t * logf(p) + (1 - t) * logf(1 - p)), (p - t) / (p * (1 - p))};
-}
-WENGERT_INLINE Both bce_with_logits_of(float x, float t) {
-  const float e = expf(-std::fabs(x)), one = 1 / (1 + e);
-  return {std::max(x, 0.0f) - x * t + logf(1 + e), (x >= 0 ? one : e * one) - t};
-}
+WENGERT_LOSS_FLOOR(mean_squared_error, (a - b) * (a - b), 2 * (a - b))
+WENGERT_LOSS_FLOOR(half_squared_error, 0.5f * (a - b) * (a - b), a - b)
+WENGERT_LOSS_FLOOR(mean_absolute_error, WENGERT_ABS(a - b), WENGERT_SIGN(a - b))
+WENGERT_LOSS_FLOOR(hinge_loss, WENGERT_ABOVE(1 - b * a), 1 - b * a > 0 ? -b : 0)
+WENGERT_LOSS_FLOOR(squared_hinge_loss, WENGERT_ABOVE(1 - b * a) * WENGERT_ABOVE(1 - b * a),
+                   -2 * b * WENGERT_ABOVE(1 - b * a))
+WENGERT_LOSS_FLOOR(huber_loss,
+                   WENGERT_CUT(WENGERT_ABS(a - b)) *
+                       (WENGERT_ABS(a - b) - 0.5f * WENGERT_CUT(WENGERT_ABS(a - b))),
+                   WENGERT_CUT(WENGERT_ABS(a - b)) * WENGERT_SIGN(a - b))
+WENGERT_LOSS_FLOOR(kl_divergence, b*(logf(b) - a), -b)
+WENGERT_LOSS_FLOOR(binary_cross_entropy, -(b* logf(a) + (1 - b) * logf(1 - a)),
+                   (a - b) / (a * (1 - a)))
+WENGERT_LOSS_FLOOR(bce_with_logits, WENGERT_ABOVE(a) - a * b + logf(1 + expf(-WENGERT_ABS(a))),
+                   1 / (1 + expf(-a)) - b)
 
-WENGERT_LOSS_FLOOR(mean_squared_error)
-WENGERT_LOSS_FLOOR(half_squared_error)
-WENGERT_LOSS_FLOOR(mean_absolute_error)
-WENGERT_LOSS_FLOOR(hinge_loss)
-WENGERT_LOSS_FLOOR(squared_hinge_loss)
-WENGERT_LOSS_FLOOR(huber_loss)
-WENGERT_LOSS_FLOOR(kl_divergence)
-WENGERT_LOSS_FLOOR(binary_cross_entropy)
-WENGERT_LOSS_FLOOR(bce_with_logits)
-
-WENGERT_FLOOR double softmax_cross_entropy(const float* x, const std::int64_t* t, float* g,
-                                           std::int64_t rows, std::int64_t n) {
+/// Forward a pass for the largest score and one for Σ exp, which are kept; backward one.
+WENGERT_FLOOR double softmax_cross_entropy(const float* __restrict x, const std::int64_t* t,
+                                           float* __restrict g, std::int64_t rows, std::int64_t n) {
+  std::vector<float> tops(static_cast<std::size_t>(rows)), sums(tops);
+  float *top = tops.data(), *sum = sums.data();
   double total = 0;
-  for (std::int64_t r = 0; r < rows; ++r, x += n, g += n) {
-    float top = x[0], sum = 0;
-    for (std::int64_t j = 1; j < n; ++j) top = std::max(top, x[j]);
-    for (std::int64_t j = 0; j < n; ++j) {
-      g[j] = expf(x[j] - top);
-      sum += g[j];
-    }
-    total += static_cast<double>(logf(sum) + top - x[t[r]]);
-    const float scale = 1 / (sum * static_cast<float>(rows));
-    for (std::int64_t j = 0; j < n; ++j) g[j] *= scale;
-    g[t[r]] -= 1 / static_cast<float>(rows);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = x + r * n;
+    float most = row[0], all = 0;
+    for (std::int64_t j = 1; j < n; ++j) most = row[j] > most ? row[j] : most;
+    for (std::int64_t j = 0; j < n; ++j) all += expf(row[j] - most);
+    top[r] = most;
+    sum[r] = all;
+    total += static_cast<double>(logf(all) + most - row[t[r]]);
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float *row = x + r * n, most = top[r], scale = 1 / (sum[r] * static_cast<float>(rows));
+    float* to = g + r * n;
+    for (std::int64_t j = 0; j < n; ++j) to[j] = expf(row[j] - most) * scale;
+    to[t[r]] -= 1 / static_cast<float>(rows);
   }
   return total / static_cast<double>(rows);
 }
@@ -134,21 +111,26 @@ WENGERT_FLOOR double cross_entropy(const float* x, const std::int64_t* t, float*
 }
 
 /// The mean over rows of Σ max(0, 1 + x_j − x_t) over the other classes, divided by the classes.
-WENGERT_FLOOR double multi_class_hinge_loss(const float* x, const std::int64_t* t, float* g,
-                                            std::int64_t rows, std::int64_t n) {
+WENGERT_FLOOR double multi_class_hinge_loss(const float* __restrict x, const std::int64_t* t,
+                                            float* __restrict g, std::int64_t rows,
+                                            std::int64_t n) {
   double total = 0;
   const float share = 1 / static_cast<float>(rows * n);
-  for (std::int64_t r = 0; r < rows; ++r, x += n, g += n) {
-    const float base = 1 - x[t[r]];
-    float sum = 0, above = 0;
-    for (std::int64_t j = 0; j < n; ++j) {
-      const float m = base + x[j];
-      sum += m > 0 ? m : 0;
-      above += m > 0 ? 1.0f : 0.0f;
-      g[j] = m > 0 ? share : 0;
-    }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float *row = x + r * n, base = 1 - row[t[r]];
+    float sum = 0;
+    for (std::int64_t j = 0; j < n; ++j) sum += WENGERT_ABOVE(base + row[j]);
     total += static_cast<double>(sum - 1);  // its own class adds the margin
-    g[t[r]] = -(above - 1) * share;
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float *row = x + r * n, base = 1 - row[t[r]];
+    float *to = g + r * n, above = 0;
+    for (std::int64_t j = 0; j < n; ++j) {
+      const float within = base + row[j] > 0 ? 1.0f : 0.0f;
+      above += within;
+      to[j] = within * share;
+    }
+    to[t[r]] = -(above - 1) * share;
   }
   return total / static_cast<double>(rows * n);
 }
