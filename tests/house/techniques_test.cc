@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/house/sources.h"
+#include "tests/house/test_names.h"
 
 // docs/techniques.tsv: every technique is where it says, and has the test and the planted mistake
 // that it names.
@@ -45,19 +46,6 @@ std::vector<Technique> table() {
   return rows;
 }
 
-/// "Suite.Name" of every test in the tree, without instances and parameters.
-std::set<std::string> known_tests() {
-  std::set<std::string> names;
-  const std::regex form("TEST(?:_P|_F)?\\(\\s*(\\w+),\\s*(\\w+)\\)");
-  for (const Source& source : sources({"tests"})) {
-    for (std::sregex_iterator at(source.text.begin(), source.text.end(), form), end; at != end;
-         ++at) {
-      names.insert(at->str(1) + "." + at->str(2));
-    }
-  }
-  return names;
-}
-
 /// The names in a table of the tree: the first argument of its lines.
 std::set<std::string> names_in(const char* table) {
   std::set<std::string> names;
@@ -81,15 +69,6 @@ std::set<std::string> planted() {
 
 bool has_word(const std::string& text, const std::string& word) {
   return std::regex_search(text, std::regex("\\b" + word + "\\b"));
-}
-
-/// "All/Op.HoldsEveryProperty/relu" as it stands in a source, and its parameter.
-std::pair<std::string, std::string> parts_of(const std::string& test) {
-  const std::size_t dot = test.find('.'), begin = test.rfind('/', dot),
-                    end = test.find('/', dot == std::string::npos ? 0 : dot);
-  const std::size_t from = begin == std::string::npos ? 0 : begin + 1;
-  return {test.substr(from, end == std::string::npos ? end : end - from),
-          end == std::string::npos ? "" : test.substr(end + 1)};
 }
 
 TEST(Techniques, StandWhereTheTableSays) {

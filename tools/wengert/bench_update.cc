@@ -33,7 +33,7 @@ void bench_adam(const std::string& name, std::int64_t count, std::vector<BenchRo
   const auto floats = static_cast<std::size_t>(count);
   std::vector<float> w(floats), g(floats, 1.0f), m(floats), s(floats);
   BenchRow row = compare(
-      name, "µs", 1000, 200, [&] { adam.step(parameters, gradients); },
+      name, "µs", 1000, count > 4000000 ? 30 : 200, [&] { adam.step(parameters, gradients); },
       [&] { read_four_write_three(w.data(), g.data(), m.data(), s.data(), count); });
   row.note = "floor: a loop that reads four arrays and writes three";
   rows.push_back(std::move(row));
@@ -44,6 +44,7 @@ void bench_adam(const std::string& name, std::int64_t count, std::vector<BenchRo
 void bench_update(const BenchSelection& selection, std::vector<BenchRow>& rows) {
   if (selection.wants("update/adam/266k")) bench_adam("update/adam/266k", 266610, rows);
   if (selection.wants("update/adam/1m")) bench_adam("update/adam/1m", 1 << 20, rows);
+  if (selection.wants("update/adam/16m")) bench_adam("update/adam/16m", 1 << 24, rows);
 }
 
 }  // namespace wengert::tools
