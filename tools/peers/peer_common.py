@@ -9,6 +9,8 @@ SIZES = (784, 300, 100, 10)  # the MLP's layers, tanh between them
 BATCH = 64
 BATCHES = 16  # batches that a training run cycles through
 RATE = 0.05  # of SGD
+ADAM_RATE = 1e-3
+DROPPED = 0.2  # by dropout
 BIG_BATCH = 8192  # of the memory run
 BIG_STEPS = 5
 
@@ -41,8 +43,8 @@ def one_value(name, unit, value):
     return {"name": name, "unit": unit, "median": value, "p25": value, "p75": value}
 
 
-def time_steps(step, quick, warm_up=30):
-    """Times step(i), which must wait until its work is done. Gives step/mlp in microseconds."""
+def time_steps(step, quick, warm_up=30, name="step/mlp"):
+    """Times step(i), which must wait until its work is done. Gives a row in microseconds."""
     samples = []
     steps = 100 if quick else 400
     for i in range(warm_up):
@@ -51,7 +53,7 @@ def time_steps(step, quick, warm_up=30):
         start = time.perf_counter_ns()
         step(i)
         samples.append((time.perf_counter_ns() - start) / 1e3)
-    return result("step/mlp", "us", samples)
+    return result(name, "us", samples)
 
 
 def show(results):

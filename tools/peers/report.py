@@ -5,7 +5,7 @@ OPS = ("add", "mul", "tanh", "matmul")
 ROWS = {f"{part}/{op}/{size}": "ns"
         for size in ("1", "16x16") for op in OPS for part in ("record", "backward")}
 ROWS.update({
-    "step/mlp": "us", "memory/mlp-8192": "MB", "memory/baseline": "MB",
+    "step/mlp": "us", "step/mlp-adam": "us", "step/mlp-full": "us", "memory/mlp-8192": "MB", "memory/baseline": "MB",
     "startup/first-gradient": "ms", "resident/first-gradient": "MB", "compile/readme": "s",
     "size/library": "MB", "size/loaded": "MB"})
 SCALE = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "B": 1.0, "KB": 1e3, "MB": 1e6,

@@ -1,7 +1,7 @@
 """Times PyTorch from Python at the work that `wengert bench` does, under the same names."""
 import time
 
-from peer_common import (BATCH, BATCHES, BIG_BATCH, BIG_STEPS, RATE, SIZES, one_value, options,
+from peer_common import (ADAM_RATE, BATCH, BATCHES, BIG_BATCH, BIG_STEPS, DROPPED, RATE, SIZES, one_value, options,
                          resident_mb, result, show, time_steps)
 import torch
 from torch.nn.functional import cross_entropy, linear
@@ -71,6 +71,27 @@ class Mlp:
         self.sgd.step()
 
 
+class AdamMlp(Mlp):
+    """The same net by Adam, whose fused form is PyTorch's fastest."""
+
+    def __init__(self, batch, batches):
+        super().__init__(batch, batches)
+        self.sgd = torch.optim.Adam(self.net.parameters(), lr=ADAM_RATE, fused=True)
+
+
+class FullMlp(AdamMlp):
+    """Batch norm, ReLU and dropout after each hidden layer, by Adam."""
+
+    def __init__(self, batch, batches):
+        super().__init__(batch, batches)
+        layers = []
+        for inputs, outputs in zip(SIZES[:-1], SIZES[1:-1]):
+            layers += [torch.nn.Linear(inputs, outputs, bias=False),
+                       torch.nn.BatchNorm1d(outputs), torch.nn.ReLU(), torch.nn.Dropout(DROPPED)]
+        self.net = torch.nn.Sequential(*layers, torch.nn.Linear(*SIZES[-2:]))
+        self.sgd = torch.optim.Adam(self.net.parameters(), lr=ADAM_RATE, fused=True)
+
+
 class CompiledMlp(Mlp):
     """The same, with gradients and update in one compiled function.
 
@@ -123,7 +144,13 @@ def run_timings(quick, compiled):
         for size, shape, square in (("1", (), (1, 1)), ("16x16", (16, 16), (16, 16))):
             for name, x, op in chains(size, shape, square):
                 results += time_chain(name, x, op, quick)
-    show(results + [time_mlp(quick, compiled)])
+    results.append(time_mlp(quick, compiled))
+    if not compiled:
+        for name, kind in (("step/mlp-adam", AdamMlp), ("step/mlp-full", FullMlp)):
+            mlp = kind(BATCH, BATCHES)
+            results.append(time_steps(mlp.step, quick, name=name))
+            require_finite(mlp.loss, "the loss")
+    show(results)
 
 
 def main():
