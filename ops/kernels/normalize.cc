@@ -81,7 +81,11 @@ struct Matrix {
   std::vector<T> by_column(const Value& value) const {
     std::vector<T> all(index(columns));
     T* to = all.data();
-    for (std::int64_t c = 0; c < shape.channels; ++c) {
+    if (shape.inner == 1) {
+      for (std::int64_t c = 0; c < shape.channels; ++c) to[c] = static_cast<T>(value(c));
+      to += shape.channels;
+    }
+    for (std::int64_t c = 0; c < shape.channels && shape.inner > 1; ++c) {
       const T number = static_cast<T>(value(c));
       for (std::int64_t i = 0; i < shape.inner; ++i) *to++ = number;
     }
@@ -152,8 +156,9 @@ void channel_statistics(const T* x, const ChannelShape& shape, double epsilon, d
                         sums.data() + block * matrix.columns + column);
   });
   matrix.fold(sums, means);
+  const double share = 1 / n;
   for (std::int64_t c = 0; c < shape.channels; ++c) {
-    means[c] = static_cast<double>(static_cast<T>(means[c] / n));
+    means[c] = static_cast<double>(static_cast<T>(means[c] * share));
   }
   const std::vector<T> center = matrix.by_column<T>([&](std::int64_t c) { return means[c]; });
   std::fill(sums.begin(), sums.end(), 0.0);
@@ -164,24 +169,25 @@ void channel_statistics(const T* x, const ChannelShape& shape, double epsilon, d
     kernels.column_moments(x + at, rows, matrix.columns, columns, center.data() + column,
                            sums.data() + to, squares.data() + to);
   });
-  std::vector<double> left(index(shape.channels));
-  matrix.fold(sums, left.data());
+  double* lacks = means + shape.channels;
+  matrix.fold(sums, lacks);
   matrix.fold(squares, variances);
+  // Sums about the rounded mean say by how much it was off.
+  if (kernels.column_statistics(shape.channels, n, epsilon, means, lacks, variances, lacks,
+                                scales)) {
+    return;
+  }
   for (std::int64_t c = 0; c < shape.channels; ++c) {
-    // Sums about the rounded mean say by how much it was off.
-    Statistics of = statistics_about(means[c], left[index(c)] / n, variances[c] / n, epsilon);
-    if (!std::isfinite(means[c]) || !std::isfinite(variances[c])) [[unlikely]] {
-      const T* first = x + c * shape.inner;
-      of = wide_statistics<T>(
-          shape.elements(),
-          [&](std::int64_t i) {
-            return static_cast<long double>(
-                first[i / shape.inner * matrix.width + i % shape.inner]);
-          },
-          true, epsilon);
-    }
+    if (std::isfinite(means[c]) && std::isfinite(variances[c])) continue;
+    const T* first = x + c * shape.inner;
+    const Statistics of = wide_statistics<T>(
+        shape.elements(),
+        [&](std::int64_t i) {
+          return static_cast<long double>(first[i / shape.inner * matrix.width + i % shape.inner]);
+        },
+        true, epsilon);
     means[c] = of.mean;
-    means[shape.channels + c] = of.lacks;
+    lacks[c] = of.lacks;
     variances[c] = of.variance;
     scales[c] = of.scale;
   }

@@ -116,6 +116,25 @@ void column_affine(const T* x, std::int64_t rows, std::int64_t stride, std::int6
   }
 }
 
+template <class T>
+bool column_statistics(std::int64_t columns, double count, double epsilon, const double* means,
+                       const double* sums, double* squares, double* lacks, double* scales) {
+  const double share = 1 / count;
+  Lanes<double> wrong = Lanes<double>::splat(0);  // NaN or infinite where anything is
+  sweep<double>(columns, [&](std::int64_t j, std::int64_t n) {
+    const Lanes<double> off = load<double>(sums, j, n) * share;
+    const Lanes<double> raw = load<double>(squares, j, n) * share - off * off;
+    const Lanes<double> variance = where(raw < 0.0, 0.0, raw);
+    wrong = wrong + (load<double>(means, j, n) + variance) * 0.0;
+    store(off, lacks, j, n);
+    store(variance, squares, j, n);
+    store(1.0 / sqrt(variance + epsilon), scales, j, n);
+  });
+  bool finite = true;
+  for (int k = 0; k < Lanes<double>::kCount; ++k) finite = finite && wrong.v[k] == 0;
+  return finite;
+}
+
 /// to (+)= value.
 template <class T>
 inline void put(Lanes<T> value, T* to, std::int64_t i, std::int64_t count, bool accumulate) {
@@ -247,10 +266,10 @@ void gain_products(const T* g, const T* x, std::int64_t rows, std::int64_t n, co
 }
 
 template <class T>
-constexpr NormalizeKernels<T> kKernels = {column_sums<T>,   column_moments<T>,  column_products<T>,
-                                          column_affine<T>, column_gradient<T>, row_sum<T>,
-                                          row_moments<T>,   row_affine<T>,      row_products<T>,
-                                          row_gradient<T>,  gain_products<T>};
+constexpr NormalizeKernels<T> kKernels = {
+    column_sums<T>,       column_moments<T>,  column_products<T>, column_affine<T>,
+    column_statistics<T>, column_gradient<T>, row_sum<T>,         row_moments<T>,
+    row_affine<T>,        row_products<T>,    row_gradient<T>,    gain_products<T>};
 
 }  // namespace
 

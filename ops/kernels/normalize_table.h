@@ -26,6 +26,10 @@ struct NormalizeKernels {
   /// y = (x − center)·scale + offset.
   void (*column_affine)(const T* x, std::int64_t rows, std::int64_t stride, std::int64_t columns,
                         const T* center, const T* scale, const T* offset, T* y);
+  /// Of each column of `count` rows, from the sums of x − mean and of its square: what the mean
+  /// lacks, the variance in place of the squares, 1/√(variance + ε). Gives whether all are finite.
+  bool (*column_statistics)(std::int64_t columns, double count, double epsilon, const double* means,
+                            const double* sums, double* squares, double* lacks, double* scales);
   /// gx (+)= (g − offset − (x − center)·slope)·scale.
   void (*column_gradient)(const T* g, const T* x, std::int64_t rows, std::int64_t stride,
                           std::int64_t columns, const T* center, const T* scale, const T* slope,

@@ -45,12 +45,15 @@ void evaluate_batch_norm(EvalContext& call) {
     std::vector<double> gains(static_cast<std::size_t>(shape.channels)), offsets(gains),
         variances(gains);
     kernels::channel_statistics(x, shape, a.epsilon, means, variances.data(), scales);
+    T *mean = call.output(kMean).as<T>(), *variance = call.output(kVariance).as<T>();
+    const T* gain = call.has(kGain) ? call.input(kGain).as<T>() : nullptr;
+    const T* bias = call.has(kBias) ? call.input(kBias).as<T>() : nullptr;
     for (std::int64_t c = 0; c < shape.channels; ++c) {
       const auto at = static_cast<std::size_t>(c);
-      call.output(kMean).as<T>()[c] = static_cast<T>(means[c] + means[shape.channels + c]);
-      call.output(kVariance).as<T>()[c] = static_cast<T>(variances[at]);
-      gains[at] = call.has(kGain) ? scales[c] * call.input(kGain).as<T>()[c] : scales[c];
-      offsets[at] = call.has(kBias) ? call.input(kBias).as<T>()[c] : 0;
+      mean[c] = static_cast<T>(means[c] + means[shape.channels + c]);
+      variance[c] = static_cast<T>(variances[at]);
+      gains[at] = gain != nullptr ? scales[c] * gain[c] : scales[c];
+      offsets[at] = bias != nullptr ? bias[c] : 0;
     }
     kernels::channel_affine(x, shape, means, gains.data(), offsets.data(), y.as<T>());
   });
@@ -122,11 +125,13 @@ void backward_batch_norm(BackwardContext& c) {
       const double* means = c.output(kStatistics).as<double>();
       const double* scales = means + 2 * shape.channels;
       kernels::channel_products(g.as<T>(), x, shape, means, sums.data(), products.data());
+      const T* gain = scaled ? c.input(kGain).as<T>() : nullptr;
+      const double share = 1 / n;
       for (std::size_t k = 0; k < count; ++k) {
-        gains[k] = scaled ? scales[k] * c.input(kGain).as<T>()[k] : scales[k];
-        slopes[k] = products[k] * scales[k] * scales[k] / n;
-        offsets[k] = sums[k] / n;
+        gains[k] = gain != nullptr ? scales[k] * gain[k] : scales[k];
         products[k] *= scales[k];
+        slopes[k] = products[k] * scales[k] * share;
+        offsets[k] = sums[k] * share;
       }
       const auto silent = silent_channels(g.as<T>(), shape, means, gains);
       for (const std::int64_t k : silent) products[static_cast<std::size_t>(k)] = 0;
