@@ -8,6 +8,7 @@
 #include "wengert/ops/kernels/thread_pool.h"
 #include "wengert/optim/optimizer.h"
 #include "wengert/optim/testing.h"
+#include "wengert/tests/sanitizers.h"
 
 // Every method of the table against the reference in its own file. What is here runs at each CPU
 // level (tests/CMakeLists.txt).
@@ -146,6 +147,7 @@ TEST(Methods, EverySizeInBothDtypes) {
 }
 
 TEST(Methods, SameBitsAtAnyNumberOfThreads) {
+  if (WENGERT_ADDRESS_SANITIZER) GTEST_SKIP() << "EverySizeInBothDtypes watches the same memory";
   struct Restore {
     ~Restore() { kernels::set_thread_count(0); }
   } restore;

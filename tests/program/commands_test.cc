@@ -16,10 +16,10 @@ TEST(Program, HelpOfEveryCommand) {
   EXPECT_EQ(run_wengert({"--help"}).status, 0);
   std::vector<std::string> all = commands();
   std::sort(all.begin(), all.end());
-  EXPECT_EQ(all,
-            (std::vector<std::string>{"bench", "gradcheck", "graph", "initializers", "kinds", "ops",
-                                      "optimizers", "passes", "plot", "predict", "rate-range",
-                                      "schedules", "techniques", "train", "version"}));
+  EXPECT_EQ(
+      all, (std::vector<std::string>{"ablate", "bench", "gradcheck", "graph", "initializers",
+                                     "kinds", "ops", "optimizers", "passes", "plot", "predict",
+                                     "rate-range", "schedules", "techniques", "train", "version"}));
   for (const std::string& command : all) {
     const Outcome one = run_wengert({command, "--help"});
     EXPECT_EQ(one.status, 0) << command;

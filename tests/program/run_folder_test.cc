@@ -10,6 +10,7 @@
 
 #include "tests/program/pictures.h"
 #include "wengert/io/parameter_file.h"
+#include "wengert/tests/sanitizers.h"
 
 namespace wengert {
 namespace {
@@ -88,7 +89,8 @@ int checked_epochs(const std::string& folder, const std::vector<json>& reference
 }
 
 TEST_F(RunFolder, KilledAtAnyMomentItsFilesAgreeAndItGoesOnToTheSameBytes) {
-  const int kills = std::getenv("WENGERT_LONG_TESTS") != nullptr ? 1000 : 50;
+  const bool all = std::getenv("WENGERT_LONG_TESTS") != nullptr;
+  const int kills = all ? 1000 : WENGERT_ADDRESS_SANITIZER ? 15 : 50;
   RecordProperty("kills", kills);
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run("straight").status, 0);

@@ -9,6 +9,7 @@
 
 #include "tests/program/pictures.h"
 #include "wengert/io/safetensors.h"
+#include "wengert/tests/sanitizers.h"
 
 namespace wengert {
 namespace {
@@ -101,7 +102,7 @@ TEST_F(Signals, AtAnyMomentOfAnyLongCommand) {
                                   std::chrono::steady_clock::now() - start)
                                   .count();
     int interrupted = 0;
-    for (int i = 0; i < 24; ++i) {
+    for (int i = 0; i < (WENGERT_ADDRESS_SANITIZER ? 6 : 24); ++i) {
       const int number = std::vector<int>{SIGINT, SIGTERM, SIGHUP}[static_cast<std::size_t>(i % 3)];
       SCOPED_TRACE(c.words[0] + ", moment " + std::to_string(i));
       for (const std::string& file : c.files) std::filesystem::remove(folder_ / file);
@@ -125,7 +126,8 @@ TEST_F(Signals, AtAnyMomentOfAnyLongCommand) {
         EXPECT_TRUE(holds(outcome.err, "--resume")) << outcome.err;
       }
     }
-    EXPECT_GT(interrupted, 3) << c.words[0] << ": nothing was tried";
+    EXPECT_GT(interrupted, WENGERT_ADDRESS_SANITIZER ? 0 : 3)
+        << c.words[0] << ": nothing was tried";
   }
 }
 
