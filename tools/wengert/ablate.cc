@@ -236,7 +236,9 @@ void run(const Settings& settings) {
                static_cast<long long>(settings.epochs));
   // Nothing is chosen by what comes out: the search's table of trials and its file serve here.
   optim::SearchOptions options;
-  options.file = file("runs-" + std::to_string(settings.epochs) + "-epochs-" +
+  // What the runs have in common is in the name: others are runs of their own.
+  options.file = file("runs-" + std::to_string(settings.epochs) + "-epochs-of-" +
+                      std::to_string(settings.batch_size) + "-" +
                       std::to_string(settings.validation) + "-held-out.safetensors");
   options.wants_stop = [] { return interrupted(); };
   options.after_trial = [&](const optim::TrialRecord& record, const optim::SearchResult& so_far) {
