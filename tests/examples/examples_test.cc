@@ -206,6 +206,35 @@ TEST(Examples, ScaledWeightsStandForAnEnsemble) {
   EXPECT_TRUE(holds(ran.picture, ">scaled weights<"));
 }
 
+TEST(Examples, MomentumAndNesterovTakeTheStepsOfTheirFormulas) {
+  const Ran ran = run_example("step_by_step");
+  const auto step_of = [&](const char* method) {
+    const std::string pair = std::string("\\(") + kNumber + ", " + kNumber + "\\)";
+    return numbers(line_of(ran.out, method), "from " + pair + ", gradient at " + pair + ", to " +
+                                                 pair + ", off by " + kNumber);
+  };
+  const std::vector<double> momentum = step_of("Momentum"), nesterov = step_of("Nesterov");
+  ASSERT_EQ(momentum.size(), 7u) << ran.out;
+  ASSERT_EQ(nesterov.size(), 7u) << ran.out;
+  for (const std::size_t i : {0u, 1u}) {
+    EXPECT_EQ(momentum[i], nesterov[i]);      // from one point
+    EXPECT_EQ(momentum[i + 2], momentum[i]);  // the gradient where it stands
+    EXPECT_NE(nesterov[i + 2], nesterov[i]);  // or ahead
+  }
+  EXPECT_LT(momentum[6], 1e-14);
+  EXPECT_LT(nesterov[6], 1e-14);
+  EXPECT_LT(std::fabs(nesterov[5]), 0.2 * std::fabs(momentum[5]));  // passes y = 0 by less
+  const auto turn = [&](const char* method) {
+    return number_after(line_of(ran.out, std::string("bowl, ") + method), "first move");
+  };
+  EXPECT_LT(turn("adagrad"), 30);
+  EXPECT_NEAR(turn("rmsprop"), turn("adagrad"), 1);
+  EXPECT_GT(turn("sgd"), 60);
+  for (const char* text : {">kept move, −ηβm<", ">the step<", ">Nesterov<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
