@@ -235,6 +235,27 @@ TEST(Examples, MomentumAndNesterovTakeTheStepsOfTheirFormulas) {
   }
 }
 
+TEST(Examples, AdaGradsRateFallsAndRmsPropsStays) {
+  const Ran ran = run_example("adagrad_stops");
+  for (const char* task : {"linear regression, ", "net of 32 tanh units, "}) {
+    const auto fell = [&](const char* method) {
+      const std::vector<double> ends =
+          numbers(line_of(ran.out, std::string(task) + method + " at 0.01:"),
+                  std::string("from ") + kNumber + " to " + kNumber);
+      return ends.size() == 2 ? ends[0] / ends[1] : std::nan("");
+    };
+    EXPECT_GT(fell("adagrad"), 1.5) << ran.out;  // from a tenth of the updates to the last
+    EXPECT_LT(fell("rmsprop"), 1.2) << ran.out;
+  }
+  const double least = number_after(ran.out, "least loss");
+  const std::vector<double> losses =
+      numbers(ran.out, std::string("linear regression, [a-z]+ at [^:]*: loss ") + kNumber);
+  ASSERT_EQ(losses.size(), 4u) << ran.out;
+  for (const double loss : losses) EXPECT_GT(loss, least);
+  EXPECT_LT(losses[1], losses[0]);  // AdaGrad at its best rate and at 0.01
+  EXPECT_LT(losses[1], 1.1 * least);
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
