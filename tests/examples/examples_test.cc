@@ -256,6 +256,21 @@ TEST(Examples, AdaGradsRateFallsAndRmsPropsStays) {
   EXPECT_LT(losses[1], 1.1 * least);
 }
 
+TEST(Examples, EveryOptimizerIsInTheFamilyTree) {
+  const Ran ran = run_example("method_family");
+  const std::vector<double> found =
+      numbers(ran.out, "([0-9]+) of ([0-9]+) methods .* ([0-9]+) others and ([0-9]+) lines");
+  ASSERT_EQ(found.size(), 4u) << ran.out;
+  const std::string table = bytes_at(WENGERT_SOURCE_DIR "/optim/optimizers.def");
+  EXPECT_EQ(found[1], static_cast<double>(numbers(table, "\n(OPTIMIZER)\\(").size()));
+  EXPECT_EQ(found[0], found[1]);
+  EXPECT_GE(found[3], found[0] + found[2] - 1);  // a line at least to each but the root
+  EXPECT_GE(number_after(ran.out, "lines\n"), found[0] - 1);  // a textbook's year is later
+  for (const char* text : {">SGD<", ">Lion<", ">a decay beside the gradient<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
