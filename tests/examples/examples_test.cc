@@ -271,6 +271,17 @@ TEST(Examples, EveryOptimizerIsInTheFamilyTree) {
   }
 }
 
+TEST(Examples, TheActiveSubNetworkHasTheNetsJacobian) {
+  const Ran ran = run_example("subnetwork");
+  const std::vector<double> active = numbers(ran.out, "([0-9]) of 6 and ([0-9]) of 5 units");
+  ASSERT_EQ(active.size(), 2u) << ran.out;
+  EXPECT_LT(active[0], 6);
+  EXPECT_LT(active[1], 5);
+  EXPECT_LT(number_after(ran.out, "from the Jacobian by"), 1e-13);
+  EXPECT_TRUE(holds(ran.picture, ">W₂, " + std::to_string(static_cast<int>(active[0])) + " × " +
+                                     std::to_string(static_cast<int>(active[1])) + "<"));
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
