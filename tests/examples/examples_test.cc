@@ -282,6 +282,22 @@ TEST(Examples, TheActiveSubNetworkHasTheNetsJacobian) {
                                      std::to_string(static_cast<int>(active[1])) + "<"));
 }
 
+TEST(Examples, ASingularValueDecompositionHasSquareSidesAndOrthogonalOnes) {
+  const Ran ran = run_example("svd_shapes");
+  const std::vector<double> off =
+      numbers(ran.out, std::string("U S V' by ") + kNumber + ", U'U from 1 by " + kNumber +
+                           ", V'V by " + kNumber + "; values");
+  ASSERT_EQ(off.size(), 6u) << ran.out;
+  for (const double by : off) EXPECT_LT(by, 1e-13);
+  const std::vector<double> values =
+      numbers(line_of(ran.out, "3 x 6"), "values ([.0-9]+) ([.0-9]+) ([.0-9]+)");
+  ASSERT_EQ(values.size(), 3u) << ran.out;
+  EXPECT_TRUE(std::is_sorted(values.rbegin(), values.rend()));
+  for (const char* text : {">U, 6 × 6<", ">S, 6 × 4<", ">S, 3 × 6<", ">Vᵀ, 6 × 6<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
