@@ -298,6 +298,25 @@ TEST(Examples, ASingularValueDecompositionHasSquareSidesAndOrthogonalOnes) {
   }
 }
 
+TEST(Examples, DroppedUnitsAreGoneFromTheGraph) {
+  const Ran ran = run_example("dropout_graph");
+  const auto counts = [&](const char* line) {
+    return numbers(line_of(ran.out, line),
+                   "([0-9]+) nodes, ([0-9]+) edges; ([0-9]+) units and inputs, ([0-9]+) lines");
+  };
+  const std::vector<double> whole = counts("The whole net"), thinned = counts("Thinned");
+  ASSERT_EQ(whole.size(), 4u) << ran.out;
+  ASSERT_EQ(thinned.size(), 4u) << ran.out;
+  EXPECT_EQ(whole[2], 13);  // 3 + 5 + 4 + 1
+  EXPECT_EQ(whole[3], 39);  // 3·5 + 5·4 + 4
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_LT(thinned[i], whole[i]);
+  EXPECT_EQ(number_after(ran.out, "multiplied by 0 by"), 0);
+  const std::vector<double> left =
+      numbers(ran.out, std::string("0.5: ") + kNumber + " of units and inputs, " + kNumber);
+  ASSERT_EQ(left.size(), 2u) << ran.out;
+  EXPECT_LT(left[1], 0.75 * left[0]);
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
