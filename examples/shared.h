@@ -155,6 +155,34 @@ inline Tensor middles(double edge, int cells, DType dtype = DType::kFloat32) {
   return Tensor::from(points, {static_cast<std::int64_t>(cells) * cells, 2}).to(dtype);
 }
 
+/// A matrix as one reads it, row 1 on top, in a frame of side × side cells, so that several are at
+/// one scale; colours from −most to most. NaN is a gap.
+inline wengert::plot::Panel matrix_panel(const std::string& title, const Tensor& matrix, int side,
+                                         double most, const char* down = "row",
+                                         const char* along = "column") {
+  const std::int64_t rows = matrix.size(0), columns = matrix.size(1);
+  wengert::plot::Axis x{along, wengert::plot::Scale::kLinear, -0.5, side - 0.5}, y = x;
+  y.label = down;
+  wengert::plot::Grid grid{rows,
+                           columns,
+                           {},
+                           -0.5,
+                           static_cast<double>(columns) - 0.5,
+                           -0.5,
+                           static_cast<double>(rows) - 0.5};
+  for (std::int64_t i = rows; i-- > 0;) {
+    y.names.push_back(std::to_string(i + 1));
+    for (std::int64_t j = 0; j < columns; ++j) grid.values.push_back(matrix.at(i * columns + j));
+  }
+  for (std::int64_t j = 0; j < columns; ++j) x.names.push_back(std::to_string(j + 1));
+  return {
+      .title = title,
+      .x = x,
+      .y = y,
+      .heat_map = wengert::plot::HeatMap{
+          .grid = grid, .map = wengert::plot::ColourMap::kDiverging, .low = -most, .high = most}};
+}
+
 /// The examples of one class as points.
 inline wengert::plot::Curve points_of(const Batch& batch, std::int64_t label, std::string name,
                                       int colour) {

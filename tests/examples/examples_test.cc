@@ -206,6 +206,117 @@ TEST(Examples, ScaledWeightsStandForAnEnsemble) {
   EXPECT_TRUE(holds(ran.picture, ">scaled weights<"));
 }
 
+TEST(Examples, MomentumAndNesterovTakeTheStepsOfTheirFormulas) {
+  const Ran ran = run_example("step_by_step");
+  const auto step_of = [&](const char* method) {
+    const std::string pair = std::string("\\(") + kNumber + ", " + kNumber + "\\)";
+    return numbers(line_of(ran.out, method), "from " + pair + ", gradient at " + pair + ", to " +
+                                                 pair + ", off by " + kNumber);
+  };
+  const std::vector<double> momentum = step_of("Momentum"), nesterov = step_of("Nesterov");
+  ASSERT_EQ(momentum.size(), 7u) << ran.out;
+  ASSERT_EQ(nesterov.size(), 7u) << ran.out;
+  for (const std::size_t i : {0u, 1u}) {
+    EXPECT_EQ(momentum[i], nesterov[i]);      // from one point
+    EXPECT_EQ(momentum[i + 2], momentum[i]);  // the gradient where it stands
+    EXPECT_NE(nesterov[i + 2], nesterov[i]);  // or ahead
+  }
+  EXPECT_LT(momentum[6], 1e-14);
+  EXPECT_LT(nesterov[6], 1e-14);
+  EXPECT_LT(std::fabs(nesterov[5]), 0.2 * std::fabs(momentum[5]));  // passes y = 0 by less
+  const auto turn = [&](const char* method) {
+    return number_after(line_of(ran.out, std::string("bowl, ") + method), "first move");
+  };
+  EXPECT_LT(turn("adagrad"), 30);
+  EXPECT_NEAR(turn("rmsprop"), turn("adagrad"), 1);
+  EXPECT_GT(turn("sgd"), 60);
+  for (const char* text : {">kept move, −ηβm<", ">the step<", ">Nesterov<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
+TEST(Examples, AdaGradsRateFallsAndRmsPropsStays) {
+  const Ran ran = run_example("adagrad_stops");
+  for (const char* task : {"linear regression, ", "net of 32 tanh units, "}) {
+    const auto fell = [&](const char* method) {
+      const std::vector<double> ends =
+          numbers(line_of(ran.out, std::string(task) + method + " at 0.01:"),
+                  std::string("from ") + kNumber + " to " + kNumber);
+      return ends.size() == 2 ? ends[0] / ends[1] : std::nan("");
+    };
+    EXPECT_GT(fell("adagrad"), 1.5) << ran.out;  // from a tenth of the updates to the last
+    EXPECT_LT(fell("rmsprop"), 1.2) << ran.out;
+  }
+  const double least = number_after(ran.out, "least loss");
+  const std::vector<double> losses =
+      numbers(ran.out, std::string("linear regression, [a-z]+ at [^:]*: loss ") + kNumber);
+  ASSERT_EQ(losses.size(), 4u) << ran.out;
+  for (const double loss : losses) EXPECT_GT(loss, least);
+  EXPECT_LT(losses[1], losses[0]);  // AdaGrad at its best rate and at 0.01
+  EXPECT_LT(losses[1], 1.1 * least);
+}
+
+TEST(Examples, EveryOptimizerIsInTheFamilyTree) {
+  const Ran ran = run_example("method_family");
+  const std::vector<double> found =
+      numbers(ran.out, "([0-9]+) of ([0-9]+) methods .* ([0-9]+) others and ([0-9]+) lines");
+  ASSERT_EQ(found.size(), 4u) << ran.out;
+  const std::string table = bytes_at(WENGERT_SOURCE_DIR "/optim/optimizers.def");
+  EXPECT_EQ(found[1], static_cast<double>(numbers(table, "\n(OPTIMIZER)\\(").size()));
+  EXPECT_EQ(found[0], found[1]);
+  EXPECT_GE(found[3], found[0] + found[2] - 1);  // a line at least to each but the root
+  EXPECT_GE(number_after(ran.out, "lines\n"), found[0] - 1);  // a textbook's year is later
+  for (const char* text : {">SGD<", ">Lion<", ">a decay beside the gradient<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
+TEST(Examples, TheActiveSubNetworkHasTheNetsJacobian) {
+  const Ran ran = run_example("subnetwork");
+  const std::vector<double> active = numbers(ran.out, "([0-9]) of 6 and ([0-9]) of 5 units");
+  ASSERT_EQ(active.size(), 2u) << ran.out;
+  EXPECT_LT(active[0], 6);
+  EXPECT_LT(active[1], 5);
+  EXPECT_LT(number_after(ran.out, "from the Jacobian by"), 1e-13);
+  EXPECT_TRUE(holds(ran.picture, ">W₂, " + std::to_string(static_cast<int>(active[0])) + " × " +
+                                     std::to_string(static_cast<int>(active[1])) + "<"));
+}
+
+TEST(Examples, ASingularValueDecompositionHasSquareSidesAndOrthogonalOnes) {
+  const Ran ran = run_example("svd_shapes");
+  const std::vector<double> off =
+      numbers(ran.out, std::string("U S V' by ") + kNumber + ", U'U from 1 by " + kNumber +
+                           ", V'V by " + kNumber + "; values");
+  ASSERT_EQ(off.size(), 6u) << ran.out;
+  for (const double by : off) EXPECT_LT(by, 1e-13);
+  const std::vector<double> values =
+      numbers(line_of(ran.out, "3 x 6"), "values ([.0-9]+) ([.0-9]+) ([.0-9]+)");
+  ASSERT_EQ(values.size(), 3u) << ran.out;
+  EXPECT_TRUE(std::is_sorted(values.rbegin(), values.rend()));
+  for (const char* text : {">U, 6 × 6<", ">S, 6 × 4<", ">S, 3 × 6<", ">Vᵀ, 6 × 6<"}) {
+    EXPECT_TRUE(holds(ran.picture, text)) << text;
+  }
+}
+
+TEST(Examples, DroppedUnitsAreGoneFromTheGraph) {
+  const Ran ran = run_example("dropout_graph");
+  const auto counts = [&](const char* line) {
+    return numbers(line_of(ran.out, line),
+                   "([0-9]+) nodes, ([0-9]+) edges; ([0-9]+) units and inputs, ([0-9]+) lines");
+  };
+  const std::vector<double> whole = counts("The whole net"), thinned = counts("Thinned");
+  ASSERT_EQ(whole.size(), 4u) << ran.out;
+  ASSERT_EQ(thinned.size(), 4u) << ran.out;
+  EXPECT_EQ(whole[2], 13);  // 3 + 5 + 4 + 1
+  EXPECT_EQ(whole[3], 39);  // 3·5 + 5·4 + 4
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_LT(thinned[i], whole[i]);
+  EXPECT_EQ(number_after(ran.out, "multiplied by 0 by"), 0);
+  const std::vector<double> left =
+      numbers(ran.out, std::string("0.5: ") + kNumber + " of units and inputs, " + kNumber);
+  ASSERT_EQ(left.size(), 2u) << ran.out;
+  EXPECT_LT(left[1], 0.75 * left[0]);
+}
+
 TEST(Examples, FeaturesByHandAndLearnedOnes) {
   const Ran ran = run_example("handcrafted_features");
   const std::vector<double> reached =
