@@ -3,6 +3,8 @@
 #include "wengert/ops/kernels/lanes.h"
 #include "wengert/ops/kernels/splits.h"
 
+// Private to the library.
+
 // Sums and extremes of a row in the lanes of one CPU level. Included as lanes.h is.
 namespace wengert::kernels::WENGERT_LEVEL {
 
