@@ -217,6 +217,21 @@ TEST(Examples, FeaturesByHandAndLearnedOnes) {
   EXPECT_TRUE(holds(ran.picture, ">HOG, linear<"));
 }
 
+TEST(Examples, ATransferredNetKeepsWhatIsFrozenAndLearnsTheRest) {
+  const Ran ran = run_example("transfer");
+  EXPECT_GT(number_after(line_of(ran.out, "classes 0 to 4"), "accuracy"), 0.35);  // of five
+  EXPECT_TRUE(holds(ran.out, "loaded 4, skipped 2, unused 0; 26816 of 27141"));
+  EXPECT_TRUE(holds(ran.out, "loaded second/weight: f32[128,64], frozen"));
+  EXPECT_TRUE(holds(ran.out, "skipped out/weight: not asked for"));
+  const auto loss = [&](const std::string& way) {
+    return number_after(line_of(ran.out, way + ": loss"), "loss");
+  };
+  EXPECT_GT(loss("both layers, frozen"), 3 * loss("first layer, frozen"));
+  EXPECT_GT(loss("both layers, frozen"), 10 * loss("both layers, all trained"));
+  EXPECT_EQ(numbers(ran.out, "pictures: ([.0-9]+) \\(").size(), 8u) << ran.out;
+  EXPECT_TRUE(holds(ran.picture, ">both layers, all trained<"));
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
