@@ -232,6 +232,23 @@ TEST(Examples, ATransferredNetKeepsWhatIsFrozenAndLearnsTheRest) {
   EXPECT_TRUE(holds(ran.picture, ">both layers, all trained<"));
 }
 
+TEST(Examples, HigherCriticalPointsHaveMoreWaysDown) {
+  const Ran ran = run_example("critical_points");
+  const std::vector<double> found =
+      numbers(ran.out, "([0-9]+) end at critical points, ([0-9]+) different, ([0-9]+) minima");
+  ASSERT_EQ(found.size(), 3u) << ran.out;
+  EXPECT_GE(found[0], 12);
+  EXPECT_GE(found[1], 8);
+  EXPECT_GE(found[2], 1);
+  EXPECT_GT(number_after(ran.out, "correlation of loss and share"), 0.4);
+  // Where all weights are 0 the loss is ln 2, and each of the 8 units has one way down.
+  const std::vector<double> spectra = numbers(ran.out, "loss ([.0-9]+): ([0-9]+) of 33 negative");
+  ASSERT_EQ(spectra.size(), 6u) << ran.out;
+  EXPECT_EQ(spectra[1], 0);
+  EXPECT_NEAR(spectra[4], std::log(2), 1e-6);
+  EXPECT_EQ(spectra[5], 8);
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
