@@ -249,6 +249,27 @@ TEST(Examples, HigherCriticalPointsHaveMoreWaysDown) {
   EXPECT_EQ(spectra[5], 8);
 }
 
+TEST(Examples, HeldOutExamplesTellADegreeAndAnEpoch) {
+  const Ran ran = run_example("validation");
+  std::map<std::string, std::vector<double>> fits;
+  for (const char* name : {"Under-fit", "Good fit", "Over-fit"}) {
+    fits[name] = numbers(line_of(ran.out, name), "error ([.0-9]+), of other points ([.0-9]+)");
+    ASSERT_EQ(fits[name].size(), 2u) << ran.out;
+  }
+  EXPECT_LT(fits["Over-fit"][0], fits["Good fit"][0]);
+  EXPECT_LT(fits["Good fit"][0], fits["Under-fit"][0]);
+  EXPECT_LT(2 * fits["Good fit"][1], fits["Under-fit"][1]);
+  EXPECT_LT(10 * fits["Good fit"][1], fits["Over-fit"][1]);
+  const std::vector<double> folds = numbers(ran.out, "degree [0-9]: ([.0-9]+) ±");
+  ASSERT_EQ(folds.size(), 10u) << ran.out;
+  EXPECT_EQ(std::min_element(folds.begin(), folds.end()) - folds.begin(), 3);
+  const std::string line = line_of(ran.out, "stopped after");
+  EXPECT_EQ(number_after(line, "after epoch"), number_after(line, "best was") + 3);
+  EXPECT_EQ(number_after(line, "off by"), 0);
+  EXPECT_EQ(number_after(ran.out, "off the formulas"), 0);
+  EXPECT_TRUE(holds(ran.picture, ">put back<"));
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
