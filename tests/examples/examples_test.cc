@@ -328,6 +328,59 @@ TEST(Examples, FeaturesByHandAndLearnedOnes) {
   EXPECT_TRUE(holds(ran.picture, ">HOG, linear<"));
 }
 
+TEST(Examples, ATransferredNetKeepsWhatIsFrozenAndLearnsTheRest) {
+  const Ran ran = run_example("transfer");
+  EXPECT_GT(number_after(line_of(ran.out, "classes 0 to 4"), "accuracy"), 0.35);  // of five
+  EXPECT_TRUE(holds(ran.out, "loaded 4, skipped 2, unused 0; 26816 of 27141"));
+  EXPECT_TRUE(holds(ran.out, "loaded second/weight: f32[128,64], frozen"));
+  EXPECT_TRUE(holds(ran.out, "skipped out/weight: not asked for"));
+  const auto loss = [&](const std::string& way) {
+    return number_after(line_of(ran.out, way + ": loss"), "loss");
+  };
+  EXPECT_GT(loss("both layers, frozen"), 3 * loss("first layer, frozen"));
+  EXPECT_GT(loss("both layers, frozen"), 10 * loss("both layers, all trained"));
+  EXPECT_EQ(numbers(ran.out, "pictures: ([.0-9]+) \\(").size(), 8u) << ran.out;
+  EXPECT_TRUE(holds(ran.picture, ">both layers, all trained<"));
+}
+
+TEST(Examples, HigherCriticalPointsHaveMoreWaysDown) {
+  const Ran ran = run_example("critical_points");
+  const std::vector<double> found =
+      numbers(ran.out, "([0-9]+) end at critical points, ([0-9]+) different, ([0-9]+) minima");
+  ASSERT_EQ(found.size(), 3u) << ran.out;
+  EXPECT_GE(found[0], 12);
+  EXPECT_GE(found[1], 8);
+  EXPECT_GE(found[2], 1);
+  EXPECT_GT(number_after(ran.out, "correlation of loss and share"), 0.4);
+  // Where all weights are 0 the loss is ln 2, and each of the 8 units has one way down.
+  const std::vector<double> spectra = numbers(ran.out, "loss ([.0-9]+): ([0-9]+) of 33 negative");
+  ASSERT_EQ(spectra.size(), 6u) << ran.out;
+  EXPECT_EQ(spectra[1], 0);
+  EXPECT_NEAR(spectra[4], std::log(2), 1e-6);
+  EXPECT_EQ(spectra[5], 8);
+}
+
+TEST(Examples, HeldOutExamplesTellADegreeAndAnEpoch) {
+  const Ran ran = run_example("validation");
+  std::map<std::string, std::vector<double>> fits;
+  for (const char* name : {"Under-fit", "Good fit", "Over-fit"}) {
+    fits[name] = numbers(line_of(ran.out, name), "error ([.0-9]+), of other points ([.0-9]+)");
+    ASSERT_EQ(fits[name].size(), 2u) << ran.out;
+  }
+  EXPECT_LT(fits["Over-fit"][0], fits["Good fit"][0]);
+  EXPECT_LT(fits["Good fit"][0], fits["Under-fit"][0]);
+  EXPECT_LT(2 * fits["Good fit"][1], fits["Under-fit"][1]);
+  EXPECT_LT(10 * fits["Good fit"][1], fits["Over-fit"][1]);
+  const std::vector<double> folds = numbers(ran.out, "degree [0-9]: ([.0-9]+) ±");
+  ASSERT_EQ(folds.size(), 10u) << ran.out;
+  EXPECT_EQ(std::min_element(folds.begin(), folds.end()) - folds.begin(), 3);
+  const std::string line = line_of(ran.out, "stopped after");
+  EXPECT_EQ(number_after(line, "after epoch"), number_after(line, "best was") + 3);
+  EXPECT_EQ(number_after(line, "off by"), 0);
+  EXPECT_EQ(number_after(ran.out, "off the formulas"), 0);
+  EXPECT_TRUE(holds(ran.picture, ">put back<"));
+}
+
 TEST(Examples, AMachineLearnsByTheGradientOfItsFreeEnergy) {
   const Ran ran = run_example("rbm");
   EXPECT_LT(number_after(ran.out, "off the statistics by"), 1e-5);
