@@ -64,10 +64,9 @@ WENGERT_LOSS_FLOOR(bce_with_logits, WENGERT_ABOVE(a) - a * b + logf(1 + expf(-WE
                    1 / (1 + expf(-a)) - b)
 
 /// Forward a pass for the largest score and one for Σ exp, which are kept; backward one.
-WENGERT_FLOOR double softmax_cross_entropy(const float* __restrict x, const std::int64_t* t,
-                                           float* __restrict g, std::int64_t rows, std::int64_t n) {
-  std::vector<float> tops(static_cast<std::size_t>(rows)), sums(tops);
-  float *top = tops.data(), *sum = sums.data();
+WENGERT_FLOOR double softmax_rows(const float* __restrict x, const std::int64_t* t,
+                                  float* __restrict g, std::int64_t rows, std::int64_t n,
+                                  float* __restrict top, float* __restrict sum) {
   double total = 0;
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = x + r * n;
@@ -85,6 +84,13 @@ WENGERT_FLOOR double softmax_cross_entropy(const float* __restrict x, const std:
     to[t[r]] -= 1 / static_cast<float>(rows);
   }
   return total / static_cast<double>(rows);
+}
+
+// Clones keep to plain memory: Clang leaves out what their templates would need.
+double softmax_cross_entropy(const float* x, const std::int64_t* t, float* g, std::int64_t rows,
+                             std::int64_t n) {
+  std::vector<float> tops(static_cast<std::size_t>(rows)), sums(tops);
+  return softmax_rows(x, t, g, rows, n, tops.data(), sums.data());
 }
 
 WENGERT_FLOOR double nll_loss(const float* x, const std::int64_t* t, float* g, std::int64_t rows,
