@@ -162,8 +162,9 @@ void evaluate_class_loss(EvalContext& call) {
       const T* from = x.view().as<T>() + first * n;
       T* to = losses.data() + first;
       if (targets.are_hard()) {
-        F::scores_of(from, targets.classes_from(first), rows, n, to, kept + first,
-                     kept + batch.rows + first);
+        T* const own = kept == nullptr ? nullptr : kept + first;
+        F::scores_of(from, targets.classes_from(first), rows, n, to, own,
+                     own == nullptr ? nullptr : own + batch.rows);
         for (std::int64_t r = 0; r < rows; ++r) {
           const T weight = targets.weight(first + r);
           to[r] = weight == 0 ? T(0) : -weight * to[r];
@@ -223,9 +224,10 @@ class ClassGradients {
       const T weight = targets_.weight(first + r);
       weighed[r] = weight == 0 ? T(0) : g_[first + r] * weight;
     }
-    F::backward_of(weighed, x_ + first * n_, targets_.classes_from(first), kept_ + first,
-                   kept_ + all_ + first, rows, n_, to_x_.view.template as<T>() + first * n_,
-                   to_x_.accumulate);
+    const T* const own = kept_ == nullptr ? nullptr : kept_ + first;
+    F::backward_of(weighed, x_ + first * n_, targets_.classes_from(first), own,
+                   own == nullptr ? nullptr : own + all_, rows, n_,
+                   to_x_.view.template as<T>() + first * n_, to_x_.accumulate);
   }
 
   /// Rows without a cotangent get 0, whatever their scores are.
