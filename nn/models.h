@@ -27,7 +27,9 @@ struct MlpOptions {
   double dropout = 0;       ///< after each ReLU, with this probability
 };
 
-/// Logits [B, 10] of inputs [B, 784] by 784-256-128-100-10 with ReLU.
+/// Logits [B, 10] of inputs [B, 784] by 784-256-128-100-10 with ReLU: layers fc1, fc2, fc3, out,
+/// norms norm1 … and streams drop1 … of these names. Throws what linear, batch_norm and dropout
+/// throw: Error(kValue) on a probability outside [0, 1].
 WENGERT_API Var mlp(ParameterSet& parameters, const Var& inputs, const MlpOptions& options);
 
 /// All of them.

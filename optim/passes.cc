@@ -19,6 +19,10 @@ TablePass::TablePass(const PassDef& def, ParameterFilter filter, OptionValues op
 }
 
 bool TablePass::rewrite(Roots& roots, PassContext& context) {
+  if (def_.stage == PassStage::kCapture && roots.graph == nullptr) {
+    throw Error(ErrorKind::kGraph, std::string(name()), "there is no captured graph",
+                "run it by run_on_capture");
+  }
   return def_.rewrite(options_, filter_, roots, context);
 }
 

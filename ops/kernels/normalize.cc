@@ -81,11 +81,7 @@ struct Matrix {
   std::vector<T> by_column(const Value& value) const {
     std::vector<T> all(index(columns));
     T* to = all.data();
-    if (shape.inner == 1) {
-      for (std::int64_t c = 0; c < shape.channels; ++c) to[c] = static_cast<T>(value(c));
-      to += shape.channels;
-    }
-    for (std::int64_t c = 0; c < shape.channels && shape.inner > 1; ++c) {
+    for (std::int64_t c = 0; c < shape.channels; ++c) {
       const T number = static_cast<T>(value(c));
       for (std::int64_t i = 0; i < shape.inner; ++i) *to++ = number;
     }

@@ -143,17 +143,18 @@ void LossReduction<T>::reduce(const Losses& losses_of, T* to) const {
 template <class T>
 template <class Body>
 void LossReduction<T>::spread(const T* cotangent, const Body& body) const {
-  const bool shared = reduction_ != Reduction::kNone;  // one number for all
+  const bool shared = reduction_ != Reduction::kNone;
+  const bool alike = shared && weights_ == nullptr;  // all tiles are
   T share = 0;
   if (shared && *cotangent != 0) share = *cotangent / static_cast<T>(denominator_);
   by_task([&](std::int64_t task) {
     T tile[kTile];
-    if (shared) std::fill_n(tile, std::min(kTile, n_), share);
+    if (alike) std::fill_n(tile, std::min(kTile, n_), share);
     by_tile(task, [&](std::int64_t at, std::int64_t count) {
       if (!shared) {
         std::copy(cotangent + at, cotangent + at + count, tile);
-      } else if (weights_ != nullptr) {
-        std::fill_n(tile, count, share);  // not what the tile before has left
+      } else if (!alike) {
+        std::fill_n(tile, count, share);
       }
       weigh(tile, at, count);
       body(at, count, static_cast<const T*>(tile));

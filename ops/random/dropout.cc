@@ -2,10 +2,10 @@
 
 #ifdef WENGERT_RECORDS
 #include <cstdint>
-#include <vector>
 
 #include "wengert/graph/text.h"
 #include "wengert/ops/dense_input.h"
+#include "wengert/ops/kernels/measure.h"
 #include "wengert/ops/kernels/philox.h"
 
 namespace wengert {
@@ -53,9 +53,9 @@ void infer_dropout(InferContext& call) {
 
 void evaluate_dropout(EvalContext& call) {
   const auto& a = call.attributes<DropoutAttributes>();
+  if (a.keeps_all()) return;  // a view, and an empty mask
   const DenseInput x(call.input(0));
   const TensorView out = call.output();
-  if (a.keeps_all()) return;
   kernels::draw_dropout(out.dtype, x.view().data, out.data, out.count(), a.draw(), a.p,
                         call.output(kMask).as<std::uint8_t>());
 }
@@ -75,16 +75,12 @@ void backward_dropout(BackwardContext& c) {
   const DenseInput g(c.cotangent());
   const auto to = c.gradient(0);
   const std::int64_t n = to.view.count();
-  std::vector<std::uint8_t> none;
-  const std::uint8_t* mask = nullptr;
   if (a.keeps_all()) {
-    none.resize(static_cast<std::size_t>(kernels::mask_bytes(n)));
-    mask = none.data();
-  } else {
-    mask = c.output(kMask).as<std::uint8_t>();
+    kernels::scaled(to.view.dtype, g.view().data, n, 1, to.view.data, to.accumulate);
+    return;
   }
-  kernels::apply_dropout(to.view.dtype, g.view().data, to.view.data, n, mask,
-                         a.keeps_all() ? 0 : a.p, to.accumulate);
+  kernels::apply_dropout(to.view.dtype, g.view().data, to.view.data, n,
+                         c.output(kMask).as<std::uint8_t>(), a.p, to.accumulate);
 }
 
 }  // namespace

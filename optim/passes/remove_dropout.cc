@@ -1,5 +1,4 @@
 #include "wengert/graph/captured_graph.h"
-#include "wengert/graph/error.h"
 #include "wengert/optim/passes/record.h"
 
 namespace wengert::optim {
@@ -9,10 +8,6 @@ WENGERT_OPTIONS(RemoveDropout) {}
 namespace {
 
 bool remove(const OptionValues&, const ParameterFilter&, Roots& roots, PassContext& context) {
-  if (roots.graph == nullptr) {
-    throw Error(ErrorKind::kGraph, "remove_dropout", "there is no captured graph",
-                "run it by run_on_capture");
-  }
   CapturedGraph& graph = *roots.graph;
   bool changed = false;
   for (std::uint32_t i = 0; i < graph.nodes().size(); ++i) {

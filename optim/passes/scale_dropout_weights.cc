@@ -1,7 +1,6 @@
-#include <vector>
+#include <string>
 
 #include "wengert/graph/captured_graph.h"
-#include "wengert/graph/error.h"
 #include "wengert/graph/parameter.h"
 #include "wengert/graph/text.h"
 #include "wengert/ops/random/masked.h"
@@ -26,10 +25,6 @@ const CapturedGraph::Node* weight_of(const CapturedGraph& graph, std::uint32_t u
 }
 
 bool scale(const OptionValues&, const ParameterFilter&, Roots& roots, PassContext& context) {
-  if (roots.graph == nullptr) {
-    throw Error(ErrorKind::kGraph, "scale_dropout_weights", "there is no captured graph",
-                "run it by run_on_capture");
-  }
   CapturedGraph& graph = *roots.graph;
   bool changed = false;
   const auto count = static_cast<std::uint32_t>(graph.nodes().size());
@@ -66,7 +61,6 @@ bool scale(const OptionValues&, const ParameterFilter&, Roots& roots, PassContex
     context.explain("scale_dropout_weights", subject,
                     scaled.empty() ? "its input" + by : scaled + by);
   }
-  if (changed) (void)graph.tidy();
   return changed;
 }
 

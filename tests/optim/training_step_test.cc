@@ -384,6 +384,20 @@ TEST(RemoveDropout, LeavesWhatTheModelDoesForInference) {
   EXPECT_EQ(graph.run()[0].value().to_vector<double>(), model(false).value().to_vector<double>());
 }
 
+TEST(CapturePasses, AskForAGraph) {
+  int seen = 0;
+  for (const PassDef* def : registered_passes()) {
+    if (def->stage != PassStage::kCapture) continue;
+    ++seen;
+    Roots roots;
+    PassContext context;
+    const Error error = error_of([&] { make_pass(def->name)->run(roots, context); });
+    EXPECT_EQ(error.kind(), ErrorKind::kGraph) << def->name;
+    EXPECT_EQ(error.fix(), "run it by run_on_capture") << def->name;
+  }
+  EXPECT_GE(seen, 2);
+}
+
 TEST(ScaleDropoutWeights, LeavesWhatTheModelDoesForInference) {
   ParameterSet parameters(3);
   const Batch batch = examples({});

@@ -67,20 +67,22 @@ struct AdamWork : MlpWork {
 
   using MlpWork::MlpWork;
   double step() {
+    return step_on([this] { return logits(); });
+  }
+  template <class Logits>
+  double step_on(const Logits& recorded) {
     const Tape tape;
-    const Var loss = softmax_cross_entropy(logits(), labels);
+    const Var loss = softmax_cross_entropy(recorded(), labels);
     adam.step(parameters, backward(loss));
     return loss.scalar_value();
   }
 };
 
 /// 784-300-100-10 with batch norm, ReLU and dropout, by Adam.
-struct FullWork : MlpWork {
-  static constexpr float kRate = 1e-3f;
+struct FullWork : AdamWork {
   static constexpr double kDropped = 0.2;
-  optim::Adam adam{{.rate = kRate}};
 
-  using MlpWork::MlpWork;
+  using AdamWork::AdamWork;
   Var full_logits() {
     const LinearOptions bare{.bias = false};
     Var h = linear(parameters, "fc1", inputs, 300, bare);
@@ -90,10 +92,7 @@ struct FullWork : MlpWork {
     return linear(parameters, "out", h, 10);
   }
   double step() {
-    const Tape tape;
-    const Var loss = softmax_cross_entropy(full_logits(), labels);
-    adam.step(parameters, backward(loss));
-    return loss.scalar_value();
+    return step_on([this] { return full_logits(); });
   }
   /// In the floor's order.
   std::vector<std::vector<float>> weights() {

@@ -228,16 +228,18 @@ WENGERT_FLOOR void masked(const float* __restrict x, const std::uint8_t* __restr
 }  // namespace
 
 const std::vector<NamedLossFloor>& loss_floors() {
-  static const auto* const all =
-      new std::vector<NamedLossFloor>{{"mean_squared_error", mean_squared_error},
-                                      {"half_squared_error", half_squared_error},
-                                      {"mean_absolute_error", mean_absolute_error},
-                                      {"hinge_loss", hinge_loss},
-                                      {"squared_hinge_loss", squared_hinge_loss},
-                                      {"huber_loss", huber_loss},
-                                      {"kl_divergence", kl_divergence},
-                                      {"binary_cross_entropy", binary_cross_entropy},
-                                      {"bce_with_logits", bce_with_logits}};
+  static const auto* const all = new std::vector<NamedLossFloor>{
+      {"mean_squared_error", mean_squared_error},
+      {"half_squared_error", half_squared_error},
+      {"mean_absolute_error", mean_absolute_error},
+      {"hinge_loss", hinge_loss},
+      {"squared_hinge_loss", squared_hinge_loss},
+      {"huber_loss", huber_loss},
+      {"smooth_l1_loss", huber_loss},  // with δ = β = 1 they are one
+
+      {"kl_divergence", kl_divergence},
+      {"binary_cross_entropy", binary_cross_entropy},
+      {"bce_with_logits", bce_with_logits}};
   return *all;
 }
 

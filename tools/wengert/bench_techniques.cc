@@ -1,9 +1,11 @@
 #include <cmath>
+#include <source_location>
 #include <string>
 #include <vector>
 
 #include "tools/wengert/bench.h"
 #include "tools/wengert/bench_technique_floors.h"
+#include "wengert/graph/op.h"
 #include "wengert/ops/kernels/philox.h"
 #include "wengert/wengert.h"
 
@@ -57,33 +59,10 @@ void loss_row(const std::string& name, const Tensor& x, const Call& call, const 
       [&] { floor(x.span<float>().data(), gradient.data()); }));
 }
 
-struct LossCall {
-  const char* name;
-  Var (*call)(const Var& x, const Var& target);
-};
-constexpr LossCall kCalls[] = {
-    {"mean_squared_error", [](const Var& x, const Var& t) { return mean_squared_error(x, t); }},
-    {"half_squared_error", [](const Var& x, const Var& t) { return half_squared_error(x, t); }},
-    {"mean_absolute_error", [](const Var& x, const Var& t) { return mean_absolute_error(x, t); }},
-    {"hinge_loss", [](const Var& x, const Var& t) { return hinge_loss(x, t); }},
-    {"squared_hinge_loss", [](const Var& x, const Var& t) { return squared_hinge_loss(x, t); }},
-    {"huber_loss", [](const Var& x, const Var& t) { return huber_loss(x, t); }},
-    {"kl_divergence", [](const Var& x, const Var& t) { return kl_divergence(x, t); }},
-    {"binary_cross_entropy", [](const Var& x, const Var& t) { return binary_cross_entropy(x, t); }},
-    {"bce_with_logits", [](const Var& x, const Var& t) { return bce_with_logits(x, t); }},
-    {"softmax_cross_entropy",
-     [](const Var& x, const Var& t) { return softmax_cross_entropy(x, t); }},
-    {"nll_loss", [](const Var& x, const Var& t) { return nll_loss(x, t); }},
-    {"cross_entropy", [](const Var& x, const Var& t) { return cross_entropy(x, t); }},
-    {"multi_class_hinge_loss",
-     [](const Var& x, const Var& t) { return multi_class_hinge_loss(x, t); }},
-};
-
-Var (*call_of(std::string_view name))(const Var&, const Var&) {
-  for (const LossCall& each : kCalls) {
-    if (each.name == name) return each.call;
-  }
-  throw Error(ErrorKind::kInternal, "bench", "no call of " + std::string(name));
+/// A loss by its op's name, with its default options.
+Var loss_of(const char* op, const Var& x, const Var& target) {
+  const Var* operands[] = {&x, &target};
+  return apply(*find_op(op), operands, nullptr, std::source_location::current());
 }
 
 void bench_losses(const BenchSelection& selection, std::vector<BenchRow>& rows) {
@@ -94,9 +73,9 @@ void bench_losses(const BenchSelection& selection, std::vector<BenchRow>& rows) 
       // In (0, 1) both: probabilities too.
       const std::vector<float> x = numbers(n, 0.02, 0.98), t = numbers(n, 0.02, 0.98, 7);
       const Tensor target = Tensor::from(t, {n});
-      const auto call = call_of(floor.name);
       loss_row(
-          name, Tensor::from(x, {n}), [&](const Var& leaf) { return call(leaf, target); },
+          name, Tensor::from(x, {n}),
+          [&](const Var& leaf) { return loss_of(floor.name, leaf, target); },
           [&](const float* from, float* to) { return floor.run(from, t.data(), to, n); }, rows);
     }
   }
@@ -111,10 +90,9 @@ void bench_losses(const BenchSelection& selection, std::vector<BenchRow>& rows) 
         t[i] = static_cast<std::int64_t>(i * 7) % classes;
       }
       const Tensor target = Tensor::from(t, {batch});
-      const auto call = call_of(floor.name);
       loss_row(
           name, Tensor::from(numbers(batch * classes, 0.02, 0.98), {batch, classes}),
-          [&](const Var& leaf) { return call(leaf, target); },
+          [&](const Var& leaf) { return loss_of(floor.name, leaf, target); },
           [&, b = batch, c = classes](const float* from, float* to) {
             return floor.run(from, t.data(), to, b, c);
           },
