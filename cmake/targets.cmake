@@ -20,18 +20,25 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 endif()
 
 # Sanitizers make the compiler many times slower than the code they watch. What is not the library is
-# neither optimized nor counted for the fuzzer's sake there; kernels are not by the latter.
+# neither optimized nor counted for the fuzzer's sake there; kernels are not by the latter. Elsewhere
+# tests are optimized as far as it costs the compiler little.
 set(WENGERT_KERNEL_OPTIONS "")
+set(WENGERT_USER_OPTIONS "")
 set(WENGERT_TEST_OPTIONS "")
 set(WENGERT_REFERENCE_OPTIONS "")
-if(CMAKE_CXX_FLAGS_DEBUG MATCHES "-fsanitize=")
-  set(WENGERT_TEST_OPTIONS -O0)
+set(WENGERT_SANITIZED OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND WENGERT_BUILD_TESTS)
+  set(WENGERT_TEST_OPTIONS -O1)
+elseif(CMAKE_CXX_FLAGS_DEBUG MATCHES "-fsanitize=")
+  set(WENGERT_SANITIZED ON)
+  set(WENGERT_USER_OPTIONS -O0)
   if(CMAKE_CXX_FLAGS_DEBUG MATCHES "fuzzer-no-link")
     set(WENGERT_KERNEL_OPTIONS -fno-sanitize=fuzzer-no-link)
-    list(APPEND WENGERT_TEST_OPTIONS -fno-sanitize=fuzzer-no-link)
+    list(APPEND WENGERT_USER_OPTIONS -fno-sanitize=fuzzer-no-link)
     # References compute most of what tests compute, and nobody doubts their memory.
     set(WENGERT_REFERENCE_OPTIONS -O1 -fno-sanitize=all)
   endif()
+  set(WENGERT_TEST_OPTIONS ${WENGERT_USER_OPTIONS})
 endif()
 
 function(wengert_settings target)
@@ -39,7 +46,11 @@ function(wengert_settings target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE ${WENGERT_COMPILE_OPTIONS})
 endfunction()
-# The same for what tests or uses the library.
+# The same for what uses the library, and for what tests it.
+function(wengert_user_settings target)
+  wengert_settings(${target})
+  target_compile_options(${target} PRIVATE ${WENGERT_USER_OPTIONS})
+endfunction()
 function(wengert_test_settings target)
   wengert_settings(${target})
   target_compile_options(${target} PRIVATE ${WENGERT_TEST_OPTIONS})

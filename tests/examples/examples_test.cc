@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "tests/program/child.h"
-#include "wengert/tests/sanitizers.h"
 
 // The experiments of examples/, each run on little data: what they print holds, and they leave a
 // picture that says what it shows.
@@ -345,7 +344,6 @@ TEST(Examples, ATransferredNetKeepsWhatIsFrozenAndLearnsTheRest) {
 }
 
 TEST(Examples, HigherCriticalPointsHaveMoreWaysDown) {
-  if (WENGERT_ADDRESS_SANITIZER) GTEST_SKIP() << "minutes of small Hessians, which others take too";
   const Ran ran = run_example("critical_points");
   const std::vector<double> found =
       numbers(ran.out, "([0-9]+) end at critical points, ([0-9]+) different, ([0-9]+) minima");

@@ -21,9 +21,9 @@ namespace {
 constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t k31 = std::int64_t{1} << 31, k40 = std::int64_t{1} << 40;
-constexpr long kMoment = 20000000;                      // µs
-constexpr std::int64_t kDifferentiated = 1 << 20;       // elements
-constexpr std::size_t kMostOperands = 5, kSamples = 6;  // a call of each op, or some
+constexpr long kMoment = 20000000;                                  // µs
+constexpr std::int64_t kDifferentiated = 1 << 20;                   // elements
+constexpr std::size_t kMostOperands = 5, kSamples = 6, kCalls = 8;  // of a sample: some draw often
 
 using Setting = std::function<void(Attributes&)>;
 
@@ -70,7 +70,7 @@ std::vector<Call> calls_in(const OpDef& op, const testing::Sample& sample) {
   std::vector<Var> inputs;
   for (const Tensor& input : sample.inputs) inputs.emplace_back(input);
   const std::vector<Var> kept = sample.call(inputs);
-  for (std::uint32_t id = 0; id < tape.size(); ++id) {
+  for (std::uint32_t id = 0; id < tape.size() && calls.size() < kCalls; ++id) {
     if (tape.node(id).op != &op || tape.node(id).output > 0) continue;
     Call call;
     bool whole = true;
