@@ -34,9 +34,9 @@ bool project(const OptionValues& options, const ParameterFilter& filter, Roots& 
     const Var limit = full({}, o.limit, w.dtype());
     const Var target = o.projection == Projection::kAlways ? broadcast_to(limit, norms.shape())
                                                            : minimum(norms, limit);
-    // A unit of zeros has no direction, and one that is not finite is not made finite.
-    const Var kept = logical_or(equal(norms, target),
-                                logical_or(equal(norms, 0.0), logical_not(is_finite(norms))));
+    // A unit that is not finite is not made finite; one of zeros, whose quotient is not, has no
+    // direction.
+    const Var kept = logical_or(equal(norms, target), logical_not(is_finite(norms)));
     const Var quotient = target / norms;
     const Var factor =
         where(logical_or(kept, logical_not(is_finite(quotient))), ones_like(norms), quotient);
