@@ -283,6 +283,10 @@ WENGERT_OP_TESTS(batch_norm) {
     const Tensor y = batch_norm(x)[0].value();
     return near(y, normalized({&x, 1}, 1, 1e-5)[0], 1e-6);
   }));
+  tests.samples.push_back(holds_sample("a mean between two numbers", [] {
+    const Tensor x = Tensor::from({16777216.f, 16777216.f, 16777218.f, 16777218.f}, {2, 2});
+    return near(batch_norm(x)[0].value(), normalized({&x, 1}, 1, 1e-5)[0], 1e-6);
+  }));
   tests.samples.push_back(holds_sample("squares beyond the range", [] {
     const Tensor y = batch_norm(Tensor::from({1e200, -1e200}, {2, 1}))[0].value();
     return y.at(0) == 1 && y.at(1) == -1;

@@ -69,6 +69,12 @@ inline OpTests row_norm_tests(const RowNormCall& call, bool centered, int most) 
     const Var operand = x;
     return near(call({&operand, 1}, -1, 1e-5).value(), far.reference({&x, 1})[0], 1e-6);
   }));
+  tests.samples.push_back(holds_sample("a mean between two numbers", [=] {
+    const Tensor x = Tensor::from({16777216.f, 16777218.f}, {1, 2});
+    const Var operand = x;
+    const Sample any = row_norm_sample(call, centered, {1, 2}, -1, 1);
+    return near(call({&operand, 1}, -1, 1e-5).value(), any.reference({&x, 1})[0], 1e-6);
+  }));
   tests.samples.push_back(holds_sample("squares beyond the range", [call] {
     const Var x = Tensor::from({1e200, -1e200}, {1, 2});
     const Tensor y = call({&x, 1}, -1, 1e-5).value();
