@@ -52,7 +52,7 @@ void fill_normal(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& d
 WENGERT_API void fill_bernoulli(DType dtype, std::byte* to, std::int64_t n, const RandomDraw& draw,
                                 double p);
 /// The bytes of a mask of n elements, a bit each.
-constexpr std::int64_t mask_bytes(std::int64_t n) { return (n + 7) / 8; }
+constexpr std::int64_t mask_bytes(std::int64_t n) { return n / 8 + (n % 8 != 0 ? 1 : 0); }
 /// to = from/(1 − p) of n elements of a floating dtype, 0 where the draw's bernoulli(p) is 1,
 /// whatever stands there; `mask` gets a 1 there, in bit i%8 of byte i/8.
 void draw_dropout(DType dtype, const std::byte* from, std::byte* to, std::int64_t n,

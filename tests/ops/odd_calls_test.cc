@@ -300,6 +300,53 @@ TEST_P(OddCalls, ComputeOrAreErrorsOfTheOp) {
   }
 }
 
+/// The operand along one axis alone, repeated `size` times.
+Var repeated(const Var& x, int axis, std::int64_t size) {
+  Shape ones, sizes;
+  for (int d = 0; d < x.rank(); ++d) {
+    ones.push_back(1);
+    sizes.push_back(d == axis ? size : 1);
+  }
+  return broadcast_to(Tensor::zeros(ones, x.dtype()), sizes);
+}
+
+// Sizes of results are worked out without a sum or a product that wraps: as sanitizers see.
+TEST_P(OddCalls, InferFromAsManyElementsAsCanBeCounted) {
+  const testing::OpTests tests = testing::tested_ops()[GetParam()].tests();
+  const OpDef& op = *find_op(tests.op);
+  if (op.bound_to_tape || op.structural) GTEST_SKIP() << "no call of a program's";
+  if (op.infer == nullptr) GTEST_SKIP() << "made of others";
+  for (const testing::Sample& sample : tests.samples) {
+    if (sample.large()) continue;
+    for (const Call& call : calls_in(op, sample)) {
+      for (std::size_t i = 0; i <= call.inputs.size(); ++i) {  // one operand, then all
+        for (const std::int64_t size : {kMost, kMost - 6, std::int64_t{1} << 62}) {
+          for (int axis = 0; axis < kMaxRank; ++axis) {
+            std::vector<Var> inputs = call.inputs;
+            bool changed = false;
+            for (std::size_t k = 0; k < inputs.size(); ++k) {
+              if ((i < call.inputs.size() && k != i) || !inputs[k].has_value()) continue;
+              if (axis >= inputs[k].rank()) continue;
+              inputs[k] = repeated(inputs[k], axis, size);
+              changed = true;
+            }
+            if (!changed) continue;
+            std::vector<const Var*> pointers;
+            for (const Var& x : inputs) pointers.push_back(&x);
+            Attributes attributes(op);
+            for (const Setting& set : call.settings) set(attributes);
+            try {
+              (void)infer(op, pointers, attributes.get(), std::source_location::current());
+            } catch (const Error& error) {
+              EXPECT_NE(error.kind(), ErrorKind::kInternal) << error.what();
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ops, OddCalls,
                          ::testing::Range(std::size_t{0}, testing::tested_ops().size()),
                          [](const auto& info) { return testing::tested_ops()[info.param].name; });
